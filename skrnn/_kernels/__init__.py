@@ -1,0 +1,61 @@
+"""The compiled side. One engine for every (instruction set, precision) pair, chosen here.
+
+This package imports nothing of the Python side. ``SKRNN_ISA`` (``avx512``, ``avx2`` or ``base``)
+forces an instruction set; without it the best one the processor has is taken.
+"""
+
+import os
+import time
+from importlib import import_module
+
+import numpy as np
+
+from skrnn._kernels import cpu
+
+
+def _choose_level():
+    forced = os.environ.get("SKRNN_ISA", "").lower()
+    if not forced:
+        return cpu.levels()[0]
+    if forced not in cpu.levels():
+        raise ImportError(
+            f"SKRNN_ISA={forced!r}, but this processor and build have {', '.join(cpu.levels())}."
+        )
+    return forced
+
+
+LEVEL = _choose_level()
+
+
+def get_engine(dtype, level=None):
+    """Return the compiled module for a precision.
+
+    Parameters
+    ----------
+    dtype : dtype-like
+        float32 or float64.
+
+    level : str, default=None
+        Instruction set; that of this process (`LEVEL`) when None.
+
+    Returns
+    -------
+    module
+        See ``engine.pyx`` for its functions.
+    """
+    precision = {4: "f32", 8: "f64"}[np.dtype(dtype).itemsize]
+    return import_module(f"skrnn._kernels.{level or LEVEL}_{precision}")
+
+
+def fma_peak_gflops(seconds=0.2):
+    """Measure float32 multiply-add speed of one core, in GFLOP/s.
+
+    Runs the register tile out of the level-1 cache; the best of several short runs.
+    """
+    tile_flops = get_engine(np.float32).tile_flops
+    best, end = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        flops = tile_flops(2000)
+        best = max(best, flops / (time.perf_counter() - start))
+    return best / 1e9

@@ -1,0 +1,207 @@
+"""Types every kernel shares: the plan (what the network is), the workspace (where its arrays are).
+
+Sizes are T (time steps), B (sequences of a batch), N (packed rows: steps of all its sequences),
+D (input width), H (hidden width). A stride or width with a `p` (Hp) is rounded up to full vectors.
+
+Packed rows are time-major over sequences sorted by falling length, as PyTorch's PackedSequence:
+step t has its first `active[t]` sequences, in rows `first[t] .. first[t] + active[t]`.
+"""
+
+ctypedef Py_ssize_t idx
+
+cdef extern from "simd.h" nogil:
+    # For Cython both are numbers: it then writes plain C operators, which GCC knows for vectors.
+    ctypedef float real
+    ctypedef float vec
+    idx LANES
+    enum:
+        TILE_ROWS
+        TILE_COLS
+        BLOCK_COLS
+    vec load(const real* p)
+    void store(real* p, vec v)
+    vec splat(real x)
+    vec max_vec(vec a, vec b)
+    real sum_lanes(vec v)
+    real max_lanes(vec v)
+    vec exp_negative(vec x)
+    vec sigmoid(vec x)
+    vec tanh_vec(vec x)
+    vec relu_vec(vec x)
+    vec where_positive(vec x, vec d)
+    void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
+    unsigned long long mix64(unsigned long long seed, unsigned long long counter)
+
+# The numbers a plan uses for names (engine.pyx hands them to skrnn/_plan.py).
+cdef enum Cell:
+    LSTM
+    GRU
+    RNN
+cdef enum Activation:
+    TANH
+    RELU
+    LOGISTIC
+cdef enum Pooling:
+    LAST
+    MEAN
+    MAX
+    ALL
+cdef enum Loss:
+    SOFTMAX
+    SQUARED_ERROR
+
+cdef struct LayerPlan:
+    # One layer in one direction. A cell stores `slots` numbers a unit and row (its activated gates,
+    # overwritten by their gradients in the backward pass) and computes its units in bundles of
+    # BLOCK_COLS vector columns. Offsets point into the plan's tables or the flat parameter vector.
+    idx cell
+    idx activation
+    idx level          # 0 reads the input, level l reads level l - 1
+    idx direction      # +1 runs from the first step to the last, -1 from the last to the first
+    idx H
+    idx Hp
+    idx slots
+    idx has_c          # 1 where the cell carries a cell state
+    idx in_segments    # input row: directions of the level below (1 at level 0)
+    idx in_width       # .. true width of each
+    idx in_stride      # .. width each takes
+    idx ih_start       # slots that weight_ih feeds: their gradients make dW_ih and dx
+    idx ih_stop
+    idx hh_start       # slots that weight_hh feeds: their gradients make dW_hh and dh
+    idx hh_stop
+    idx n_bundles
+    idx bundle_x       # table (n_bundles, BLOCK_COLS): slot column where weight_ih enters, or -1
+    idx bundle_h       # table (n_bundles, BLOCK_COLS): likewise weight_hh
+    idx row_ih         # table (slots * Hp,): row of weight_ih for each slot, or -1
+    idx row_hh         # table (slots * Hp,): likewise weight_hh
+    idx w_ih           # (gates * H, in_segments * in_width) in the flat parameter vector
+    idx w_hh           # (gates * H, H)
+    idx b_ih           # (gates * H,)
+    idx b_hh           # (gates * H,)
+
+cdef struct NetPlan:
+    idx n_levels
+    idx n_directions
+    idx n_layers       # levels x directions
+    idx n_columns      # token columns; 0 for vectors
+    idx embedding      # (embedding_rows, embedding_dim) in the flat parameter vector
+    idx embedding_rows
+    idx embedding_dim
+    idx D              # width of the rows level 0 reads
+    idx H              # width of the top level
+    idx Hp
+    idx pooling
+    idx loss
+    idx n_outputs
+    idx head_w         # (n_outputs, n_directions * H)
+    idx head_b         # (n_outputs,)
+    idx row_head       # table: row of head_weight for each output, -1 for padding
+    idx bptt_steps     # 0: never cut
+    idx n_params
+    idx n_chunks       # pieces of the flat vector that the optimiser takes at a time
+    idx chunks         # table (n_chunks, 3): start, stop, 1 where L2 applies
+    idx n_tables
+
+cdef struct Layer:
+    LayerPlan plan
+    idx K                    # width of an input row as the matmuls see it
+    const idx* bundle_x
+    const idx* bundle_h
+    const idx* row_ih
+    const idx* row_hh
+    const real* w_ih         # parameters and their gradients
+    const real* w_hh
+    const real* b_ih
+    const real* b_hh
+    real* dw_ih
+    real* dw_hh
+    real* db_ih
+    real* db_hh
+    real* pack_x             # weights as the tile reads them, repacked once a batch
+    real* pack_h
+    real* pack_b             # (n_bundles, BLOCK_COLS, LANES): the two biases where they enter
+    real* pack_dx
+    real* pack_dh
+    const real* x            # (N, ldx) input rows
+    idx ldx
+    real* y                  # (N, ldy) hidden states; this direction's columns
+    real* dy                 # (N, ldy) their gradients
+    idx ldy
+    real* gates              # (N, slots * Hp), training only
+    real* c                  # (N, Hp) in training, (B, Hp) in prediction
+    real* h_in               # (N, Hp) in training, (B, Hp) in prediction: h_{t-1} as matmuls see it
+    real* h0                 # (B, Hp) initial states
+    real* c0
+    real* dh                 # (B, Hp) gradient that reaches h_{t-1}; after the pass that of h0
+    real* dc
+    real* mask               # (B, Hp) recurrent dropout, or NULL
+
+cdef struct Net:
+    NetPlan plan
+    const idx* tables
+    real* params             # (n_params,)
+    real* grads              # (n_params,), training only
+    Layer* layers            # (n_layers,) level-major, forward direction first
+    bint training
+    bint wants_dx            # gradient of the input rows is computed (embeddings, or asked for)
+    idx threads
+    # the batch
+    idx B
+    idx N
+    idx T
+    idx* order               # (B,) position in the user's data, by falling length
+    idx* lengths             # (B,)
+    idx* active              # (T + 1,)
+    idx* first               # (T + 1,)
+    idx* buckets             # (T + 2,) scratch of the counting sort
+    idx* bounds              # (threads + 1,) rows of each thread, by equal work
+    idx* tokens              # (N, n_columns) embedding rows of the batch
+    idx* token_order         # (N * n_columns,) positions sorted by embedding row
+    idx* touched             # (N * n_columns + 1,) starts of runs of one embedding row
+    idx n_touched
+    real* x                  # (N, D)
+    real* dx                 # (N, ld_dx)
+    idx ld_dx
+    real* dy[2]              # gradients of the outputs of two neighbouring levels
+    # dropout
+    double dropout
+    double recurrent_dropout
+    unsigned long long seed
+    real** dropped           # (n_levels + 1,) input of each level after dropout, or NULL
+    # the head; R rows: B pooled, N at every step
+    idx R
+    idx F                    # stride of features: n_directions * Hp
+    idx Op                   # stride of outputs
+    real* features           # (R, F) what the head reads
+    idx* argmax              # (B, F) step of each maximum
+    real* logits             # (R, Op)
+    real* dlogits            # (R, Op)
+    real* dfeatures          # (R, F)
+    real* pack_head
+    real* pack_head_b
+    real* pack_dhead
+    double* row_loss         # (R,)
+    double* row_weight       # (R,)
+    double* partial          # (2 * n_chunks,) sums of squares
+
+
+cdef inline idx imin(idx a, idx b) noexcept nogil:
+    return a if a < b else b
+
+
+cdef inline idx imax(idx a, idx b) noexcept nogil:
+    return a if a > b else b
+
+
+cdef inline idx padded(idx n) noexcept nogil:
+    """`n` rounded up to full vectors."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:
+    """Threads for a parallel region of that much work: below 200,000 operations (some 5 us) a
+    second thread costs more in waking up and waiting than it brings."""
+    cdef double most = flops / 2e5
+    if most < 2:
+        return 1
+    return threads if most > threads else <idx> most

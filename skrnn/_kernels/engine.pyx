@@ -1,0 +1,455 @@
+"""What Python calls: train on batches, predict batches, and one batch laid open.
+
+setup.py compiles this file once for every (instruction set, precision) pair; `skrnn._kernels`
+picks one. Nothing here keeps state: a call gets the plan, the parameters, the workspace and the
+data, and leaves its results in arrays that NumPy owns. Sizes are checked here, before `nogil`.
+"""
+import numpy as np
+
+from cython.parallel cimport prange
+from libc.math cimport isfinite, sqrt
+from libc.string cimport memcpy, memset
+
+from .batch cimport dropout_rows, gather_rows, sort_batch
+from .core cimport (
+    ALL, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
+    SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load, real, sigmoid,
+    store, tanh_vec, tile, useful_threads, vec,
+)
+from .heads cimport last_row, softmax_row
+from .network cimport (
+    clear_state_gradients, head_backward, head_loss, layers_backward, network_forward,
+    pack_weights, target_of,
+)
+from .optim cimport (
+    ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
+)
+from .workspace cimport carve, connect_parameters
+
+# The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
+CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
+POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
+LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR}
+SOLVERS = {"adam": ADAM, "sgd": SGD}
+lanes = LANES
+block_cols = BLOCK_COLS
+real_dtype = np.dtype(f"f{sizeof(real)}")
+
+
+def _fields():
+    cdef LayerPlan layer
+    cdef NetPlan net
+    memset(&layer, 0, sizeof(layer))
+    memset(&net, 0, sizeof(net))
+    return tuple((<object> layer).keys()), tuple((<object> net).keys())
+
+
+LAYER_FIELDS, NET_FIELDS = _fields()
+
+
+cdef const idx* _pointer(const idx[::1] array):
+    return NULL if array is None or array.shape[0] == 0 else &array[0]
+
+
+cdef const real* _reals(const real[:, ::1] array):
+    return NULL if array is None or array.size == 0 else &array[0, 0]
+
+
+cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
+    """The parts of `net` that a plan and its options fix."""
+    cdef const idx[::1] record = plan.net
+    cdef const idx[:, ::1] layers = plan.layers
+    if record.shape[0] * sizeof(idx) != sizeof(NetPlan):
+        raise ValueError("plan was made for another version of the kernels")
+    if layers.shape[1] * sizeof(idx) != sizeof(LayerPlan):
+        raise ValueError("plan was made for another version of the kernels")
+    memset(net, 0, sizeof(Net))
+    memcpy(&net.plan, &record[0], sizeof(NetPlan))
+    net.training = options.training
+    net.wants_dx = options.wants_dx or net.plan.n_columns > 0
+    net.threads = max(1, options.threads)
+    net.dropout = options.dropout
+    net.recurrent_dropout = options.recurrent_dropout
+    return <const LayerPlan*> &layers[0, 0]
+
+
+def workspace_bytes(plan, options, limits):
+    """Bytes of workspace for batches of at most `limits` = (B, N, T)."""
+    cdef Net net
+    cdef const LayerPlan* layers = _describe(&net, plan, options)
+    return carve(NULL, &net, layers, limits[0], limits[1], limits[2]) + 64
+
+
+cdef int _open(
+    Net* net, plan, options, limits, unsigned char[::1] workspace,
+    const real[::1] params, real[::1] grads,
+) except -1:
+    """Lay the workspace out and connect the parameters; initial states are zero."""
+    cdef const LayerPlan* layers = _describe(net, plan, options)
+    cdef const idx[::1] tables = plan.tables
+    cdef size_t start
+    cdef idx k
+    if workspace.shape[0] < <idx> workspace_bytes(plan, options, limits):
+        raise ValueError("workspace too small")
+    if params.shape[0] != net.plan.n_params:
+        raise ValueError("parameter vector does not fit the plan")
+    if net.training and (grads is None or grads.shape[0] != net.plan.n_params):
+        raise ValueError("gradient vector does not fit the plan")
+    start = (64 - (<size_t> &workspace[0]) % 64) % 64
+    carve(<char*> &workspace[start], net, layers, limits[0], limits[1], limits[2])
+    connect_parameters(net, &tables[0], <real*> &params[0],
+                       &grads[0] if net.training else NULL)
+    for k in range(net.plan.n_layers):
+        memset(net.layers[k].h0, 0, limits[0] * net.layers[k].plan.Hp * sizeof(real))
+        if net.layers[k].plan.has_c:
+            memset(net.layers[k].c0, 0, limits[0] * net.layers[k].plan.Hp * sizeof(real))
+    return 0
+
+
+cdef int _check_data(const Net* net, data, limits) except -1:
+    """`data` (offsets, values, tokens) holds what the plan expects, and offsets are in range."""
+    offsets, values, tokens = data
+    if net.plan.n_columns == 0 and (values is None or values.shape[1] != net.plan.D):
+        raise ValueError(f"input rows must have {net.plan.D} columns")
+    if net.plan.n_columns > 0 and (tokens is None or tokens.shape[1] != net.plan.n_columns):
+        raise ValueError(f"token rows must have {net.plan.n_columns} columns")
+    rows = values if net.plan.n_columns == 0 else tokens
+    if offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
+        raise ValueError("offsets do not span the rows")
+    return 0
+
+
+cdef inline double _regularise(Net* net, const Optimiser* opt, double weight, double* penalty) noexcept nogil:
+    """Add the L2 gradient; returns the global norm of the gradient, sets the L2 loss."""
+    cdef idx k
+    cdef idx threads = useful_threads(net.threads, 4.0 * net.plan.n_params)
+    cdef double g2 = 0, w2 = 0
+    for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
+                    schedule='static'):
+        penalise_chunk(net, opt.alpha, weight, k)
+    for k in range(net.plan.n_chunks):
+        g2 += net.partial[2 * k]
+        w2 += net.partial[2 * k + 1]
+    penalty[0] = 0.5 * opt.alpha * w2 / weight
+    return sqrt(g2 + touched_squares(net))
+
+
+cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
+    """One optimiser step with the gradient clipped to a global norm of max_norm (Pascanu 2013)."""
+    cdef idx k
+    cdef idx threads = useful_threads(net.threads, 16.0 * net.plan.n_params)
+    cdef double scale = 1, rate
+    cdef const idx* chunks = net.tables + net.plan.chunks
+    if opt.max_norm > 0 and norm > opt.max_norm:
+        scale = opt.max_norm / norm
+    opt.step += 1
+    rate = step_size(opt)
+    for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
+                    schedule='static'):
+        update_range(net, opt, scale, rate, chunks[3 * k], chunks[3 * k + 1])
+    update_touched(net, opt, scale, rate)
+
+
+def train(
+    plan, options, limits, unsigned char[::1] workspace,
+    real[::1] params, real[::1] grads, real[::1] first, real[::1] second,
+    data, targets, const idx[::1] chosen, const idx[::1] bounds, optimiser,
+    double[::1] losses, double[::1] norms,
+):
+    """One optimiser step for each batch chosen[bounds[k]:bounds[k + 1]].
+
+    Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
+    (batches done, optimiser step count). `losses` and `norms` get a figure a batch.
+    """
+    cdef Net net
+    cdef Optimiser opt
+    cdef idx k, n_batches = bounds.shape[0] - 1, done = 0
+    cdef double loss, weight, norm, penalty
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[:, ::1] tokens = data[2]
+    cdef const idx[::1] labels = targets[0]
+    cdef const real[:, ::1] numbers = targets[1]
+    cdef const double[::1] weights = targets[2]
+    cdef const real* x = _reals(values)
+    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    cdef const idx* label = _pointer(labels)
+    cdef const real* number = _reals(numbers)
+    cdef const double* weigh = NULL if weights is None else &weights[0]
+    _open(&net, plan, options, limits, workspace, params, grads)
+    _check_data(&net, data, limits)
+    _read_optimiser(&opt, optimiser, first, second)
+    cdef unsigned long long seed = optimiser["seed"]
+    with nogil:
+        for k in range(n_batches):
+            net.seed = seed + opt.step
+            sort_batch(&net, &offsets[0], &chosen[bounds[k]], bounds[k + 1] - bounds[k])
+            pack_weights(&net)
+            gather_rows(&net, &offsets[0], x, ids)
+            network_forward(&net)
+            loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
+            if weight <= 0:
+                losses[k] = norms[k] = 0
+                done += 1
+                continue
+            head_backward(&net)
+            clear_state_gradients(&net)
+            layers_backward(&net)
+            norm = _regularise(&net, &opt, weight, &penalty)
+            losses[k] = loss + penalty
+            norms[k] = norm
+            if not (isfinite(losses[k]) and isfinite(norm)):
+                break
+            _step(&net, &opt, norm)
+            done += 1
+    return done, opt.step
+
+
+cdef int _read_optimiser(Optimiser* opt, settings, real[::1] first, real[::1] second) except -1:
+    opt.solver = SOLVERS[settings["solver"]]
+    opt.alpha = settings["alpha"]
+    opt.max_norm = settings["max_norm"]
+    opt.learning_rate = settings["learning_rate"]
+    opt.beta_1 = settings["beta_1"]
+    opt.beta_2 = settings["beta_2"]
+    opt.epsilon = settings["epsilon"]
+    opt.momentum = settings["momentum"]
+    opt.nesterov = settings["nesterov"]
+    opt.step = settings["step"]
+    opt.first = &first[0]
+    opt.second = &second[0] if opt.solver == ADAM else NULL
+    return 0
+
+
+def predict(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
+    data, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out, bint probabilities,
+):
+    """Outputs of the head for each sequence (or step), in the user's order; softmax on request."""
+    cdef Net net
+    cdef idx k, n_batches = bounds.shape[0] - 1
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[:, ::1] tokens = data[2]
+    cdef const real* x = _reals(values)
+    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    _open(&net, plan, options, limits, workspace, params, None)
+    _check_data(&net, data, limits)
+    if out.shape[1] != net.plan.n_outputs:
+        raise ValueError("out does not fit the plan")
+    with nogil:
+        pack_weights(&net)
+        for k in range(n_batches):
+            sort_batch(&net, &offsets[0], &chosen[bounds[k]], bounds[k + 1] - bounds[k])
+            gather_rows(&net, &offsets[0], x, ids)
+            network_forward(&net)
+            _scatter_outputs(&net, &offsets[0], &out[0, 0], probabilities)
+
+
+cdef inline void _scatter_outputs(
+    Net* net, const idx* offsets, real* out, bint probabilities
+) noexcept nogil:
+    cdef idx b, t, r, steps, O = net.plan.n_outputs
+    for b in range(net.B):
+        steps = net.lengths[b] if net.plan.pooling == ALL else 1
+        for t in range(steps):
+            r = net.first[t] + b
+            if probabilities:
+                softmax_row(net.logits + r * net.Op, net.logits + r * net.Op, O, net.Op)
+            memcpy(out + target_of(net, offsets, t, b) * O, net.logits + r * net.Op,
+                   O * sizeof(real))
+
+
+def lay_open(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
+    real[::1] grads, data, const idx[::1] chosen, *, targets=None, alpha=0.0,
+    h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0,
+):
+    """One batch forward and backward, with everything that happens on the way.
+
+    For gradient checks and diagnostics; slow, correct, and through the very functions `train`
+    calls. States are lists of (B, H), one a layer and direction; rows follow `chosen`.
+
+    Parameters
+    ----------
+    targets : (labels, numbers, weights) or None
+        With targets, the head's loss is propagated back; without, `d_outputs`.
+    d_outputs : ndarray (total_steps, n_directions * H) or None
+        Cotangents of the top level's outputs, added to what the head sends down.
+    d_hn, d_cn : list of ndarray or None
+        Cotangents of the final states.
+
+    Returns
+    -------
+    dict
+        loss, logits, outputs, states of every layer, h_n, c_n, d_inputs, d_h0, d_c0, and
+        `dropout`, the multipliers that were applied.
+    """
+    cdef Net net
+    cdef Optimiser opt
+    cdef double loss = 0, weight = 1, penalty = 0
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[:, ::1] tokens = data[2]
+    cdef const idx[::1] labels = None
+    cdef const real[:, ::1] numbers = None
+    cdef const double[::1] weights = None
+    cdef idx k
+    _open(&net, plan, options, limits, workspace, params, grads)
+    _check_data(&net, data, limits)
+    net.seed = seed
+    sort_batch(&net, &offsets[0], &chosen[0], chosen.shape[0])
+    pack_weights(&net)
+    gather_rows(&net, &offsets[0], _reals(values),
+                NULL if tokens is None else &tokens[0, 0])
+    place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
+    lookup = {int(c): i for i, c in enumerate(chosen)}
+    for k in range(net.B):
+        place[k] = lookup[net.order[k]]
+    for k in range(net.plan.n_layers):
+        _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
+        if net.layers[k].plan.has_c:
+            _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
+    network_forward(&net)
+    result = {}
+    rows = _row_order(&net, &offsets[0])
+    top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
+    result["rows"] = rows
+    result["sequences"] = place
+    result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
+    if not net.training:
+        return result
+    memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
+    memset(top.dy, 0, net.N * net.F * sizeof(real))
+    if targets is not None:
+        labels, numbers, weights = targets
+        loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
+                         NULL if weights is None else &weights[0], &weight)
+        head_backward(&net)
+    clear_state_gradients(&net)
+    _add_cotangents(&net, top.dy, d_outputs, rows)
+    for k in range(net.plan.n_layers):
+        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
+        if net.layers[k].plan.has_c:
+            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
+    layers_backward(&net)
+    opt.alpha = alpha
+    result["norm"] = _regularise(&net, &opt, weight, &penalty)
+    result["loss"] = loss + penalty
+    result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
+                      for k in range(net.plan.n_layers)]
+    result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
+                      for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
+    if net.wants_dx:
+        result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
+        result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
+    return result
+
+
+cdef real* grads_pointer(real[::1] grads):
+    return &grads[0]
+
+
+cdef _copy(const real* rows, idx n, idx ld, idx width):
+    """(n, width) array of rows `ld` apart."""
+    cdef idx r
+    out = np.empty((n, width), real_dtype)
+    cdef real[:, ::1] view = out
+    for r in range(n):
+        memcpy(&view[r, 0], rows + r * ld, width * sizeof(real))
+    return out
+
+
+cdef _row_order(const Net* net, const idx* offsets):
+    """Row of the user's data for each packed row."""
+    cdef idx b, t
+    out = np.empty(net.N, dtype=np.intp)
+    cdef idx[::1] view = out
+    for b in range(net.B):
+        for t in range(net.lengths[b]):
+            view[net.first[t] + b] = offsets[net.order[b]] + t
+    return out
+
+
+cdef _put_states(real* to, const Net* net, idx k, states, place):
+    cdef idx H = net.layers[k].plan.H, Hp = net.layers[k].plan.Hp
+    cdef real[:, ::1] view = <real[:net.B, :Hp]> to
+    view[...] = 0
+    if states is not None:
+        np.asarray(view)[:, :H] = np.asarray(states)[place]
+
+
+cdef _take_states(const real* source, const Net* net, idx k, place):
+    out = np.empty((net.B, net.layers[k].plan.H), real_dtype)
+    out[place] = _copy(source, net.B, net.layers[k].plan.Hp, net.layers[k].plan.H)
+    return out
+
+
+cdef _layer_states(const Net* net, idx k):
+    """h (and c, in training) of every packed row of one layer, its dropout, and its last rows."""
+    cdef const Layer* layer = &net.layers[k]
+    cdef idx b
+    H = layer.plan.H
+    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "h_in": None, "c": None, "mask": None}
+    if net.training and layer.plan.has_c:
+        states["c"] = _copy(layer.c, net.N, layer.plan.Hp, H)
+    if layer.mask != NULL:
+        states["mask"] = _copy(layer.mask, net.B, layer.plan.Hp, H)
+    states["last"] = np.array([last_row(net, b, layer.plan.direction) for b in range(net.B)])
+    return states
+
+
+cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):
+    cdef idx d, H = net.plan.H, Hp = net.plan.Hp
+    if d_outputs is None:
+        return
+    cdef real[:, ::1] view = <real[:net.N, :net.F]> dy
+    ours = np.asarray(view)
+    theirs = np.asarray(d_outputs, dtype=real_dtype)[rows]
+    for d in range(net.plan.n_directions):
+        ours[:, d * Hp:d * Hp + H] += theirs[:, d * H:(d + 1) * H]
+
+
+def dropout_multipliers(idx rows, idx width, double rate, unsigned long long seed):
+    """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
+    out = np.ones((rows, width), dtype=real_dtype)
+    cdef real[:, ::1] view = out
+    dropout_rows(&view[0, 0], &view[0, 0], rows, 1, width, width, rate, seed)
+    return out
+
+
+def elementary(name, const real[::1] x):
+    """sigmoid, tanh or exp (of numbers <= 0) of x, whose size is a multiple of `lanes`."""
+
+    out = np.empty(x.shape[0], dtype=real_dtype)
+    cdef real[::1] view = out
+    cdef idx k
+    cdef int which = ("sigmoid", "tanh", "exp").index(name)
+    if x.shape[0] % LANES:
+        raise ValueError(f"size must be a multiple of {LANES}")
+    for k from 0 <= k < x.shape[0] by LANES:
+        if which == 0:
+            store(&view[k], sigmoid(load(&x[k])))
+        elif which == 1:
+            store(&view[k], tanh_vec(load(&x[k])))
+        else:
+            store(&view[k], exp_negative(load(&x[k])))
+    return out
+
+
+def tile_flops(idx repeats):
+    """Run the register tile from level-1 cache and return its floating-point operations: timed by
+    the caller, the speed the processor's multiply-add units can give."""
+    cdef vec acc[TILE_ROWS * BLOCK_COLS]
+    cdef vec w[64 * BLOCK_COLS]
+    cdef real a[TILE_ROWS * 64]
+    cdef idx k
+    memset(acc, 0, sizeof(acc))
+    memset(w, 0, sizeof(w))
+    memset(a, 0, sizeof(a))
+    with nogil:
+        for k in range(repeats):
+            tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
+    return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES

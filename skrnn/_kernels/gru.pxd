@@ -1,0 +1,57 @@
+"""GRU (Cho et al. 2014) with the reset gate applied after the matmul, as cuDNN and PyTorch do.
+
+    r = sigmoid(W_xr x + W_hr h_{t-1} + b_r)      z likewise
+    n = tanh(W_xn x + b_xn + r * m)               with m = W_hn h_{t-1} + b_hn
+    h_t = (1 - z) * n + z * h_{t-1}
+
+Slots, in three sections so that what weight_ih feeds (n, r, z) and what weight_hh feeds (r, z, m)
+are each contiguous: n (Hp) | r, z of each unit block (2 Hp) | m (Hp). A bundle is one unit block.
+"""
+from .core cimport LANES, idx, load, real, sigmoid, store, tanh_vec, vec
+
+
+cdef inline void gru_forward(
+    const vec* a,          # in  (4,) x part of n, pre-activations of r and z, and m
+    idx u,                 # unit block
+    idx Hp,
+    real* gates,           # out (4 * Hp,) or NULL
+    const real* h_prev,    # in  (Hp,)
+    real* h,               # out (Hp,)
+) noexcept nogil:
+    cdef vec r = sigmoid(a[1])
+    cdef vec z = sigmoid(a[2])
+    cdef vec m = a[3]
+    cdef vec n = tanh_vec(a[0] + r * m)
+    store(h + u * LANES, (1 - z) * n + z * load(h_prev + u * LANES))
+    if gates != NULL:
+        store(gates + u * LANES, n)
+        store(gates + Hp + 2 * u * LANES, r)
+        store(gates + Hp + (2 * u + 1) * LANES, z)
+        store(gates + 3 * Hp + u * LANES, m)
+
+
+# With d = dLoss/dh_t:
+#     da_n = d * (1 - z) * (1 - n^2)       dm   = da_n * r
+#     da_r = da_n * m * r (1 - r)          da_z = d * (h_{t-1} - n) * z (1 - z)
+#     dh_{t-1} = d * z + W_h^T (da_r, da_z, dm), whose second part the time loop adds
+cdef inline void gru_backward(
+    idx u,
+    idx Hp,
+    real* gates,           # in  n, r, z, m; out da_n, da_r, da_z, dm
+    const real* h_prev,    # in  (Hp,)
+    real* dh,              # in  dLoss/dh_t; out d * z
+) noexcept nogil:
+    cdef real* at_n = gates + u * LANES
+    cdef real* at_rz = gates + Hp + 2 * u * LANES
+    cdef real* at_m = gates + 3 * Hp + u * LANES
+    cdef vec n = load(at_n)
+    cdef vec r = load(at_rz)
+    cdef vec z = load(at_rz + LANES)
+    cdef vec m = load(at_m)
+    cdef vec d = load(dh + u * LANES)
+    cdef vec da_n = d * (1 - z) * (1 - n * n)
+    store(at_n, da_n)
+    store(at_rz, da_n * m * r * (1 - r))
+    store(at_rz + LANES, d * (load(h_prev + u * LANES) - n) * z * (1 - z))
+    store(at_m, da_n * r)
+    store(dh + u * LANES, d * z)

@@ -1,0 +1,153 @@
+"""What stands on the top level: pooling over time, and the losses with their gradients."""
+from libc.math cimport log
+from libc.string cimport memcpy, memset
+
+from .core cimport (
+    LANES, LAST, MAX, MEAN, Net, Layer, exp_negative, idx, load, max_lanes, max_vec, real, splat,
+    store, sum_lanes, vec,
+)
+
+
+cdef inline idx last_row(const Net* net, idx b, idx direction) noexcept nogil:
+    """Packed row of the step where sequence b ends in that direction: PyTorch's h_n."""
+    return net.first[net.lengths[b] - 1] + b if direction > 0 else b
+
+
+cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
+    """features[b] from the hidden states y (N, F) of sequence b: last, mean or max over time."""
+    cdef idx F = net.F
+    cdef idx Hp = net.plan.Hp
+    cdef const real* y = net.layers[net.plan.n_layers - net.plan.n_directions].y
+    cdef real* out = net.features + b * F
+    cdef idx* at = net.argmax + b * F
+    cdef const real* row
+    cdef idx t, k, d
+    cdef real share = <real> (1.0 / net.lengths[b])
+    if net.plan.pooling == LAST:
+        for d in range(net.plan.n_directions):
+            row = y + last_row(net, b, 1 - 2 * d) * F
+            memcpy(out + d * Hp, row + d * Hp, Hp * sizeof(real))
+        return
+    memcpy(out, y + b * F, F * sizeof(real))
+    if net.plan.pooling == MAX:
+        memset(at, 0, F * sizeof(idx))
+    for t in range(1, net.lengths[b]):
+        row = y + (net.first[t] + b) * F
+        if net.plan.pooling == MEAN:
+            for k in range(F):
+                out[k] += row[k]
+        else:
+            for k in range(F):
+                if row[k] > out[k]:
+                    out[k] = row[k]
+                    at[k] = t
+    if net.plan.pooling == MEAN:
+        for k in range(F):
+            out[k] *= share
+
+
+cdef inline void pool_backward(Net* net, idx b) noexcept nogil:
+    """dy of all rows of sequence b from dfeatures[b]."""
+    cdef idx F = net.F
+    cdef idx Hp = net.plan.Hp
+    cdef real* dy = net.layers[net.plan.n_layers - net.plan.n_directions].dy
+    cdef const real* d_out = net.dfeatures + b * F
+    cdef const idx* at = net.argmax + b * F
+    cdef real* row
+    cdef idx t, k, d
+    cdef real share = <real> (1.0 / net.lengths[b])
+    for t in range(net.lengths[b]):
+        row = dy + (net.first[t] + b) * F
+        if net.plan.pooling == MEAN:
+            for k in range(F):
+                row[k] = d_out[k] * share
+        elif net.plan.pooling == MAX:
+            for k in range(F):
+                row[k] = d_out[k] if at[k] == t else 0
+        else:
+            memset(row, 0, F * sizeof(real))
+    if net.plan.pooling == LAST:
+        for d in range(net.plan.n_directions):
+            row = dy + last_row(net, b, 1 - 2 * d) * F
+            memcpy(row + d * Hp, d_out + d * Hp, Hp * sizeof(real))
+
+
+# p_j = exp(z_j - max z) / s with s their sum;  log p_y = z_y - max z - log s
+cdef inline double softmax_row(
+    real* out,             # out (Op,) p; padding gets 0. May be z
+    const real* z,         # in  (n_outputs,) in a row of Op
+    idx n_outputs,
+    idx Op,
+) noexcept nogil:
+    """Softmax of one row; returns max z + log s, the log of the normaliser."""
+    cdef real low = -float_max()
+    cdef vec top = splat(low)
+    cdef vec total = splat(0)
+    cdef real highest, s
+    cdef idx j
+    if out != z:
+        memcpy(out, z, Op * sizeof(real))
+    for j in range(n_outputs, Op):
+        out[j] = low
+    for j from 0 <= j < Op by LANES:
+        top = max_vec(top, load(out + j))
+    highest = max_lanes(top)
+    for j from 0 <= j < Op by LANES:
+        store(out + j, exp_negative(load(out + j) - splat(highest)))
+    for j in range(n_outputs, Op):
+        out[j] = 0
+    for j from 0 <= j < Op by LANES:
+        total = total + load(out + j)
+    s = sum_lanes(total)
+    for j from 0 <= j < Op by LANES:
+        store(out + j, load(out + j) / splat(s))
+    return <double> highest + log(s)
+
+
+# l = -log p_y        dl/dz_j = p_j - [j = y]
+cdef inline double softmax_loss(
+    real* dz,              # out (Op,)
+    const real* z,         # in  (Op,)
+    idx n_outputs,
+    idx Op,
+    idx y,
+    double weight,         # of this row, already divided by the batch's total
+) noexcept nogil:
+    cdef double loss = softmax_row(dz, z, n_outputs, Op) - z[y]
+    cdef idx j
+    dz[y] -= 1
+    for j in range(n_outputs):
+        dz[j] = <real> (dz[j] * weight)
+    return loss
+
+
+# l = 1/2 mean_j (z_j - y_j)^2        dl/dz_j = (z_j - y_j) / n_outputs
+cdef inline double squared_error_loss(
+    real* dz,              # out (Op,)
+    const real* z,         # in  (Op,)
+    idx n_outputs,
+    idx Op,
+    const real* y,         # in  (n_outputs,)
+    double weight,
+) noexcept nogil:
+    cdef double loss = 0, residual
+    cdef idx j
+    for j in range(n_outputs):
+        residual = <double> z[j] - y[j]
+        loss += residual * residual
+        dz[j] = <real> (residual * weight / n_outputs)
+    for j in range(n_outputs, Op):
+        dz[j] = 0
+    return 0.5 * loss / n_outputs
+
+
+cdef extern from *:
+    """
+    #include <float.h>
+    #ifdef SKRNN_F64
+    #define float_max() DBL_MAX
+    #else
+    #define float_max() FLT_MAX
+    #endif
+    """
+    real float_max() noexcept nogil

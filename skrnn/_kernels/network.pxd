@@ -1,0 +1,351 @@
+"""The whole network over one packed batch: forward, loss, back-propagation through time.
+
+Every parallel loop hands out work that no other part of it writes: rows, or output tiles.
+"""
+from cython.parallel cimport prange
+from libc.string cimport memcpy, memset
+
+from .batch cimport dropout_rows, embedding_gradient, share_rows
+from .core cimport (
+    ALL, BLOCK_COLS, LANES, MAX, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
+    store, useful_threads,
+)
+from .heads cimport pool_backward, pool_forward, softmax_loss, squared_error_loss
+from .linear cimport pack_bundle, pack_transposed, product, weight_gradient_task, weight_tasks
+from .scan cimport scan_backward, scan_forward
+
+cdef enum:
+    PRODUCT_ROWS = 96      # rows of one task of a product over all packed rows: 16 tiles
+
+
+cdef inline double layer_flops(const Net* net, const Layer* layer) noexcept nogil:
+    return 2.0 * layer.plan.slots * layer.plan.Hp * (layer.K + layer.plan.H) * net.N
+
+
+cdef inline void pack_layer(Layer* layer, idx bundle, bint training) noexcept nogil:
+    """Weights of one bundle as the forward tile reads them, and the biases where they enter."""
+    cdef const idx* starts_x = layer.bundle_x + bundle * BLOCK_COLS
+    cdef const idx* starts_h = layer.bundle_h + bundle * BLOCK_COLS
+    cdef real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+    cdef idx before_x = 0, before_h = 0, first_x = -1, first_h = -1, cols_x = 0, cols_h = 0
+    cdef idx c, lane, row
+    for c in range(bundle * BLOCK_COLS):
+        before_x += layer.bundle_x[c] >= 0
+        before_h += layer.bundle_h[c] >= 0
+    memset(bias, 0, BLOCK_COLS * LANES * sizeof(real))
+    for c in range(BLOCK_COLS):
+        if starts_x[c] >= 0:
+            first_x = c if first_x < 0 else first_x
+            cols_x += 1
+            for lane in range(LANES):
+                row = layer.row_ih[starts_x[c] + lane]
+                if row >= 0:
+                    bias[c * LANES + lane] += layer.b_ih[row]
+        if starts_h[c] >= 0:
+            first_h = c if first_h < 0 else first_h
+            cols_h += 1
+            for lane in range(LANES):
+                row = layer.row_hh[starts_h[c] + lane]
+                if row >= 0:
+                    bias[c * LANES + lane] += layer.b_hh[row]
+    pack_bundle(layer.pack_x + before_x * layer.K * LANES, layer.w_ih, layer.plan.in_segments,
+                layer.plan.in_width, layer.plan.in_stride, starts_x + first_x, cols_x,
+                layer.row_ih)
+    pack_bundle(layer.pack_h + before_h * layer.plan.H * LANES, layer.w_hh, 1, layer.plan.H,
+                layer.plan.Hp, starts_h + first_h, cols_h, layer.row_hh)
+
+
+cdef inline void pack_layer_transposed(Net* net, Layer* layer, idx block) noexcept nogil:
+    """Block `block` of vector columns of W_hh^T, then of W_ih^T where the level below needs it."""
+    cdef idx hh = layer.plan.hh_stop - layer.plan.hh_start
+    cdef idx ih = layer.plan.ih_stop - layer.plan.ih_start
+    cdef idx stride = padded(layer.plan.in_stride)
+    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
+    cdef idx first = block * BLOCK_COLS
+    if block < blocks:
+        pack_transposed(layer.pack_dh + first * hh * LANES, layer.w_hh, 1, layer.plan.H,
+                        layer.plan.Hp, first, imin(BLOCK_COLS, layer.plan.Hp // LANES - first),
+                        layer.row_hh + layer.plan.hh_start, hh)
+    else:
+        first -= blocks * BLOCK_COLS
+        pack_transposed(layer.pack_dx + first * ih * LANES, layer.w_ih, layer.plan.in_segments,
+                        layer.plan.in_width, stride, first,
+                        imin(BLOCK_COLS, layer.plan.in_segments * stride // LANES - first),
+                        layer.row_ih + layer.plan.ih_start, ih)
+
+
+cdef inline idx transposed_blocks(const Net* net, const Layer* layer) noexcept nogil:
+    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
+    cdef idx width = layer.plan.in_segments * padded(layer.plan.in_stride) // LANES
+    if layer.plan.level > 0 or net.wants_dx:
+        blocks += (width + BLOCK_COLS - 1) // BLOCK_COLS
+    return blocks
+
+
+cdef inline void pack_head(Net* net) noexcept nogil:
+    cdef const idx* row_of = net.tables + net.plan.row_head
+    cdef const real* W = net.params + net.plan.head_w
+    cdef idx D = net.plan.n_directions
+    cdef idx F = net.F
+    cdef idx K = (D - 1) * net.plan.Hp + net.plan.H
+    cdef idx block, c
+    cdef idx starts[BLOCK_COLS]
+    for block from 0 <= block < net.Op // LANES by BLOCK_COLS:
+        for c in range(BLOCK_COLS):
+            starts[c] = (block + c) * LANES
+        pack_bundle(net.pack_head + block * K * LANES, W, D, net.plan.H, net.plan.Hp, starts,
+                    imin(BLOCK_COLS, net.Op // LANES - block), row_of)
+    memset(net.pack_head_b, 0, net.Op * sizeof(real))
+    memcpy(net.pack_head_b, net.params + net.plan.head_b, net.plan.n_outputs * sizeof(real))
+    if net.training:
+        for block from 0 <= block < F // LANES by BLOCK_COLS:
+            pack_transposed(net.pack_dhead + block * net.Op * LANES, W, D, net.plan.H, net.plan.Hp,
+                            block, imin(BLOCK_COLS, F // LANES - block), row_of, net.Op)
+
+
+cdef inline void pack_weights(Net* net) noexcept nogil:
+    """Repack all weights: once a batch, because the optimiser has moved them."""
+    cdef Layer* layer
+    cdef idx k, task, blocks, threads
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        threads = useful_threads(net.threads, 8.0 * layer.plan.slots * layer.plan.Hp
+                                 * (layer.K + layer.plan.H))
+        blocks = transposed_blocks(net, layer) if net.training else 0
+        for task in prange(layer.plan.n_bundles + blocks, num_threads=threads,
+                           use_threads_if=threads > 1, schedule='dynamic'):
+            if task < layer.plan.n_bundles:
+                pack_layer(layer, task, net.training)
+            else:
+                pack_layer_transposed(net, layer, task - layer.plan.n_bundles)
+    pack_head(net)
+
+
+cdef inline void draw_masks(Net* net) noexcept nogil:
+    """Recurrent dropout: one mask a sequence for all its steps (Gal and Ghahramani 2016)."""
+    cdef Layer* layer
+    cdef idx k, n
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        if layer.mask == NULL:
+            continue
+        for n in range(net.B * layer.plan.Hp):
+            layer.mask[n] = 1
+        dropout_rows(layer.mask, layer.mask, net.B, 1, layer.plan.H, layer.plan.Hp,
+                     net.recurrent_dropout, mix64(net.seed, 2 * k + 1))
+
+
+cdef inline void level_dropout(
+    Net* net, real* out, const real* rows, idx n, const Layer* layer, idx level
+) noexcept nogil:
+    """Dropout of the outputs of the level of `layer` as level `level` (or the head) reads them."""
+    dropout_rows(out, rows, n, net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
+                 mix64(net.seed, 2 * level))
+
+
+cdef inline void network_forward(Net* net) noexcept nogil:
+    """Hidden states of all levels, features, logits."""
+    cdef Layer* layer
+    cdef idx level, task, threads, parts, dirs = net.plan.n_directions
+    draw_masks(net)
+    for level in range(net.plan.n_levels):
+        layer = &net.layers[level * dirs]
+        if level > 0 and net.training and net.dropout > 0:
+            level_dropout(net, net.dropped[level], (layer - dirs).y, net.N, layer - dirs, level)
+        threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
+        parts = imin((threads + dirs - 1) // dirs, net.B)
+        share_rows(net, parts)
+        for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
+                           schedule='static', chunksize=1):
+            scan_forward(net, layer + task % dirs, net.bounds[task // dirs],
+                         net.bounds[task // dirs + 1])
+    head_forward(net)
+
+
+cdef inline void head_forward(Net* net) noexcept nogil:
+    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef idx b, r, D = net.plan.n_directions
+    cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op + net.N * net.F)
+    if net.plan.pooling != ALL:
+        net.R = net.B
+        for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1,
+                        schedule='static'):
+            pool_forward(net, b)
+    else:
+        net.R = net.N
+        memcpy(net.features, top.y, net.N * net.F * sizeof(real))
+    if net.training and net.dropout > 0:
+        level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
+    for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+                    use_threads_if=threads > 1, schedule='static'):
+        product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
+                net.features + r * PRODUCT_ROWS * net.F, net.F,
+                imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
+                (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
+                net.pack_head_b, False)
+
+
+cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noexcept nogil:
+    """Where the target (and weight) of a head row stands in the user's arrays."""
+    if net.plan.pooling == ALL:
+        return offsets[net.order[b]] + t
+    return net.order[b]
+
+
+cdef inline double head_loss(
+    Net* net,
+    const idx* offsets,    # in  (n_sequences + 1,)
+    const idx* labels,     # in  (n_targets,), or NULL; -1 does not count
+    const real* targets,   # in  (n_targets, n_outputs), or NULL
+    const double* weights, # in  (n_targets,), or NULL for ones
+    double* total_weight,  # out sum of weights of the batch
+) noexcept nogil:
+    """Weighted mean loss over the head's rows, and dlogits."""
+    cdef idx b, t, r, at, steps, O = net.plan.n_outputs
+    cdef double total = 0, loss = 0
+    for b in range(net.B):
+        steps = net.lengths[b] if net.plan.pooling == ALL else 1
+        for t in range(steps):
+            r = net.first[t] + b
+            at = target_of(net, offsets, t, b)
+            net.row_weight[r] = 1.0 if weights == NULL else weights[at]
+            if labels != NULL and labels[at] < 0:
+                net.row_weight[r] = 0
+    for r in range(net.R):
+        total += net.row_weight[r]
+    total_weight[0] = total
+    if total <= 0:
+        memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
+        return 0
+    for b in range(net.B):
+        steps = net.lengths[b] if net.plan.pooling == ALL else 1
+        for t in range(steps):
+            r = net.first[t] + b
+            at = target_of(net, offsets, t, b)
+            if net.plan.loss == SOFTMAX:
+                net.row_loss[r] = softmax_loss(
+                    net.dlogits + r * net.Op, net.logits + r * net.Op, O, net.Op,
+                    imax(labels[at], 0), net.row_weight[r] / total)
+            else:
+                net.row_loss[r] = squared_error_loss(
+                    net.dlogits + r * net.Op, net.logits + r * net.Op, O, net.Op,
+                    targets + at * O, net.row_weight[r] / total)
+    for r in range(net.R):
+        if net.row_weight[r] > 0:
+            loss += net.row_weight[r] * net.row_loss[r]
+    return loss / total
+
+
+cdef inline void head_backward(Net* net) noexcept nogil:
+    """dW and db of the head, dfeatures, and dy of the top level, from dlogits."""
+    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef idx task, r, b, D = net.plan.n_directions
+    cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op + net.N * net.F)
+    for task in prange(weight_tasks(net.Op // LANES, D, net.plan.H), num_threads=threads,
+                       use_threads_if=threads > 1, schedule='dynamic'):
+        weight_gradient_task(task, net.grads + net.plan.head_w, net.grads + net.plan.head_b,
+                             net.dlogits, net.Op, net.Op // LANES, net.tables + net.plan.row_head,
+                             net.features, net.F, D, net.plan.H, net.plan.Hp, net.R)
+    for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+                    use_threads_if=threads > 1, schedule='static'):
+        product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
+                net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
+                imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
+                net.F // LANES, NULL, False)
+    if net.dropout > 0:
+        level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
+    if net.plan.pooling == ALL:
+        memcpy(top.dy, net.dfeatures, net.N * net.F * sizeof(real))
+        return
+    for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        pool_backward(net, b)
+
+
+cdef inline void level_weight_gradients(Net* net, Layer* layers, idx threads) noexcept nogil:
+    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
+    cdef idx task, k, dirs = net.plan.n_directions
+    cdef idx per_ih = ih_tasks(layers)
+    cdef idx per = per_ih + hh_tasks(layers)
+    for task in prange(per * dirs, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='dynamic'):
+        layer_weight_gradient(net, layers + task // per, task % per, per_ih)
+
+
+cdef inline idx ih_tasks(const Layer* layer) noexcept nogil:
+    return weight_tasks((layer.plan.ih_stop - layer.plan.ih_start) // LANES,
+                        layer.plan.in_segments, layer.plan.in_width)
+
+
+cdef inline idx hh_tasks(const Layer* layer) noexcept nogil:
+    return weight_tasks((layer.plan.hh_stop - layer.plan.hh_start) // LANES, 1, layer.plan.H)
+
+
+cdef inline void layer_weight_gradient(
+    const Net* net, Layer* layer, idx task, idx per_ih
+) noexcept nogil:
+    cdef idx ldz = layer.plan.slots * layer.plan.Hp
+    if task < per_ih:
+        weight_gradient_task(
+            task, layer.dw_ih, layer.db_ih, layer.gates + layer.plan.ih_start, ldz,
+            (layer.plan.ih_stop - layer.plan.ih_start) // LANES,
+            layer.row_ih + layer.plan.ih_start, layer.x, layer.ldx, layer.plan.in_segments,
+            layer.plan.in_width, layer.plan.in_stride, net.N)
+    else:
+        weight_gradient_task(
+            task - per_ih, layer.dw_hh, layer.db_hh, layer.gates + layer.plan.hh_start, ldz,
+            (layer.plan.hh_stop - layer.plan.hh_start) // LANES,
+            layer.row_hh + layer.plan.hh_start, layer.h_in, layer.plan.Hp, 1, layer.plan.H,
+            layer.plan.Hp, net.N)
+
+
+cdef inline void input_gradient(
+    const Net* net, const Layer* layers, real* dx, idx ld, idx block
+) noexcept nogil:
+    """dx = sum over directions of W_ih^T dz for one block of packed rows, forward first."""
+    cdef idx d, row = block * PRODUCT_ROWS
+    cdef const Layer* layer
+    for d in range(net.plan.n_directions):
+        layer = layers + d
+        product(dx + row * ld, ld,
+                layer.gates + row * layer.plan.slots * layer.plan.Hp + layer.plan.ih_start,
+                layer.plan.slots * layer.plan.Hp, imin(PRODUCT_ROWS, net.N - row),
+                layer.plan.ih_stop - layer.plan.ih_start, layer.pack_dx, ld // LANES, NULL, d > 0)
+
+
+cdef inline void clear_state_gradients(Net* net) noexcept nogil:
+    cdef Layer* layer
+    cdef idx k
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        memset(layer.dh, 0, net.B * layer.plan.Hp * sizeof(real))
+        if layer.plan.has_c:
+            memset(layer.dc, 0, net.B * layer.plan.Hp * sizeof(real))
+
+
+cdef inline void layers_backward(Net* net) noexcept nogil:
+    """BPTT from the top level's dy down; dh and dc hold what the final states get, on return what
+    the initial states get."""
+    cdef Layer* layer
+    cdef idx level, task, threads, parts, block, ld, dirs = net.plan.n_directions
+    cdef real* dx
+    for level in range(net.plan.n_levels - 1, -1, -1):
+        layer = &net.layers[level * dirs]
+        threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
+        parts = imin((threads + dirs - 1) // dirs, net.B)
+        share_rows(net, parts)
+        for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
+                           schedule='static', chunksize=1):
+            scan_backward(net, layer + task % dirs, net.bounds[task // dirs],
+                          net.bounds[task // dirs + 1])
+        level_weight_gradients(net, layer, threads)
+        if level == 0 and not net.wants_dx:
+            return
+        dx = net.dx if level == 0 else (layer - dirs).dy
+        ld = net.ld_dx if level == 0 else (layer - dirs).ldy
+        for block in prange((net.N + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+                            use_threads_if=threads > 1, schedule='static'):
+            input_gradient(net, layer, dx, ld, block)
+        if level > 0 and net.dropout > 0:
+            level_dropout(net, dx, dx, net.N, layer - dirs, level)
+    if net.plan.n_columns > 0:
+        embedding_gradient(net)

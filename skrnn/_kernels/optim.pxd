@@ -1,0 +1,117 @@
+"""L2, global-norm clipping and the optimiser step on the flat parameter vector.
+
+The vector is worked through in the plan's chunks, cut alike for any number of threads; the sums of
+squares of the chunks are added in order. An embedding is not among the chunks: only its rows that
+occur in the batch are updated, with moments of their own (lazy, as PyTorch's SparseAdam).
+"""
+from libc.math cimport sqrt
+
+from .core cimport Net, idx, real
+
+cdef enum Solver:
+    ADAM
+    SGD
+
+cdef struct Optimiser:
+    idx solver
+    double alpha           # L2: alpha / 2 * sum(W^2), divided by the batch's weight
+    double max_norm        # 0: no clipping
+    double learning_rate
+    double beta_1
+    double beta_2
+    double epsilon
+    double momentum
+    idx nesterov
+    idx step               # t, counted from 1
+    real* first            # (n_params,) first moments, or velocity
+    real* second           # (n_params,) second moments; adam only
+
+
+cdef inline void penalise_chunk(Net* net, double alpha, double weight, idx chunk) noexcept nogil:
+    """g += alpha / weight * W where L2 applies; sums of squares of g and of penalised W."""
+    cdef const idx* at = net.tables + net.plan.chunks + 3 * chunk
+    cdef double g2 = 0, w2 = 0
+    cdef real factor = <real> (alpha / weight)
+    cdef idx k
+    if at[2] and alpha > 0:
+        for k in range(at[0], at[1]):
+            net.grads[k] += factor * net.params[k]
+            w2 += <double> net.params[k] * net.params[k]
+    for k in range(at[0], at[1]):
+        g2 += <double> net.grads[k] * net.grads[k]
+    net.partial[2 * chunk] = g2
+    net.partial[2 * chunk + 1] = w2
+
+
+cdef inline double touched_squares(const Net* net) noexcept nogil:
+    cdef idx E = net.plan.embedding_dim
+    cdef idx run, k
+    cdef const real* g
+    cdef double total = 0
+    for run in range(net.n_touched):
+        g = net.grads + net.plan.embedding + net.tokens[net.token_order[net.touched[run]]] * E
+        for k in range(E):
+            total += <double> g[k] * g[k]
+    return total
+
+
+# Adam (Kingma and Ba 2015, algorithm 1 with the step size of section 2), and momentum in the form
+# of Sutskever et al. 2013; both as scikit-learn's MLPClassifier computes them.
+#     m = b1 m + (1 - b1) g      v = b2 v + (1 - b2) g^2
+#     p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)
+#     u = mu u - lr g            p += u, or mu u - lr g (Nesterov)
+cdef inline void update_range(
+    Net* net, const Optimiser* opt, double scale, double rate, idx start, idx stop
+) noexcept nogil:
+    cdef real b1 = <real> opt.beta_1, b2 = <real> opt.beta_2
+    cdef real one_b1 = <real> (1 - opt.beta_1), one_b2 = <real> (1 - opt.beta_2)
+    cdef real eps = <real> opt.epsilon, mu = <real> opt.momentum
+    cdef real lr = <real> rate, s = <real> scale
+    cdef real g
+    cdef real* p = net.params
+    cdef const real* grads = net.grads
+    cdef real* m = opt.first
+    cdef real* v = opt.second
+    cdef idx k
+    if opt.solver == ADAM:
+        for k in range(start, stop):
+            g = s * grads[k]
+            m[k] = b1 * m[k] + one_b1 * g
+            v[k] = b2 * v[k] + one_b2 * (g * g)
+            p[k] -= lr * m[k] / (sqrt_real(v[k]) + eps)
+    elif opt.nesterov:
+        for k in range(start, stop):
+            g = s * grads[k]
+            m[k] = mu * m[k] - lr * g
+            p[k] += mu * m[k] - lr * g
+    else:
+        for k in range(start, stop):
+            m[k] = mu * m[k] - lr * s * grads[k]
+            p[k] += m[k]
+
+
+cdef extern from *:
+    """
+    #ifdef SKRNN_F64
+    #define sqrt_real sqrt
+    #else
+    #define sqrt_real sqrtf
+    #endif
+    """
+    real sqrt_real(real x) noexcept nogil
+
+
+cdef inline double step_size(const Optimiser* opt) noexcept nogil:
+    if opt.solver == ADAM:
+        return opt.learning_rate * sqrt(1 - opt.beta_2 ** opt.step) / (1 - opt.beta_1 ** opt.step)
+    return opt.learning_rate
+
+
+cdef inline void update_touched(
+    Net* net, const Optimiser* opt, double scale, double rate
+) noexcept nogil:
+    cdef idx E = net.plan.embedding_dim
+    cdef idx run, at
+    for run in range(net.n_touched):
+        at = net.plan.embedding + net.tokens[net.token_order[net.touched[run]]] * E
+        update_range(net, opt, scale, rate, at, at + E)

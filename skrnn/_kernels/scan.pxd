@@ -1,0 +1,213 @@
+"""The time loop: a thread takes rows lo .. hi of the packed batch through all steps, no barrier.
+
+The loop is the same for every cell and both directions. Direction -1 runs over the same packed rows
+from the last step to the first: a sequence joins when the loop reaches its last step.
+"""
+from libc.string cimport memcpy, memset
+
+from .core cimport (
+    BLOCK_COLS, GRU, LANES, LSTM, TILE_ROWS, Layer, Net, idx, imin, load, real, store,
+    tile, vec,
+)
+from .gru cimport gru_backward, gru_forward
+from .lstm cimport lstm_backward, lstm_forward
+from .rnn cimport rnn_backward, rnn_forward
+
+
+cdef inline idx row_before(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
+    """Packed row of sequence b one step before t in its direction; -1 where it starts at t."""
+    cdef idx before = t - layer.plan.direction
+    if 0 <= before < net.T and b < net.active[before]:
+        return net.first[before] + b
+    return -1
+
+
+cdef inline const real* previous_h(
+    const Net* net, const Layer* layer, idx t, idx b
+) noexcept nogil:
+    cdef idx row = row_before(net, layer, t, b)
+    return layer.y + row * layer.ldy if row >= 0 else layer.h0 + b * layer.plan.Hp
+
+
+cdef inline const real* previous_c(
+    const Net* net, const Layer* layer, idx t, idx b
+) noexcept nogil:
+    """c_{t-1}. Prediction keeps one row a sequence, where the step before left it."""
+    cdef idx row = row_before(net, layer, t, b)
+    if row < 0:
+        return layer.c0 + b * layer.plan.Hp
+    return layer.c + (row if net.training else b) * layer.plan.Hp
+
+
+cdef inline real* h_in_at(const Net* net, const Layer* layer, idx t) noexcept nogil:
+    return layer.h_in + (net.first[t] * layer.plan.Hp if net.training else 0)
+
+
+cdef inline void load_states(
+    const Net* net, const Layer* layer, idx t, idx lo, idx hi
+) noexcept nogil:
+    """h_in = mask * h_{t-1} for rows lo .. hi: contiguous for the tile, and kept for dW_hh."""
+    cdef idx Hp = layer.plan.Hp
+    cdef real* to = h_in_at(net, layer, t) + lo * Hp
+    cdef const real* source
+    cdef const real* mask
+    cdef idx b, k
+    for b in range(lo, hi):
+        source = previous_h(net, layer, t, b)
+        if layer.mask == NULL:
+            memcpy(to, source, Hp * sizeof(real))
+        else:
+            mask = layer.mask + b * Hp
+            for k from 0 <= k < Hp by LANES:
+                store(to + k, load(source + k) * load(mask + k))
+        to += Hp
+
+
+cdef inline void forward_tile(
+    const Net* net, const Layer* layer, idx t, idx b0, idx rows, idx bundle,
+    const real* pack_x, const real* pack_h,
+) noexcept nogil:
+    """Pre-activations of one bundle for `rows` sequences from b0, and the cell on top of them."""
+    cdef vec acc[TILE_ROWS * BLOCK_COLS]
+    cdef const idx* enters_x = layer.bundle_x + bundle * BLOCK_COLS
+    cdef const idx* enters_h = layer.bundle_h + bundle * BLOCK_COLS
+    cdef const real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+    cdef idx Hp = layer.plan.Hp
+    cdef idx row = net.first[t] + b0
+    cdef idx r, c, at_x, at_h, cols_x, cols_h
+    at_x = columns(enters_x, &cols_x)
+    at_h = columns(enters_h, &cols_h)
+    for r in range(rows):
+        for c in range(BLOCK_COLS):
+            acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
+    tile(rows, cols_x, layer.K, layer.x + row * layer.ldx, layer.ldx, 1, pack_x, acc + at_x)
+    tile(rows, cols_h, layer.plan.H, h_in_at(net, layer, t) + b0 * Hp, Hp, 1, pack_h, acc + at_h)
+    for r in range(rows):
+        cell_forward(net, layer, t, b0 + r, bundle, cols_x, acc + r * BLOCK_COLS)
+
+
+cdef inline idx columns(const idx* enters, idx* count) noexcept nogil:
+    """First accumulator column in use, and how many: they are neighbours."""
+    cdef idx c, first = BLOCK_COLS
+    count[0] = 0
+    for c in range(BLOCK_COLS):
+        if enters[c] >= 0:
+            first = imin(first, c)
+            count[0] += 1
+    return first
+
+
+cdef inline void cell_forward(
+    const Net* net, const Layer* layer, idx t, idx b, idx bundle, idx blocks, const vec* acc
+) noexcept nogil:
+    cdef idx Hp = layer.plan.Hp
+    cdef idx row = net.first[t] + b
+    cdef real* h = layer.y + row * layer.ldy
+    cdef real* gates = NULL
+    if net.training:
+        gates = layer.gates + row * layer.plan.slots * Hp
+    if layer.plan.cell == LSTM:
+        lstm_forward(acc, bundle, gates, previous_c(net, layer, t, b),
+                     layer.c + (row if net.training else b) * Hp, h)
+    elif layer.plan.cell == GRU:
+        gru_forward(acc, bundle, Hp, gates, previous_h(net, layer, t, b), h)
+    else:
+        rnn_forward(acc, bundle * BLOCK_COLS, blocks, layer.plan.activation, h)
+
+
+cdef inline void scan_forward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
+    cdef idx s, t, stop, bundle, b, cols
+    cdef const real* pack_x
+    cdef const real* pack_h
+    for s in range(net.T):
+        t = s if layer.plan.direction > 0 else net.T - 1 - s
+        stop = imin(hi, net.active[t])
+        if stop <= lo:
+            continue
+        load_states(net, layer, t, lo, stop)
+        pack_x = layer.pack_x
+        pack_h = layer.pack_h
+        for bundle in range(layer.plan.n_bundles):
+            for b from lo <= b < stop by TILE_ROWS:
+                forward_tile(net, layer, t, b, imin(TILE_ROWS, stop - b), bundle, pack_x, pack_h)
+            columns(layer.bundle_x + bundle * BLOCK_COLS, &cols)
+            pack_x += cols * layer.K * LANES
+            columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
+            pack_h += cols * layer.plan.H * LANES
+
+
+cdef inline void cell_backward(
+    const Net* net, const Layer* layer, idx t, idx b
+) noexcept nogil:
+    """dh += dLoss/dh_t from above; then all units of one row from dLoss/dh_t to gate gradients."""
+    cdef idx Hp = layer.plan.Hp
+    cdef idx row = net.first[t] + b
+    cdef real* gates = layer.gates + row * layer.plan.slots * Hp
+    cdef real* dh = layer.dh + b * Hp
+    cdef const real* dy = layer.dy + row * layer.ldy
+    cdef const real* before
+    cdef idx u
+    for u from 0 <= u < Hp by LANES:
+        store(dh + u, load(dh + u) + load(dy + u))
+    if layer.plan.cell == LSTM:
+        before = previous_c(net, layer, t, b)
+        for u in range(Hp // LANES):
+            lstm_backward(u, gates, layer.c + row * Hp, before, dh, layer.dc + b * Hp)
+    elif layer.plan.cell == GRU:
+        before = previous_h(net, layer, t, b)
+        for u in range(Hp // LANES):
+            gru_backward(u, Hp, gates, before, dh)
+    else:
+        before = layer.y + row * layer.ldy
+        for u in range(Hp // LANES):
+            rnn_backward(u, layer.plan.activation, gates, before, dh)
+
+
+cdef inline void recurrent_gradient(
+    const Net* net, const Layer* layer, idx t, idx lo, idx hi
+) noexcept nogil:
+    """dh += mask * (W_hh^T dz): what h_{t-1} gets through the gates, rows lo .. hi."""
+    cdef vec acc[TILE_ROWS * BLOCK_COLS]
+    cdef idx Hp = layer.plan.Hp
+    cdef idx ldz = layer.plan.slots * Hp
+    cdef idx K = layer.plan.hh_stop - layer.plan.hh_start
+    cdef const real* dz = layer.gates + net.first[t] * ldz + layer.plan.hh_start
+    cdef idx block, n, b, m, r, c, at
+    for block from 0 <= block < Hp // LANES by BLOCK_COLS:
+        n = imin(BLOCK_COLS, Hp // LANES - block)
+        for b from lo <= b < hi by TILE_ROWS:
+            m = imin(TILE_ROWS, hi - b)
+            memset(acc, 0, sizeof(acc))
+            tile(m, n, K, dz + b * ldz, ldz, 1, layer.pack_dh + block * K * LANES, acc)
+            for r in range(m):
+                for c in range(n):
+                    at = (b + r) * Hp + (block + c) * LANES
+                    if layer.mask != NULL:
+                        acc[r * BLOCK_COLS + c] = acc[r * BLOCK_COLS + c] * load(layer.mask + at)
+                    store(layer.dh + at, load(layer.dh + at) + acc[r * BLOCK_COLS + c])
+
+
+cdef inline void cut(const Net* net, const Layer* layer, idx t, idx lo, idx hi) noexcept nogil:
+    """Truncated BPTT: no gradient passes from step t to the step before it where, counted back
+    from the sequence's end in this direction, a chunk of bptt_steps steps begins at t."""
+    cdef idx b, left, Hp = layer.plan.Hp
+    for b in range(lo, hi):
+        left = net.lengths[b] - t if layer.plan.direction > 0 else t + 1
+        if left % net.plan.bptt_steps == 0:
+            memset(layer.dh + b * Hp, 0, Hp * sizeof(real))
+            if layer.plan.has_c:
+                memset(layer.dc + b * Hp, 0, Hp * sizeof(real))
+
+
+cdef inline void scan_backward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
+    cdef idx s, t, stop, b
+    for s in range(net.T):
+        t = net.T - 1 - s if layer.plan.direction > 0 else s
+        stop = imin(hi, net.active[t])
+        if stop <= lo:
+            continue
+        for b in range(lo, stop):
+            cell_backward(net, layer, t, b)
+        recurrent_gradient(net, layer, t, lo, stop)
+        if net.plan.bptt_steps > 0:
+            cut(net, layer, t, lo, stop)

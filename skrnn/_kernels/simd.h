@@ -1,0 +1,244 @@
+/* The vector type of one instruction set, its elementary functions, and the register tile.
+ *
+ * This header is compiled once for every (instruction set, precision) pair: the compiler's -m
+ * flags choose the vector width, SKRNN_F64 chooses the precision. It uses GCC's vector extensions
+ * (Clang has them too), so arithmetic on `vec` is written with plain operators and there is no
+ * intrinsic in the package. Everything else in skrnn/_kernels is Cython on top of this.
+ */
+#ifndef SKRNN_SIMD_H
+#define SKRNN_SIMD_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef SKRNN_F64
+typedef double real;
+typedef int64_t real_bits;
+#define REAL(x) x
+#else
+typedef float real;
+typedef int32_t real_bits;
+#define REAL(x) x##f
+#endif
+
+/* TILE_COLS is what the register file holds beside 6 rows: 6 x 4 accumulators need 24 + 5 of 32
+ * registers (AVX-512, NEON); with 16 registers (AVX2, SSE2) 6 x 4 spills and 6 x 2 does not. */
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#define TILE_COLS 4
+#elif defined(__AVX2__)
+#define VEC_BYTES 32
+#define TILE_COLS 2
+#elif defined(__aarch64__)
+#define VEC_BYTES 16
+#define TILE_COLS 4
+#else
+#define VEC_BYTES 16
+#define TILE_COLS 2
+#endif
+
+#define TILE_ROWS 6
+#define BLOCK_COLS 4 /* vector columns of an accumulator block, whatever TILE_COLS is */
+#define LANES ((ptrdiff_t)(VEC_BYTES / sizeof(real)))
+#define INLINE static inline __attribute__((always_inline, unused))
+
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+typedef real_bits ivec __attribute__((vector_size(VEC_BYTES)));
+/* The same vectors at any address a `real` may have. */
+typedef real vec_any __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
+
+INLINE vec load(const real *p) { return *(const vec_any *)p; }
+INLINE void store(real *p, vec v) { *(vec_any *)p = v; }
+INLINE vec splat(real x) { return x - (vec){0}; }
+INLINE vec select_vec(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+INLINE vec abs_vec(vec x) { return (vec)((ivec)x & ~(ivec)(splat(REAL(-0.0)))); }
+INLINE vec max_vec(vec a, vec b) { return select_vec(a > b, a, b); }
+
+/* A sum over lanes in a fixed order: halves first, so every level of lanes has one order. */
+INLINE real sum_lanes(vec v)
+{
+    real s[VEC_BYTES / sizeof(real)];
+    memcpy(s, &v, sizeof s);
+    for (ptrdiff_t n = LANES / 2; n > 0; n /= 2)
+        for (ptrdiff_t k = 0; k < n; ++k) s[k] += s[k + n];
+    return s[0];
+}
+INLINE real max_lanes(vec v)
+{
+    real s[VEC_BYTES / sizeof(real)], m;
+    memcpy(s, &v, sizeof s);
+    m = s[0];
+    for (ptrdiff_t k = 1; k < LANES; ++k) m = s[k] > m ? s[k] : m;
+    return m;
+}
+
+/* Elementary functions -----------------------------------------------------------------------
+ *
+ * x = n ln2 + r with |r| <= ln2 / 2 (Cody and Waite's two-part ln2), then expm1(r) by its Taylor
+ * series, which at this |r| is below a quarter ulp at degree 7 (float32) and 13 (float64).
+ * n comes out of the mantissa after adding 1.5 * 2^(mantissa bits).
+ */
+#ifdef SKRNN_F64
+#define MANTISSA 52
+#define EXPONENT_BIAS 1023
+#define ROUND_MAGIC 6755399441055744.0
+#define LN2_HI 6.93147180369123816490e-01
+#define LN2_LO 1.90821492927058770002e-10
+#define EXP_LIMIT 745.2  /* exp(-745.2) rounds to 0 */
+#define TANH_LIMIT 22.0  /* tanh(22) rounds to 1 */
+#else
+#define MANTISSA 23
+#define EXPONENT_BIAS 127
+#define ROUND_MAGIC 12582912.0f
+#define LN2_HI 0.693359375f
+#define LN2_LO -2.12194440e-4f
+#define EXP_LIMIT 104.0f /* exp(-104) rounds to 0 */
+#define TANH_LIMIT 10.0f /* tanh(10) rounds to 1 */
+#endif
+
+INLINE vec expm1_reduced(vec x, ivec *n)
+{
+    vec shifted = x * REAL(1.44269504088896340736) + ROUND_MAGIC;
+    vec whole = shifted - ROUND_MAGIC;
+    vec r = (x - whole * LN2_HI) - whole * LN2_LO;
+    *n = (ivec)shifted - (ivec)splat(ROUND_MAGIC);
+#ifdef SKRNN_F64
+    vec q = splat(1.0 / 6227020800.0);
+    q = q * r + 1.0 / 479001600.0;
+    q = q * r + 1.0 / 39916800.0;
+    q = q * r + 1.0 / 3628800.0;
+    q = q * r + 1.0 / 362880.0;
+    q = q * r + 1.0 / 40320.0;
+    q = q * r + 1.0 / 5040.0;
+#else
+    vec q = splat(1.0f / 5040.0f);
+#endif
+    q = q * r + REAL(1.0) / REAL(720.0);
+    q = q * r + REAL(1.0) / REAL(120.0);
+    q = q * r + REAL(1.0) / REAL(24.0);
+    q = q * r + REAL(1.0) / REAL(6.0);
+    q = q * r + REAL(0.5);
+    return q * (r * r) + r;
+}
+
+INLINE vec power_of_two(ivec n) { return (vec)((n + EXPONENT_BIAS) << MANTISSA); }
+
+/* exp(x), x <= 0 and down to -inf. The scale 2^n goes in as two factors, because n may reach
+ * below the smallest normal exponent. NaN stays NaN. */
+INLINE vec exp_negative(vec x)
+{
+    ivec n, half;
+    x = select_vec(x < -EXP_LIMIT, splat(-EXP_LIMIT), x);
+    vec p = expm1_reduced(x, &n);
+    half = n >> 1;
+    return ((p + 1) * power_of_two(half)) * power_of_two(n - half);
+}
+
+/* 1 / (1 + exp(-x)), written on exp(-|x|) so that neither side overflows. */
+INLINE vec sigmoid(vec x)
+{
+    vec e = exp_negative(-abs_vec(x));
+    return select_vec(x < 0, e, splat(1)) / (1 + e);
+}
+
+/* tanh(x) = m / (m + 2) with m = expm1(2|x|) = 2^n expm1(r) + (2^n - 1), and x's sign. */
+INLINE vec tanh_vec(vec x)
+{
+    ivec n;
+    vec a = abs_vec(x);
+    a = select_vec(a > TANH_LIMIT, splat(TANH_LIMIT), a);
+    vec p = expm1_reduced(a + a, &n);
+    vec scale = power_of_two(n);
+    vec m = p * scale + (scale - 1);
+    vec t = m / (m + 2);
+    return (vec)((ivec)t | ((ivec)x & (ivec)splat(REAL(-0.0))));
+}
+
+/* Zero where `x` (an activation max(0, .)) is not positive, else `d`. */
+INLINE vec where_positive(vec x, vec d) { return (vec)((x > 0) & (ivec)d); }
+INLINE vec relu_vec(vec x) { return select_vec(x < 0, splat(0), x); /* keeps NaN */ }
+
+/* The register tile ---------------------------------------------------------------------------
+ *
+ *   acc[r][c] += sum_k a[r * a_row + k * a_k] * w[k][c]         r < R, c < C, c a vector column
+ *
+ *   a    in      scalars, broadcast: rows of inputs or hidden states (a_k = 1), or columns of
+ *                them where the sum runs over packed steps (a_row = 1)
+ *   w    in      (K, C, LANES), contiguous
+ *   acc  in/out  (TILE_ROWS, BLOCK_COLS) vectors
+ *
+ * Each acc[r][c] is one chain of multiply-adds over ascending k, the same chain whatever R and C
+ * are: a sequence gets the same bits in a full tile and alone.
+ */
+INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrdiff_t a_row,
+                      ptrdiff_t a_k, const real *w, vec *acc)
+{
+    vec s[TILE_ROWS][TILE_COLS];
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) s[r][c] = acc[r * BLOCK_COLS + c];
+    for (ptrdiff_t k = 0; k < K; ++k) {
+        vec wk[TILE_COLS];
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) wk[c] = load(w + c * LANES);
+#pragma GCC unroll 6
+        for (int r = 0; r < R; ++r) {
+            vec ar = splat(a[r * a_row]);
+#pragma GCC unroll 4
+            for (int c = 0; c < C; ++c) s[r][c] += ar * wk[c];
+        }
+        a += a_k;
+        w += C * LANES;
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) acc[r * BLOCK_COLS + c] = s[r][c];
+}
+
+typedef void (*tile_fn)(ptrdiff_t, const real *, ptrdiff_t, ptrdiff_t, const real *, vec *);
+#define TILE(R, C)                                                                               \
+    static void tile_##R##_##C(ptrdiff_t K, const real *a, ptrdiff_t a_row, ptrdiff_t a_k,       \
+                               const real *w, vec *acc)                                          \
+    {                                                                                            \
+        tile_body(R, C, K, a, a_row, a_k, w, acc);                                               \
+    }
+#define TILE_COLUMN(C) TILE(1, C) TILE(2, C) TILE(3, C) TILE(4, C) TILE(5, C) TILE(6, C)
+#define TILE_NAMES(C) {tile_1_##C, tile_2_##C, tile_3_##C, tile_4_##C, tile_5_##C, tile_6_##C}
+
+TILE_COLUMN(1)
+TILE_COLUMN(2)
+#if TILE_COLS == 4
+TILE_COLUMN(3)
+TILE_COLUMN(4)
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3),
+                                                    TILE_NAMES(4)};
+#else
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2)};
+#endif
+
+/* A tile of up to BLOCK_COLS vector columns. `w` is (columns / TILE_COLS, K, TILE_COLS, LANES):
+ * the columns in groups of TILE_COLS (the last may be narrower), each group contiguous. */
+INLINE void tile(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
+                 ptrdiff_t a_k, const real *w, vec *acc)
+{
+    for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
+        ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, acc + c);
+    }
+}
+
+/* 64 pseudo-random bits of (seed, counter): SplitMix64 (Steele, Lea and Flood 2014). Dropout masks
+ * are a function of position, so they do not depend on who computes them. */
+INLINE uint64_t mix64(uint64_t seed, uint64_t counter)
+{
+    uint64_t z = seed + (counter + 1) * 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+#endif

@@ -1,0 +1,327 @@
+"""Plan: what a network is, worked out once: cells, layers, directions, head, parameter layout.
+
+A plan is three integer arrays for the kernels (``net``, ``layers``, ``tables``; fields as in
+``_kernels/core.pxd``) and, for Python, the name, place and shape of every parameter in the one flat
+vector. It holds no number of the network itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skrnn._kernels import get_engine
+
+# The optimiser takes the flat vector in pieces of this many numbers: small enough to share out,
+# and a constant, because the order in which their sums of squares are added follows from it.
+CHUNK = 4096
+
+
+class Layout(NamedTuple):
+    """Where a cell keeps what, in slot vectors (`lanes` units of one gate) of a packed row."""
+
+    gate_ih: np.ndarray  # gate of weight_ih that feeds each slot vector, -1 for none
+    gate_hh: np.ndarray  # likewise weight_hh
+    block: np.ndarray  # block of `lanes` units of each slot vector
+    bundle_x: np.ndarray  # (n_bundles, 4) slot vector that weight_ih feeds in each column, or -1
+    bundle_h: np.ndarray  # likewise weight_hh
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table of cells; the kernels' part is ``_kernels/<name>.pxd``."""
+
+    gates: int  # rows of weight_ih and weight_hh are gates * H, in PyTorch's order
+    slots: int  # numbers kept a unit and step
+    has_c: bool
+    layout: Callable[[int], Layout]
+
+
+def _lstm(blocks):
+    """Layout of i, f, g, o of each block side by side."""
+    vectors = np.arange(4 * blocks)
+    bundle = vectors.reshape(blocks, 4)
+    return Layout(vectors % 4, vectors % 4, vectors // 4, bundle, bundle)
+
+
+def _gru(blocks):
+    """Layout n | r, z of each block | m. PyTorch's order of gates is r, z, n."""
+    block = np.arange(blocks)
+    none = np.full(blocks, -1)
+    r, z = blocks + 2 * block, blocks + 2 * block + 1
+    rz = np.tile([0, 1], blocks)
+    return Layout(
+        np.concatenate([none + 3, rz, none]),
+        np.concatenate([none, rz, none + 3]),
+        np.concatenate([block, np.repeat(block, 2), block]),
+        np.column_stack([block, r, z, none]),
+        np.column_stack([none, r, z, 3 * blocks + block]),
+    )
+
+
+def _rnn(blocks):
+    """Layout of one gate; a bundle is four blocks, the last may be short."""
+    vectors = np.arange(blocks)
+    bundle = np.full((-(-blocks // 4), 4), -1)
+    bundle.flat[:blocks] = vectors
+    return Layout(vectors * 0, vectors * 0, vectors, bundle, bundle)
+
+
+CELLS = {
+    "lstm": Cell(gates=4, slots=4, has_c=True, layout=_lstm),
+    "gru": Cell(gates=3, slots=4, has_c=False, layout=_gru),
+    "rnn": Cell(gates=1, slots=1, has_c=False, layout=_rnn),
+}
+
+
+class Parameter(NamedTuple):
+    """Place and shape of one named array in the flat parameter vector."""
+
+    start: int
+    shape: tuple
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape))
+
+
+class Options(NamedTuple):
+    """What may differ from call to call of one plan."""
+
+    training: bool = False
+    wants_dx: bool = False
+    threads: int = 1
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+
+class Plan:
+    """A network: sizes, parameter layout and the kernels' tables.
+
+    Parameters
+    ----------
+    cell : {'lstm', 'gru', 'rnn'}
+    hidden : sequence of int
+        Hidden width of each level.
+    n_features : int
+        Width of an input row, or of a row of token columns where `embedding` is given.
+    n_outputs : int
+        Width of the head.
+    bidirectional : bool
+    activation : {'tanh', 'relu', 'logistic'}
+        Of the rnn cell.
+    pooling : {'last', 'mean', 'max', 'all'}
+        What the head reads; 'all' puts it on every step.
+    loss : {'softmax', 'squared_error'}
+    bptt_steps : int or None
+    embedding : (rows, dim) or None
+        Size of the embedding that token columns are looked up in.
+    dtype : {'float32', 'float64'}
+    level : str or None
+        Instruction set, for tests; that of the process when None.
+    """
+
+    def __init__(
+        self,
+        cell,
+        hidden,
+        n_features,
+        n_outputs,
+        *,
+        bidirectional=False,
+        activation="tanh",
+        pooling="last",
+        loss="softmax",
+        bptt_steps=None,
+        embedding=None,
+        dtype="float32",
+        level=None,
+    ):
+        self.engine = get_engine(dtype, level)
+        self.dtype = self.engine.real_dtype
+        self.cell = CELLS[cell]
+        self.hidden = tuple(int(h) for h in hidden)
+        self.n_directions = 2 if bidirectional else 1
+        self.n_outputs = n_outputs
+        self.pooling = pooling
+        self.embedding = embedding
+        self.parameters = {}
+        self._tables = []
+        self._n_table = 0
+        width = n_features if embedding is None else n_features * embedding[1]
+        self._name_parameters(width)
+        codes = {"cell": self.engine.CELLS[cell], "activation": self.engine.ACTIVATIONS[activation]}
+        self.layers = np.array(
+            [
+                self._layer(codes, level_, direction, width)
+                for level_ in range(len(self.hidden))
+                for direction in range(self.n_directions)
+            ],
+            dtype=np.intp,
+        )
+        self.net = self._net(width, n_features, pooling, loss, bptt_steps)
+        self.tables = np.concatenate(self._tables)
+
+    def _name_parameters(self, width):
+        """Lay the parameters end to end: the embedding, then PyTorch's order, then the head."""
+        if self.embedding is not None:
+            self._add_parameter("embedding_weight", self.embedding)
+        gates = self.cell.gates
+        for level, H in enumerate(self.hidden):
+            for direction in range(self.n_directions):
+                name = f"l{level}" + ("_reverse" if direction else "")
+                self._add_parameter(f"weight_ih_{name}", (gates * H, width))
+                self._add_parameter(f"weight_hh_{name}", (gates * H, H))
+                self._add_parameter(f"bias_ih_{name}", (gates * H,))
+                self._add_parameter(f"bias_hh_{name}", (gates * H,))
+            width = self.n_directions * H
+        self._add_parameter("head_weight", (self.n_outputs, width))
+        self._add_parameter("head_bias", (self.n_outputs,))
+
+    def _add_parameter(self, name, shape):
+        self.parameters[name] = Parameter(self.n_params, tuple(int(n) for n in shape))
+
+    @property
+    def n_params(self):
+        """Length of the flat parameter vector."""
+        if not self.parameters:
+            return 0
+        last = next(reversed(self.parameters.values()))
+        return last.start + last.size
+
+    def _table(self, values):
+        """Append integers to the tables; returns where they start."""
+        start = self._n_table
+        values = np.ascontiguousarray(values, dtype=np.intp).ravel()
+        self._tables.append(values)
+        self._n_table += values.size
+        return start
+
+    def _padded(self, n):
+        lanes = self.engine.lanes
+        return -(-n // lanes) * lanes
+
+    def _layer(self, codes, level, direction, width):
+        lanes = self.engine.lanes
+        H = self.hidden[level]
+        Hp = self._padded(H)
+        below = self.hidden[level - 1]
+        layout = self.cell.layout(Hp // lanes)
+        unit = (layout.block[:, None] * lanes + np.arange(lanes)).ravel()
+
+        def rows(gate):
+            gate = np.repeat(gate, lanes)
+            return np.where((gate >= 0) & (unit < H), gate * H + unit, -1)
+
+        def span(gate):
+            used = np.flatnonzero(gate >= 0)
+            return used[0] * lanes, (used[-1] + 1) * lanes
+
+        def bundle(vectors):
+            return np.where(vectors >= 0, vectors * lanes, -1)
+
+        name = f"l{level}" + ("_reverse" if direction else "")
+        ih_start, ih_stop = span(layout.gate_ih)
+        hh_start, hh_stop = span(layout.gate_hh)
+        record = {
+            **codes,
+            "level": level,
+            "direction": 1 - 2 * direction,
+            "H": H,
+            "Hp": Hp,
+            "slots": self.cell.slots,
+            "has_c": self.cell.has_c,
+            "in_segments": self.n_directions if level else 1,
+            "in_width": below if level else width,
+            "in_stride": self._padded(below) if level else width,
+            "ih_start": ih_start,
+            "ih_stop": ih_stop,
+            "hh_start": hh_start,
+            "hh_stop": hh_stop,
+            "n_bundles": len(layout.bundle_x),
+            "bundle_x": self._table(bundle(layout.bundle_x)),
+            "bundle_h": self._table(bundle(layout.bundle_h)),
+            "row_ih": self._table(rows(layout.gate_ih)),
+            "row_hh": self._table(rows(layout.gate_hh)),
+            "w_ih": self.parameters[f"weight_ih_{name}"].start,
+            "w_hh": self.parameters[f"weight_hh_{name}"].start,
+            "b_ih": self.parameters[f"bias_ih_{name}"].start,
+            "b_hh": self.parameters[f"bias_hh_{name}"].start,
+        }
+        return [record[field] for field in self.engine.LAYER_FIELDS]
+
+    def _net(self, width, n_features, pooling, loss, bptt_steps):
+        outputs = np.full(self._padded(self.n_outputs), -1)
+        outputs[: self.n_outputs] = np.arange(self.n_outputs)
+        chunks = self._chunks()
+        rows, dim = self.embedding or (0, 0)
+        record = {
+            "n_levels": len(self.hidden),
+            "n_directions": self.n_directions,
+            "n_layers": len(self.layers),
+            "n_columns": n_features if self.embedding else 0,
+            "embedding": 0,
+            "embedding_rows": rows,
+            "embedding_dim": dim,
+            "D": width,
+            "H": self.hidden[-1],
+            "Hp": self._padded(self.hidden[-1]),
+            "pooling": self.engine.POOLINGS[pooling],
+            "loss": self.engine.LOSSES[loss],
+            "n_outputs": self.n_outputs,
+            "head_w": self.parameters["head_weight"].start,
+            "head_b": self.parameters["head_bias"].start,
+            "row_head": self._table(outputs),
+            "bptt_steps": bptt_steps or 0,
+            "n_params": self.n_params,
+            "n_chunks": len(chunks),
+            "chunks": self._table(chunks),
+        }
+        record["n_tables"] = self._n_table
+        return np.array([record[field] for field in self.engine.NET_FIELDS], dtype=np.intp)
+
+    def _chunks(self):
+        """Return (start, stop, penalised) pieces of all parameters but the embedding."""
+        return np.array(
+            [
+                (start, min(start + CHUNK, p.start + p.size), name.startswith(PENALISED))
+                for name, p in self.parameters.items()
+                if name != "embedding_weight"
+                for start in range(p.start, p.start + p.size, CHUNK)
+            ],
+            dtype=np.intp,
+        )
+
+    def views(self, vector):
+        """Name the parts of a flat vector.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (n_params,)
+
+        Returns
+        -------
+        dict
+            Views of `vector` under PyTorch's names and in its layout.
+        """
+        return {
+            name: vector[p.start : p.start + p.size].reshape(p.shape)
+            for name, p in self.parameters.items()
+        }
+
+    def workspace(self, options, limits):
+        """Allocate a workspace; raises MemoryError before any kernel starts.
+
+        Parameters
+        ----------
+        options : Options
+        limits : (int, int, int)
+            Most sequences, most steps in all, and most steps of one sequence in a batch.
+        """
+        return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
+
+
+# L2 applies to the weights of matrices, as in scikit-learn's MLPClassifier; not to biases, and
+# not to an embedding, most of whose rows a batch never touches.
+PENALISED = ("weight_ih", "weight_hh", "head_weight")

@@ -1,0 +1,418 @@
+"""The only door for user data: every accepted form of ``X`` becomes one container.
+
+Four forms are told apart by :func:`skrnn._forms.recognise`; each has one reader here:
+
+``"rows"``
+    2-D array-like ``(n_sequences, n_timesteps)``: univariate series, one a row.
+    scikit-learn validates it, so texts and checks are scikit-learn's own.
+``"cube"``
+    3-D array ``(n_sequences, n_timesteps, n_features)``; trailing all-NaN steps are padding.
+``"ragged"``
+    A collection of ``(T_i, n_features)`` or ``(T_i,)`` sequences of numbers.
+``"tokens"``
+    A collection of sequences of ``str``.
+
+A list of lists of numbers is ambiguous. With equal lengths it is read as scikit-learn reads it,
+a 2-D array, so that ``X.tolist()`` means what ``X`` means; with unequal lengths, or where
+integers are token ids, it is ragged. Lists of arrays and object arrays are always ragged.
+"""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from warnings import warn
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skrnn._forms import align, as_array, check_same_columns, recognise, to_numbers, token_row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequences:
+    """Sequences of any lengths, end to end in one array.
+
+    ``values`` may share memory with the user's array: it is read, never written.
+
+    Attributes
+    ----------
+    values : ndarray of shape (total_steps, n_features)
+        The steps of all sequences, C-contiguous.
+
+    offsets : ndarray of shape (n_sequences + 1,), dtype=int64
+        Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self):
+        return self.offsets.shape[0] - 1
+
+    @property
+    def lengths(self):
+        """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
+    def take(self, indices):
+        """Return the chosen sequences, in the order asked for.
+
+        Parameters
+        ----------
+        indices : array-like of int or bool
+            Indices, or a mask of shape (n_sequences,).
+
+        Returns
+        -------
+        sequences : Sequences
+            A copy of these sequences.
+        """
+        indices = np.asarray(indices)
+        if indices.dtype == bool:
+            indices = np.flatnonzero(indices)
+        indices = indices.astype(np.intp, copy=False)
+        offsets = _offsets(self.lengths[indices])
+        # Step s of the result lies in the source at a distance constant within its sequence.
+        shift = self.offsets[:-1][indices] - offsets[:-1]
+        rows = np.repeat(shift, np.diff(offsets)) + np.arange(offsets[-1])
+        return Sequences(self.values[rows], offsets)
+
+    def split(self):
+        """Return the sequences one by one.
+
+        Returns
+        -------
+        views : list of ndarray of shape (T_i, n_features)
+            Views of ``values``.
+        """
+        return [self.values[start:stop] for start, stop in pairwise(self.offsets.tolist())]
+
+
+def check_sequences(
+    estimator, X, *, dtype=np.float32, reset, embed=False, allow_nan=False, min_length=1
+):
+    """Validate ``X`` in any accepted form and set, or check, what ``estimator`` knows of it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets (``reset=True``) or is checked on ``n_features_in_``, ``feature_names_in_``,
+        ``vocabulary_``, ``_step_width`` (features a step) and ``_token_counts`` (None for
+        numbers, else the number of known ids in each id column). ``n_features_in_`` is the
+        number of features a step, except that for 2-D input of numbers it is the number of
+        columns, as scikit-learn demands.
+
+    X : array-like, or collection of sequences
+        See the module's description.
+
+    dtype : dtype or tuple of dtypes, default=np.float32
+        Type of numeric values. Of a tuple, the type found if it is among them, else the first.
+
+    reset : bool
+        True in ``fit``, False in every later call.
+
+    embed : bool, default=False
+        Whether integers are token ids. After fit the kind of data fitted decides.
+
+    allow_nan : bool, default=False
+        Whether NaN may stand inside a sequence, as it may for a transformer.
+
+    min_length : int, default=1
+        Fewest steps a sequence may have.
+
+    Returns
+    -------
+    sequences : Sequences
+        Numbers as ``dtype``. Tokens as int64 rows of one embedding table: column ``c`` with
+        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids, after those of the
+        columns before it.
+    """
+    if reset:
+        estimator.__dict__.pop("feature_names_in_", None)
+        estimator.__dict__.pop("vocabulary_", None)
+    else:
+        embed = estimator._token_counts is not None
+    form, X = recognise(X, embed=embed)
+    if not reset:
+        form = _check_fitted_kind(estimator, form, X)
+
+    if form == "tokens":
+        sequences = _read_tokens(estimator, X, reset)
+    elif form == "rows":
+        sequences = _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length)
+    elif form == "cube":
+        sequences = _read_cube(estimator, X, None if embed else dtype, reset)
+    else:
+        sequences = _read_ragged(estimator, X, None if embed else dtype, reset)
+    _check_lengths(estimator, sequences.offsets, min_length)
+    if form == "tokens":
+        return sequences
+    if form != "rows":  # scikit-learn has looked through rows already
+        _check_finite(estimator, sequences, allow_nan and not embed)
+    if embed:
+        return _as_table_rows(estimator, sequences, reset)
+    # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
+    if reset and not allow_nan:
+        _warn_if_channel_first(sequences)
+    return sequences
+
+
+def _offsets(lengths):
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _locate(offsets, row):
+    """Return the sequence and the step of a row of ``values``."""
+    sequence = int(np.searchsorted(offsets, row, side="right")) - 1
+    return sequence, int(row - offsets[sequence])
+
+
+def _check_fitted_kind(estimator, form, X):
+    """Refuse strings where numbers were fitted and the reverse; return the form."""
+    fitted_on_strings = hasattr(estimator, "vocabulary_")
+    if fitted_on_strings == (form == "tokens"):
+        return form
+    if fitted_on_strings and form == "ragged" and not any(map(np.size, X)):
+        return "tokens"  # empty sequences have no kind of their own
+    kinds = ("strings", "numbers")
+    fitted, found = kinds if fitted_on_strings else kinds[::-1]
+    raise TypeError(
+        f"X holds {found}, but {type(estimator).__name__} was fitted on sequences of {fitted}."
+    )
+
+
+# Reading the forms
+
+
+def _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length):
+    checks = {
+        "dtype": list(dtype) if isinstance(dtype, tuple) else dtype,
+        "order": "C",
+        "ensure_all_finite": "allow-nan" if allow_nan and not embed else True,
+        "ensure_min_features": max(1, min_length),
+    }
+    if embed:
+        checks["dtype"] = "numeric"
+    with np.errstate(over="ignore"):  # too large for dtype: scikit-learn raises afterwards
+        if not embed and (reset or _fitted_on_rows(estimator)):
+            array = validate_data(estimator, X, reset=reset, **checks)
+        else:
+            array = check_array(X, input_name="X", estimator=estimator, **checks)
+    if reset:
+        # Token ids have one column whatever the length; names would be those of steps.
+        _set_width(estimator, 1, n_features_in=1 if embed else array.shape[1])
+    elif estimator._step_width != 1:
+        raise ValueError(
+            f"{_wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence a "
+            "row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
+        )
+    n_sequences, n_steps = array.shape
+    offsets = np.arange(n_sequences + 1, dtype=np.int64) * n_steps
+    return Sequences(array.reshape(-1, 1), offsets)
+
+
+def _read_cube(estimator, array, dtype, reset):
+    n_sequences, n_steps, width = array.shape
+    for count, what in ((n_sequences, "sample"), (width, "feature")):
+        if count == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is "
+                "required by X."
+            )
+    _check_width(estimator, width, reset)
+    array = to_numbers(array, "X")
+    with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
+        values = np.ascontiguousarray(array, dtype=_pick(dtype, array.dtype))
+    offsets = np.arange(n_sequences + 1, dtype=np.int64) * n_steps
+    if _is_surely_finite(values):
+        return Sequences(values.reshape(-1, width), offsets)
+    given = ~np.isnan(values).all(axis=2)
+    lengths = np.where(given.any(axis=1), n_steps - given[:, ::-1].argmax(axis=1), 0)
+    kept = np.arange(n_steps) < lengths[:, np.newaxis]
+    return Sequences(values[kept], _offsets(lengths))
+
+
+def _read_ragged(estimator, items, dtype, reset):
+    arrays = [a if type(a) is np.ndarray else as_array(a, i) for i, a in enumerate(items)]
+    dtypes = {array.dtype for array in arrays}
+    if any(found.kind not in "biuf" for found in dtypes):
+        arrays = [to_numbers(array, f"sequence {i}") for i, array in enumerate(arrays)]
+        dtypes = {array.dtype for array in arrays}
+    expected = None if reset else estimator._step_width
+    arrays, width = align(arrays, expected)
+    _check_width(estimator, width, reset, items)
+
+    offsets = _offsets(np.fromiter(map(len, arrays), np.int64, len(arrays)))
+    values = np.empty((offsets[-1], width), dtype=_pick(dtype, np.result_type(*dtypes)))
+    target = values if arrays[0].ndim == 2 else values[:, 0]
+    with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
+        np.concatenate(arrays, out=target, casting="unsafe")
+    return Sequences(values, offsets)
+
+
+def _read_tokens(estimator, items, reset):
+    rows = [token_row(item, i) for i, item in enumerate(items)]
+    offsets = _offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
+    tokens = list(chain.from_iterable(rows))
+    if not all(issubclass(kind, str) for kind in set(map(type, tokens))):
+        row = next(row for row, token in enumerate(tokens) if not isinstance(token, str))
+        i, t = _locate(offsets, row)
+        raise TypeError(
+            f"X mixes strings and other values: sequence {i} has {tokens[row]!r} at step {t}, "
+            "where one string a step is expected."
+        )
+    if reset:
+        if not tokens:
+            raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+        known = sorted(set(map(str, tokens)))
+        estimator.vocabulary_ = {token: i for i, token in enumerate(known)}
+        _set_width(estimator, 1, token_counts=[len(known)])
+    find = estimator.vocabulary_.get
+    unknown = len(estimator.vocabulary_)
+    ids = np.fromiter((find(token, unknown) for token in tokens), np.int64, len(tokens))
+    return Sequences(ids.reshape(-1, 1), offsets)
+
+
+def _as_table_rows(estimator, sequences, reset):
+    """Return ids as rows of the table that all id columns share, unknown ids included."""
+    values, offsets = sequences.values, sequences.offsets
+    ids = values.astype(np.int64)
+    wrong = (ids < 0) | (ids != values)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        i, t = _locate(offsets, row)
+        raise ValueError(
+            f"sequence {i} has {values[row, column]} at step {t} (column {column}), but a token "
+            "id must be an integer >= 0. Set embedding_dim=None for numbers to be numbers."
+        )
+    if reset:
+        if len(ids) == 0:
+            raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+        estimator._token_counts = ids.max(axis=0) + 1
+    counts = estimator._token_counts
+    starts = np.cumsum(counts + 1) - (counts + 1)
+    return Sequences(np.minimum(ids, counts) + starts, offsets)
+
+
+def _pick(dtype, found):
+    """Return the dtype of the values; None keeps the type found."""
+    if isinstance(dtype, tuple):
+        return found if found in dtype else np.dtype(dtype[0])
+    return found if dtype is None else np.dtype(dtype)
+
+
+# What the estimator knows
+
+
+def _fitted_on_rows(estimator):
+    return estimator.n_features_in_ != estimator._step_width
+
+
+def _set_width(estimator, width, *, n_features_in=None, token_counts=None):
+    estimator.n_features_in_ = width if n_features_in is None else n_features_in
+    estimator._step_width = width
+    estimator._token_counts = None if token_counts is None else np.array(token_counts)
+
+
+def _wrong_width(estimator, width):
+    return (
+        f"X has {width} features, but {type(estimator).__name__} is expecting "
+        f"{estimator._step_width} features as input."
+    )
+
+
+def _check_width(estimator, width, reset, items=None):
+    """Set or check the number of features a step, and their names where steps have names."""
+    if width == 0:
+        raise ValueError("Found array with 0 feature(s) while a minimum of 1 is required by X.")
+    if reset:
+        _set_width(estimator, width)
+    elif width != estimator._step_width:
+        raise ValueError(_wrong_width(estimator, width))
+    named = items is not None and hasattr(items[0], "columns")
+    if named:
+        check_same_columns(items)
+    # After fit on rows the names known are those of the steps, not of the features.
+    if named and (reset or not _fitted_on_rows(estimator)):
+        validate_data(estimator, items[0], reset=reset, skip_check_array=True)
+    elif not reset and hasattr(estimator, "feature_names_in_") and not _fitted_on_rows(estimator):
+        validate_data(estimator, np.empty((1, width)), reset=False, skip_check_array=True)
+
+
+# What the values must be
+
+
+def _check_lengths(estimator, offsets, min_length):
+    lengths = np.diff(offsets)
+    if min_length == 0 or lengths.min() >= min_length:
+        return
+    i = int(np.argmax(lengths < min_length))
+    found = "is empty" if lengths[i] == 0 else f"has {lengths[i]} step(s)"
+    raise ValueError(
+        f"sequence {i} {found} while a minimum of {min_length} step(s) is required by "
+        f"{type(estimator).__name__}. Leave such sequences out of X and y."
+    )
+
+
+def _is_surely_finite(values):
+    """Tell cheaply that all is finite; a sum that overflows only costs the full search."""
+    if values.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()))
+
+
+def _check_finite(estimator, sequences, allow_nan):
+    values = sequences.values
+    if _is_surely_finite(values):
+        return
+    wrong = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    if not wrong.any():
+        return
+    row, column = np.argwhere(wrong)[0]
+    i, t = _locate(sequences.offsets, row)
+    if np.isnan(values[row, column]):
+        raise ValueError(
+            f"Input X contains NaN.\nsequence {i} has NaN at step {t} (feature {column}), and "
+            f"{type(estimator).__name__} does not accept missing values. Impute them first, "
+            "e.g. with PerStep(SimpleImputer()) in a pipeline."
+        )
+    raise ValueError(
+        f"Input X contains infinity or a value too large for {values.dtype!r}.\n"
+        f"sequence {i} has it at step {t} (feature {column})."
+    )
+
+
+def _warn_if_channel_first(sequences):
+    """Warn where time seems to run along the features.
+
+    Quiet by design: all sequences must have one length, less than an eighth of the number of
+    features, neighbouring features must be alike as neighbouring steps of a series are, and
+    neighbouring steps must not. Word vectors and one-hot steps fail the third condition,
+    spectrograms the fourth.
+    """
+    lengths, width = sequences.lengths, sequences.values.shape[1]
+    n_steps = int(lengths[0])
+    if width < 16 or not 0 < 8 * n_steps < width or (lengths != n_steps).any():
+        return
+    sample = sequences.values[: 64 * n_steps].reshape(-1, n_steps, width).astype(np.float64)
+    # Six accelerometer channels at 10 Hz, swapped, give 1.0 and 2.0; word vectors 2.0 and 2.0.
+    if _roughness(sample, axis=2) < 1.2 and (n_steps == 1 or _roughness(sample, axis=1) > 1.5):
+        warn(
+            f"X looks channel-first: every sequence has {n_steps} step(s) of {width} features, "
+            "and the values run smoothly along the features. A sequence is (n_timesteps, "
+            "n_features): pass X.transpose(0, 2, 1), or [x.T for x in X] for a list.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _roughness(sample, axis):
+    """Return von Neumann's ratio: 2 for noise, near 0 for a smooth series."""
+    variance = sample.var(axis=axis).mean()
+    return np.mean(np.diff(sample, axis=axis) ** 2) / variance if variance > 0 else np.inf

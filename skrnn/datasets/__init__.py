@@ -1,0 +1,8 @@
+"""Readers for files of sequences in standard formats."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skrnn.datasets._ts import read_ts
+
+__all__ = ["read_ts"]
