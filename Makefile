@@ -1,0 +1,68 @@
+# `make demo` and `make test` start from a fresh checkout; the rest is for developers.
+# PYTHON is the interpreter the environment is made from, VENV where it goes.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# What a build depends on: the compiled part, less what the build itself leaves there. The Python
+# side is installed in place and needs no rebuild.
+SOURCES := setup.py pyproject.toml \
+	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint bench wheel clean
+
+help:
+	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
+	@echo "make test       build, then lint and the test suite"
+	@echo "make test-long  the tests that take minutes"
+	@echo "make lint       ruff and mypy alone"
+	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
+	@echo "make wheel      build a wheel into dist/"
+	@echo "make clean      remove what was built, $(VENV) included"
+	@echo "PYTHON=...      the interpreter to use (now $(PYTHON); 3.11 or newer)"
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/quickstart.py
+
+test: lint
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(VENV)/.installed
+	$(BIN)/python -m pytest -m long
+
+lint: $(VENV)/.installed
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy skrnn
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/bench.py
+
+wheel: $(VENV)/.installed
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+# The version is checked before anything is made, so that a failure leaves nothing behind.
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) not found; name one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "skrnn needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1);" \
+		"name another with make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created $(SOURCES)
+	@echo "Building skrnn, a minute or two"
+	$(PIP) install --editable ".[test]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed benchmarks/requirements.txt
+	$(PIP) install --requirement benchmarks/requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd quickstart.png spoken_digits.png
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

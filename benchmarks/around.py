@@ -1,0 +1,172 @@
+"""Sections about what surrounds the kernels: import, memory, searches, growth of cost."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import ours
+from report import Table, duration, times, verdict
+from shapes import SHAPES, dense_data
+from timing import thread_counts, timed
+
+HERE = Path(__file__).resolve().parent
+
+
+def _child(*args):
+    command = [sys.executable, str(HERE / "child.py"), *args]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def memory(run):
+    """Compare the peak memory of a fit, a process for each side."""
+    table = Table(
+        "Peak memory of a fit at 100, 32, 128, 256",
+        ["ours", "PyTorch", "ours / PyTorch", "goal", "verdict"],
+        "High-water mark of a process that makes the data and fits once.",
+    )
+    mine = _child("memory", "ours")
+    theirs = None if run.peer is None else _child("memory", "pytorch")
+    ratio = None if theirs is None else round(mine / theirs, 2)
+    shown = "-" if theirs is None else f"{theirs:.0f} MB"
+    met = verdict(ratio, 0.8, at_least=False)
+    table.add(f"{mine:.0f} MB", shown, times(ratio), "<= 0.80x", met)
+    return table
+
+
+def import_time(run):
+    """Compare the time of imports in fresh processes."""
+    table = Table(
+        "Import",
+        ["statement", "time", "more than MLPClassifier's", "goal", "verdict"],
+        "Median of fresh processes, taking turns, after one to fill the disk cache.",
+    )
+    statements = ["from sklearn.neural_network import MLPClassifier", "import skrnn"]
+    if run.peer is not None:
+        statements.append("import torch")
+    taken = {statement: [] for statement in statements}
+    for repeat in range(run.repeats + 1):
+        for statement in statements:
+            seconds = _child("import", statement)
+            if repeat:
+                taken[statement].append(seconds)
+    medians = {statement: statistics.median(values) for statement, values in taken.items()}
+    base = medians[statements[0]]
+    table.add(f"`{statements[0]}`", duration(base), "-", "-", "-")
+    for statement in statements[1:]:
+        more = medians[statement] - base
+        own = statement == "import skrnn"
+        goal, met = ("<= 50 ms", verdict(more, 0.05, at_least=False)) if own else ("-", "-")
+        table.add(
+            f"`{statement}`", duration(medians[statement]), f"{more * 1e3:+.0f} ms", goal, met
+        )
+    return table
+
+
+def search(run):
+    """GridSearchCV with two jobs over one, one thread each."""
+    from japanese_vowels import data_folder, load
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from skrnn import RNNClassifier
+    from skrnn.preprocessing import PerStep
+
+    table = Table(
+        "GridSearchCV on JapaneseVowels, 8 candidates x 3 folds",
+        ["1 job", "2 jobs", "ratio", "goal", "verdict"],
+        "One thread a job; the workers are started before the clock.",
+    )
+    if not data_folder().is_dir():
+        print("GridSearchCV: skipped, no JapaneseVowels (see SKRNN_DATA).")
+        return table
+    if len(thread_counts()) < 2:
+        print("GridSearchCV: skipped, there is one core.")
+        return table
+    X, y = load("TRAIN")
+    epochs = 10 if run.quick else 60
+    model = make_pipeline(
+        PerStep(StandardScaler()),
+        RNNClassifier(batch_size=32, max_iter=epochs, tol=0, random_state=0),
+    )
+    grid = {
+        "rnnclassifier__hidden_layer_sizes": [(32,), (64,)],
+        "rnnclassifier__learning_rate_init": [1e-3, 3e-3],
+        "rnnclassifier__bidirectional": [False, True],
+    }
+
+    def seconds(n_jobs):
+        start = time.perf_counter()
+        GridSearchCV(model, grid, cv=3, n_jobs=n_jobs, refit=False).fit(X, y)
+        return time.perf_counter() - start
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Workers do not inherit the filter above; the environment reaches them.
+        before = os.environ.get("PYTHONWARNINGS")
+        os.environ["PYTHONWARNINGS"] = "ignore"
+        try:
+            seconds(2)
+            taken = {1: [], 2: []}
+            for _ in range(3):
+                with ours.threads(1):
+                    taken[1].append(seconds(1))
+                taken[2].append(seconds(2))
+        finally:
+            if before is None:
+                del os.environ["PYTHONWARNINGS"]
+            else:
+                os.environ["PYTHONWARNINGS"] = before
+    one, two = (statistics.median(taken[n]) for n in (1, 2))
+    ratio = round(one / two, 2)
+    table.add(duration(one), duration(two), times(ratio), "1.70x", verdict(ratio, 1.7))
+    return table
+
+
+def growth(run):
+    """Log-log slope of a fit's time in T, in B and in the number of sequences."""
+    table = Table(
+        "Growth of the cost (LSTM fit)",
+        ["in", "over", "slope", "goal", "verdict"],
+        "Slope of log time over log size, one thread; 1 is linear. Around 100, 32, 16, 64; the "
+        "number of batches is constant as B grows.",
+    )
+    base = replace(SHAPES[1], epochs=1)
+    X, y = dense_data(base)
+    factors = [1, 2, 4, 8, 16]
+
+    def slope(name, sizes, shapes_and_data):
+        logs = []
+        for shape, data, labels in shapes_and_data:
+
+            def call(shape=shape, data=data, labels=labels):
+                return ours.fit(shape, data, labels)
+
+            logs.append(np.log(min(timed(ours, call, 1) for _ in range(3))))
+        value = float(np.polyfit(np.log(sizes), logs, 1)[0])
+        met = "met" if 0.95 <= value <= 1.05 else "**missed**"
+        table.add(name, f"{sizes[0]}..{sizes[-1]}", f"{value:.3f}", "0.95..1.05", met)
+
+    def in_time(factor):
+        shape = replace(base, T=25 * factor)
+        return shape, *dense_data(shape)
+
+    def in_batch(factor):
+        shape = replace(base, B=12 * factor, T=50)
+        return shape, *dense_data(shape)
+
+    slope("T", [25 * f for f in factors], map(in_time, factors))
+    slope("B", [12 * f for f in factors], map(in_batch, factors))
+    counts = [len(X) * f // 8 for f in factors]
+    X, y = np.concatenate([X, X]), np.concatenate([y, y])
+    slope("sequences", counts, ((base, X[:n], y[:n]) for n in counts))
+    return table

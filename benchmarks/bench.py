@@ -1,0 +1,97 @@
+"""Compare skrnn with PyTorch: fit, predict, ragged data, threads, memory, import, searches.
+
+``make bench`` runs everything in under ten minutes, prints each row as it comes, and writes
+``docs/benchmarks.md``. Keep the machine otherwise idle. Without PyTorch, our side runs alone.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SECTIONS = [
+    ("fit", "sections", "lstm_fit"),
+    ("predict", "sections", "lstm_predict"),
+    ("gru", "sections", "gru_fit"),
+    ("rnn", "sections", "rnn_fit"),
+    ("ragged", "sections", "ragged"),
+    ("deep", "sections", "deep"),
+    ("single", "sections", "single"),
+    ("threads", "sections", "threads"),
+    ("growth", "around", "growth"),
+    ("search", "around", "search"),
+    ("import", "around", "import_time"),
+    ("memory", "around", "memory"),
+]
+# What PyTorch's LSTM library calls our levels.
+ONEDNN_LEVEL = {"avx512": "AVX512_CORE", "avx2": "AVX2", "base": "SSE41"}
+
+
+def parse(argv):
+    """Read the command line."""
+    names = [name for name, _, _ in SECTIONS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two shapes, 3 repeats")
+    parser.add_argument("--only", nargs="+", choices=names, help="these sections alone")
+    parser.add_argument("--repeats", type=int, help="calls of each side (default 5)")
+    parser.add_argument(
+        "--isa",
+        choices=list(ONEDNN_LEVEL),
+        help="level forced on both sides, through SKRNN_ISA and ONEDNN_MAX_CPU_ISA",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="file to write (a whole run: docs/benchmarks.md)"
+    )
+    args = parser.parse_args(argv)
+    if args.repeats is None:
+        args.repeats = 3 if args.quick else 5
+    if args.output is None and not (args.quick or args.only or args.isa):
+        args.output = ROOT / "docs" / "benchmarks.md"
+    return args
+
+
+def find_peer():
+    """Import PyTorch's side; None, with a word about it, where PyTorch is missing."""
+    try:
+        import pytorch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        print("PyTorch is not installed: our side only, no ratios. `make bench` installs it.")
+        return None
+    return pytorch
+
+
+def main(argv=None):
+    """Run the sections asked for, and write the report of a whole run."""
+    args = parse(argv)
+    if args.isa:
+        # Both sides read these when they are first imported, so no import comes before.
+        os.environ["SKRNN_ISA"] = args.isa
+        os.environ["ONEDNN_MAX_CPU_ISA"] = ONEDNN_LEVEL[args.isa]
+    start = time.perf_counter()
+    from importlib import import_module
+
+    import ours
+    from report import document, machine
+
+    peer = find_peer()
+    peak = ours.fma_peak_gflops()
+    run = import_module("sections").Run(peer, peak, args.repeats, args.quick, args.isa)
+    print(machine(peak), flush=True)
+    tables = []
+    for name, module, function in SECTIONS:
+        if args.only is None or name in args.only:
+            tables.append(getattr(import_module(module), function)(run))
+    if args.output is not None:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        args.output.write_text(document(tables, peak), encoding="utf-8")
+        print(f"\nwritten: {os.path.relpath(args.output)}")
+    print(f"\n{time.perf_counter() - start:.0f} s in all")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

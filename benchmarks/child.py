@@ -1,0 +1,48 @@
+"""Measurements that need a process of their own; `bench.py` runs this and reads a number."""
+
+import json
+import sys
+import time
+
+
+def peak_memory():
+    """Read the high-water mark of this process, in MB.
+
+    Read from /proc where there is one: Linux carries ``ru_maxrss`` over from the parent of a
+    fresh process, and the parent here is a big one.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def memory(side_name):
+    """Make data, fit once, and return the peak of it all, framework included."""
+    from importlib import import_module
+
+    from shapes import MEMORY, dense_data
+
+    side = import_module(side_name)
+    X, y = dense_data(MEMORY)
+    with side.threads(2):
+        side.fit(MEMORY, side.prepare(X), y)
+    return peak_memory()
+
+
+def import_time(statement):
+    """Time one import statement in this fresh process."""
+    start = time.perf_counter()
+    exec(statement, {})
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    print(json.dumps({"memory": memory, "import": import_time}[sys.argv[1]](sys.argv[2])))

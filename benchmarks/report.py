@@ -1,0 +1,124 @@
+"""Markdown tables, verdicts, and what machine the figures come from."""
+
+import os
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from timing import available_cores
+
+
+@dataclass
+class Table:
+    """Rows under a heading; printed as they come, kept for the file."""
+
+    title: str
+    columns: list
+    note: str = ""
+    rows: list = field(default_factory=list)
+
+    def add(self, *cells):
+        """Add a row, and print it at once."""
+        row = [str(cell) for cell in cells]
+        if not self.rows:
+            print(f"\n## {self.title}\n", flush=True)
+            print("\n".join(self._head()), flush=True)
+        self.rows.append(row)
+        print(_line(row), flush=True)
+
+    def _head(self):
+        return [_line(self.columns), _line(["---"] * len(self.columns))]
+
+    def markdown(self):
+        """Return the table under its heading, or nothing if it has no rows."""
+        if not self.rows:
+            return ""
+        lines = [f"## {self.title}", ""]
+        if self.note:
+            lines += [self.note, ""]
+        return "\n".join(lines + self._head() + [_line(row) for row in self.rows]) + "\n"
+
+
+def _line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def duration(seconds):
+    """Format seconds, in the unit that reads best."""
+    if seconds is None:
+        return "-"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def times(ratio):
+    """Format a ratio."""
+    return "-" if ratio is None else f"{ratio:.2f}x"
+
+
+def verdict(figure, goal, at_least=True):
+    """Say whether `figure` meets `goal`; a dash where either is unknown."""
+    if figure is None or goal is None:
+        return "-"
+    met = figure >= goal if at_least else figure <= goal
+    return "met" if met else "**missed**"
+
+
+def _from_cpuinfo(key):
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip() == key:
+                    return value.strip()
+    except OSError:
+        pass
+    return ""
+
+
+def instruction_set():
+    """Name the widest vector instructions of the processor, and the level forced, if any."""
+    flags = set(_from_cpuinfo("flags").split())
+    known = [("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("sse2", "SSE2")]
+    widest = next((name for flag, name in known if flag in flags), platform.machine())
+    forced = os.environ.get("SKRNN_ISA")
+    return f"{widest}, SKRNN_ISA={forced}" if forced else widest
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def machine(peak):
+    """Describe the machine in a few lines; nothing that names it or its owner."""
+    processor = _from_cpuinfo("model name") or platform.processor() or platform.machine()
+    lines = [
+        f"- processor: {processor}, {available_cores()} cores used of {os.cpu_count()}",
+        f"- instructions: {instruction_set()}",
+        f"- FMA peak of one core, float32, measured in this run: "
+        f"{'unknown' if peak is None else f'{peak:.0f} GFLOP/s'}",
+        f"- system: {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    ]
+    packages = ["skrnn", "numpy", "scipy", "scikit-learn", "torch"]
+    lines.append("- " + ", ".join(f"{name} {_version(name)}" for name in packages))
+    return "\n".join(lines)
+
+
+HOW = """\
+Written by `make bench`; do not edit by hand. Times are medians of whole `fit` and `predict`
+calls through the public estimators. The two sides take turns in one run, each with the thread
+count out of 1 and 2 that a quick trial found best for it. The ratio is PyTorch's time over
+ours: above 1 we are faster. One epoch is 20 batches; T steps, B sequences a batch, D features,
+H hidden units; float32, Adam, gradients clipped at norm 1.
+"""
+
+
+def document(tables, peak):
+    """Put together ``docs/benchmarks.md``."""
+    parts = ["# Benchmarks\n", HOW, "## Machine\n", machine(peak) + "\n"]
+    parts += [text for text in (table.markdown() for table in tables) if text]
+    return "\n".join(parts)

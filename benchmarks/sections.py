@@ -1,0 +1,225 @@
+"""The sections of the benchmark, each a function from a `Run` to a table."""
+
+import statistics
+import time
+from dataclasses import dataclass, replace
+
+import ours
+from report import Table, duration, times, verdict
+from shapes import (
+    BATCHES,
+    DEEP,
+    GOALS,
+    PEAK_GOALS,
+    RAGGED,
+    SHAPES,
+    SINGLE,
+    dense_data,
+    ragged_data,
+)
+from timing import alternate, thread_counts, timed
+
+
+@dataclass
+class Run:
+    """What a run measures with."""
+
+    peer: object  # the other side's module, or None
+    peak: float | None  # GFLOP/s of one core
+    repeats: int = 5
+    quick: bool = False
+    isa: str | None = None
+
+    def shapes(self):
+        """Pair the shapes with their place in the lists of goals."""
+        numbered = list(enumerate(SHAPES))
+        return numbered[:2] if self.quick else numbered
+
+    def goal(self, cell, what, index):
+        """Return the ratio to reach, or None where there is no goal."""
+        # Below the machine's own level the goal is to be no slower, up to H = 256.
+        if self.isa:
+            return 1.0 if SHAPES[index].H <= 256 else None
+        return GOALS[cell, what][index]
+
+    def sides(self):
+        """List the modules that compete."""
+        return [ours] if self.peer is None else [ours, self.peer]
+
+    def race(self, shape, X, y, what):
+        """Time `what` ("fit" or "predict") of both sides; None for a missing peer."""
+        calls = []
+        for side in self.sides():
+            data = side.prepare(X)
+            if what == "fit":
+                calls.append((side, lambda s=side, d=data: s.fit(shape, d, y)))
+            else:
+                fitted = side.fit(replace(shape, epochs=1), data, y)
+                calls.append((side, lambda s=side, f=fitted, d=data: s.predict(f, shape, d)))
+        timings = alternate(calls, self.repeats)
+        return timings if len(timings) == 2 else [timings[0], None]
+
+    def share_of_peak(self, shape, timing, what):
+        """Divide the useful arithmetic by what the cores used could do; None if unknown."""
+        if self.peak is None:
+            return None
+        flops = shape.training_flops() * shape.epochs if what == "fit" else shape.forward_flops()
+        rate = flops * shape.T * shape.n_sequences / timing.seconds / 1e9
+        return rate / (self.peak * timing.threads)
+
+
+def _ratio(mine, theirs):
+    return None if theirs is None else round(theirs.seconds / mine.seconds, 2)
+
+
+def _side(timing):
+    if timing is None:
+        return "-"
+    return f"{duration(timing.seconds)} ({timing.threads} thr.)"
+
+
+def _percent(share):
+    return "-" if share is None else f"{100 * share:.0f} %"
+
+
+RACE_COLUMNS = ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "verdict"]
+
+
+def _race_table(run, title, cell, what):
+    table = Table(title, [*RACE_COLUMNS, "of FMA peak"])
+    for index, shape in run.shapes():
+        shape = shape.with_cell(cell)
+        X, y = dense_data(shape)
+        mine, theirs = run.race(shape, X, y, what)
+        ratio, goal = _ratio(mine, theirs), run.goal(cell, what, index)
+        share = run.share_of_peak(shape, mine, what)
+        peak_cell = _percent(share)
+        floor = PEAK_GOALS.get(shape.H) if (cell, what) == ("lstm", "fit") else None
+        if share is not None and floor is not None:
+            peak_cell += f" (goal {100 * floor:.0f} %, {verdict(share, floor)})"
+        table.add(
+            f"{cell} {what}",
+            shape,
+            _side(mine),
+            _side(theirs),
+            times(ratio),
+            times(goal),
+            verdict(ratio, goal),
+            peak_cell,
+        )
+    return table
+
+
+def lstm_fit(run):
+    """Compare the training of an LSTM."""
+    return _race_table(run, "LSTM fit", "lstm", "fit")
+
+
+def lstm_predict(run):
+    """Compare the predictions of an LSTM."""
+    return _race_table(run, "LSTM predict", "lstm", "predict")
+
+
+def gru_fit(run):
+    """Compare the training of a GRU."""
+    return _race_table(run, "GRU fit", "gru", "fit")
+
+
+def rnn_fit(run):
+    """Compare the training of a plain tanh network."""
+    return _race_table(run, "RNN (tanh) fit", "rnn", "fit")
+
+
+def ragged(run):
+    """Compare unequal lengths with PyTorch's packed sequences and our own equal lengths."""
+    table = Table(
+        "Ragged sequences",
+        RACE_COLUMNS,
+        "Lengths uniform in 10..190, mean 100; PyTorch through `pack_padded_sequence`. The last "
+        "rows compare with our own time for as many steps in equal lengths: at most 1.25x.",
+    )
+    X, y = ragged_data(RAGGED)
+    X_equal, y_equal = dense_data(RAGGED)
+    for what, goal in [("fit", 4.0), ("predict", 3.0)]:
+        mine, theirs = run.race(RAGGED, X, y, what)
+        ratio = _ratio(mine, theirs)
+        cells = [_side(mine), _side(theirs), times(ratio), times(goal), verdict(ratio, goal)]
+        table.add(f"lstm {what}, ragged", RAGGED, *cells)
+    calls = [
+        (ours, lambda: ours.fit(RAGGED, X, y)),
+        (ours, lambda: ours.fit(RAGGED, X_equal, y_equal)),
+    ]
+    uneven, even = alternate(calls, run.repeats)
+    cost = round(uneven.seconds / even.seconds, 2)
+    table.add(
+        f"lstm fit, ragged over equal ({_side(even)})",
+        RAGGED,
+        _side(uneven),
+        "-",
+        times(cost),
+        "<= 1.25x",
+        verdict(cost, 1.25, at_least=False),
+    )
+    return table
+
+
+def deep(run):
+    """Compare the training of two bidirectional layers."""
+    table = Table("Bidirectional, two layers", [*RACE_COLUMNS, "of FMA peak"])
+    X, y = dense_data(DEEP)
+    mine, theirs = run.race(DEEP, X, y, "fit")
+    ratio = _ratio(mine, theirs)
+    cells = [_side(mine), _side(theirs), times(ratio), times(1.9), verdict(ratio, 1.9)]
+    table.add("lstm fit", DEEP, *cells, _percent(run.share_of_peak(DEEP, mine, "fit")))
+    return table
+
+
+def single(run):
+    """Time one sequence at a time through ``predict``, validation included."""
+    table = Table(
+        "One sequence at a time",
+        ["network", "T, B, D, H", "ours", "PyTorch", "goal", "verdict"],
+        "Median of single calls on one thread; `predict` includes validating the input.",
+    )
+    n_calls = 50 if run.quick else 500
+    X, y = dense_data(SINGLE)
+    medians = []
+    for side in run.sides():
+        fitted = side.fit(SINGLE, side.prepare(X), y)
+        one = side.prepare(X[:1])
+        with side.threads(1):
+            taken = []
+            for _ in range(n_calls):
+                start = time.perf_counter()
+                side.predict(fitted, SINGLE, one)
+                taken.append(time.perf_counter() - start)
+        medians.append(statistics.median(taken))
+    mine, theirs = medians if len(medians) == 2 else [medians[0], None]
+    goal = 100e-6
+    met = verdict(mine, goal, at_least=False)
+    table.add("lstm predict", SINGLE, duration(mine), duration(theirs), f"<= {duration(goal)}", met)
+    return table
+
+
+def threads(run):
+    """Compare two threads with one, our side alone."""
+    table = Table(
+        "Two threads over one (LSTM fit)",
+        ["T, B, D, H", "1 thread", "2 threads", "ratio", "goal", "verdict"],
+        "The goal is 1.75x where a batch is half a millisecond of work or more; below that, to "
+        "be no slower, give or take 3 % of noise.",
+    )
+    if len(thread_counts()) < 2:
+        print("Two threads over one: skipped, there is one core.")
+        return table
+    for _, shape in run.shapes():
+        X, y = dense_data(shape)
+        calls = [(ours, lambda s=shape, X=X, y=y: ours.fit(s, X, y))] * 2
+        timed(*calls[0], 2)
+        one, two = alternate(calls, run.repeats, threads=[1, 2])
+        ratio = one.seconds / two.seconds
+        worth = one.seconds / (shape.epochs * BATCHES) >= 0.5e-3
+        goal, floor = ("1.75x", 1.75) if worth else ("1.00x", 0.97)
+        cells = [duration(one.seconds), duration(two.seconds), times(ratio), goal]
+        table.add(shape, *cells, verdict(ratio, floor))
+    return table

@@ -1,0 +1,58 @@
+"""Initial weights: what lets a recurrent network learn without tuning."""
+
+import numpy as np
+
+
+def initialize(plan, rng, head_bias):
+    """Draw the parameters of a network.
+
+    - weight_ih: Glorot uniform, gate by gate (Glorot and Bengio 2010).
+    - weight_hh: orthogonal, gate by gate, so that a repeated product neither grows nor shrinks
+      (Saxe et al. 2014).
+    - biases 0, but the LSTM's forget gate 1, so that it remembers before it has learnt when to
+      (Jozefowicz et al. 2015).
+    - head_weight: Glorot uniform; head_bias: given, so that the first outputs are already right
+      on average.
+    - embedding_weight: uniform with standard deviation 1 / sqrt(dim); 0 for unknown tokens.
+
+    Parameters
+    ----------
+    plan : Plan
+    rng : RandomState
+    head_bias : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    ndarray of shape (n_params,), dtype of the plan
+    """
+    params = np.zeros(plan.n_params, plan.dtype)
+    gates = plan.cell.gates
+    for name, weight in plan.views(params).items():
+        if name.startswith("weight_ih"):
+            H, D = weight.shape[0] // gates, weight.shape[1]
+            weight[...] = _glorot(rng, weight.shape, D + H)
+        elif name.startswith("weight_hh"):
+            H = weight.shape[1]
+            weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
+        elif name.startswith("bias_ih") and plan.cell.has_c:
+            H = weight.shape[0] // gates
+            weight[H : 2 * H] = 1.0
+        elif name == "head_weight":
+            weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
+        elif name == "head_bias":
+            weight[...] = head_bias
+        elif name == "embedding_weight":
+            bound = np.sqrt(3.0 / weight.shape[1])
+            weight[...] = rng.uniform(-bound, bound, weight.shape)
+    return params
+
+
+def _glorot(rng, shape, fan):
+    bound = np.sqrt(6.0 / fan)
+    return rng.uniform(-bound, bound, shape)
+
+
+def _orthogonal(rng, n):
+    """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diag(r))

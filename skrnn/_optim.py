@@ -1,0 +1,74 @@
+"""Optimiser state on one flat vector, and the learning-rate schedules of MLPClassifier.
+
+The step itself is ``_kernels/optim.pxd``.
+"""
+
+import numpy as np
+
+# "adaptive" stops dividing the step size here, as scikit-learn's SGDOptimizer does.
+SMALLEST_ADAPTIVE_RATE = 1e-6
+
+
+class Optimiser:
+    """Moments, step count and current learning rate.
+
+    Parameters
+    ----------
+    params : dict
+        An estimator's parameters (`get_params`): `solver`, `learning_rate`, `learning_rate_init`,
+        `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`.
+
+    n_params : int
+        Length of the flat parameter vector.
+
+    dtype : dtype
+    """
+
+    def __init__(self, params, n_params, dtype):
+        self.params = params
+        self.learning_rate = float(params["learning_rate_init"])
+        self.halvings = 0
+        self.step = 0
+        self.first = np.zeros(n_params, dtype)
+        self.second = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
+
+    def settings(self, seed):
+        """Return what the kernel needs for the next batches."""
+        return {
+            "solver": self.params["solver"],
+            "alpha": self.params["alpha"],
+            "max_norm": self.params["max_grad_norm"] or 0.0,
+            "learning_rate": self.learning_rate * 0.5**self.halvings,
+            "beta_1": self.params["beta_1"],
+            "beta_2": self.params["beta_2"],
+            "epsilon": self.params["epsilon"],
+            "momentum": self.params["momentum"],
+            "nesterov": self.params["nesterovs_momentum"],
+            "step": self.step,
+            "seed": seed,
+        }
+
+    def snapshot(self):
+        """Copy what a step changes."""
+        return self.step, self.first.copy(), self.second.copy()
+
+    def restore(self, snapshot):
+        """Undo the steps since a snapshot."""
+        self.step, first, second = snapshot
+        self.first[:] = first
+        self.second[:] = second
+
+    def epoch_ends(self, n_seen):
+        """Apply the 'invscaling' schedule: lr = lr_init / (sequences seen + 1)^power_t."""
+        if self.params["solver"] == "sgd" and self.params["learning_rate"] == "invscaling":
+            initial = float(self.params["learning_rate_init"])
+            self.learning_rate = initial / (n_seen + 1) ** self.params["power_t"]
+
+    def goes_on(self):
+        """Whether training goes on where the loss has stalled: 'adaptive' divides the rate by 5."""
+        if self.params["solver"] != "sgd" or self.params["learning_rate"] != "adaptive":
+            return False
+        if self.learning_rate <= SMALLEST_ADAPTIVE_RATE:
+            return False
+        self.learning_rate /= 5.0
+        return True
