@@ -273,7 +273,12 @@ class RNNRegressor(RegressorMixin, BaseRecurrentNetwork):
 
         Returns
         -------
-        ndarray of shape (n_sequences,), or (n_sequences, n_outputs) where y was 2-D
+        ndarray of shape (n_sequences,), or (n_sequences, n_outputs) where y was 2-D; float64
         """
-        outputs = self._outputs(X)
+        outputs = self._outputs(X).astype(np.float64)
         return outputs[:, 0] if self._y_ndim == 1 else outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
