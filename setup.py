@@ -3,7 +3,8 @@
 Cython writes one C file; each extension is a two-line C file that gives it a module name of its
 own, compiled with that instruction set's flags. `skrnn._kernels` chooses one at import by what the
 processor has, so a wheel needs no flag of the machine it is built on. Set SKRNN_OPENMP=0 for a
-build without OpenMP (one thread); it is also what you get where the compiler has none.
+build without OpenMP (one thread); it is also what you get where the compiler has none. For tests
+of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those.
 """
 
 import os
@@ -57,11 +58,13 @@ def extensions():
         compiler_directives=DIRECTIVES,
     )
     source.write_bytes((Path("build/cython") / KERNELS / "engine.c").read_bytes())
-    depends = [str(p) for p in KERNELS.glob("*.p[yx][xd]")] + [str(KERNELS / "simd.h")]
+    depends = [str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd", ".h")]
     found = []
     for level, level_flags in levels().items():
         for precision, precision_flags in PRECISIONS.items():
             name = f"{level}_{precision}"
+            if name not in os.environ.get("SKRNN_VARIANTS", name).split(","):
+                continue
             stub = GENERATED / f"{name}.c"
             stub.write_text(f'#define PyInit_engine PyInit_{name}\n#include "engine.c"\n')
             found.append(

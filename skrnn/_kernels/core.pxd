@@ -30,6 +30,8 @@ cdef extern from "simd.h" nogil:
     vec relu_vec(vec x)
     vec where_positive(vec x, vec d)
     void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
+    void tile_rows(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
+                   idx w_k, vec* acc)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)
 
 # The numbers a plan uses for names (engine.pyx hands them to skrnn/_plan.py).
@@ -183,6 +185,8 @@ cdef struct Net:
     double* row_loss         # (R,)
     double* row_weight       # (R,)
     double* partial          # (2 * n_chunks,) sums of squares
+    real* scratch            # (threads, scratch_size) for weight gradients
+    idx scratch_size
 
 
 cdef inline idx imin(idx a, idx b) noexcept nogil:

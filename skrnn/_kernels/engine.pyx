@@ -14,7 +14,7 @@ from .batch cimport dropout_rows, gather_rows, sort_batch
 from .core cimport (
     ALL, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load, real, sigmoid,
-    store, tanh_vec, tile, useful_threads, vec,
+    store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .heads cimport last_row, softmax_row
 from .network cimport (
@@ -441,7 +441,10 @@ def elementary(name, const real[::1] x):
 
 def tile_flops(idx repeats):
     """Run the register tile from level-1 cache and return its floating-point operations: timed by
-    the caller, the speed the processor's multiply-add units can give."""
+    the caller, the speed the processor's multiply-add units can give.
+
+    Returns (operations, sum of the results): the sum keeps the compiler from dropping the work.
+    """
     cdef vec acc[TILE_ROWS * BLOCK_COLS]
     cdef vec w[64 * BLOCK_COLS]
     cdef real a[TILE_ROWS * 64]
@@ -452,4 +455,4 @@ def tile_flops(idx repeats):
     with nogil:
         for k in range(repeats):
             tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
-    return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES
+    return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES, sum_lanes(acc[0])

@@ -1,17 +1,40 @@
 """Matrix products on the register tile: packing weights, Y = X W^T, and dW = dZ^T X."""
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, idx, imin, load, real, splat, store, tile, vec,
+    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, idx, imin, load, real, splat, store, tile, tile_rows,
+    vec,
 )
 
-# Rows of dZ summed in registers before the sum goes to memory: 128 rows of a block of vector
-# columns are 32 KiB, what fits beside the inputs in a level-1 cache of 48 KiB and in any level 2.
 cdef enum:
+    # Rows of dZ summed in registers before the sum goes to memory. The order of every sum follows
+    # from this constant alone.
     SUM_ROWS = 128
-# Input columns of one task of a weight gradient: 16 tiles. A fixed number, so that the work is
-# cut alike for any number of threads.
-    SUM_COLS = 96
+    # Most input columns, and most blocks of vector columns of dZ, that one task of a weight
+    # gradient takes: its running sums (200 KiB) then stay in a level-2 cache while it goes once
+    # through the packed rows. At H = 512 tasks of a quarter of each read twice as much memory and
+    # took twice as long.
+    SUM_COLS = 192
+    SUM_BLOCKS = 4
+    # Rows further apart than this are copied side by side first: 128 rows 2 KiB apart fall on two
+    # of 64 cache sets, and 128 rows 4 KiB apart are as many pages.
+    NEAR = 256
+
+cdef struct WeightGradient:
+    real* dW               # out (rows, segments * width)
+    real* db               # out (rows,) or NULL
+    const real* dZ         # in  (N, ldz), from the first slot that matters
+    idx ldz
+    idx cols               # vector columns of dZ
+    const idx* row_of      # in  (cols * LANES,) row of dW for each slot, -1 for padding
+    const real* X          # in  (N, ldx)
+    idx ldx
+    idx segments           # as in pack_bundle
+    idx width
+    idx stride
+    idx N
+    idx run                # input columns of a task
+    idx blocks             # blocks of vector columns of a task
 
 
 cdef inline void pack_bundle(
@@ -106,9 +129,32 @@ cdef inline void product(
                     store(out + (r0 + r) * ldo + (block + c) * LANES, acc[r * BLOCK_COLS + c])
 
 
-cdef inline idx weight_tasks(idx cols, idx segments, idx width) noexcept nogil:
-    """Tasks of a weight gradient: blocks of vector columns of dZ times runs of input columns."""
-    return ((cols + BLOCK_COLS - 1) // BLOCK_COLS) * segments * ((width + SUM_COLS - 1) // SUM_COLS)
+cdef inline idx pieces(idx n, idx size) noexcept nogil:
+    return (n + size - 1) // size
+
+
+cdef inline idx weight_tasks(const WeightGradient* g) noexcept nogil:
+    return pieces(pieces(g.cols, BLOCK_COLS), g.blocks) * g.segments * pieces(g.width, g.run)
+
+
+cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil:
+    """Choose the size of the tasks: as large as possible, but three for each of several threads.
+
+    No result depends on it: a task computes whole sums, whichever of them are its own.
+    """
+    cdef idx wanted = 3 * threads if threads > 1 else 1
+    g.run = SUM_COLS
+    g.blocks = SUM_BLOCKS
+    while weight_tasks(g) < wanted and g.blocks > 1:
+        g.blocks //= 2
+    while weight_tasks(g) < wanted and g.run > 2 * TILE_ROWS:
+        g.run //= 2
+
+
+cdef inline size_t weight_scratch() noexcept nogil:
+    """Numbers of scratch that a thread needs for weight gradients."""
+    return (SUM_ROWS * (BLOCK_COLS * LANES + SUM_COLS)
+            + SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS * LANES)
 
 
 # dW[row_of[j], k] = sum over rows n of dZ[n, j] * X[n, k]       db[row_of[j]] = sum over n dZ[n, j]
@@ -116,62 +162,67 @@ cdef inline idx weight_tasks(idx cols, idx segments, idx width) noexcept nogil:
 # Computed transposed: the tile broadcasts X and has the slots j along lanes, where dZ already has
 # them. Every sum runs over n in one order, in steps of SUM_ROWS, whoever computes it.
 cdef inline void weight_gradient_task(
+    const WeightGradient* g,
     idx task,
-    real* dW,              # out (rows, segments * width)
-    real* db,              # out (rows,) or NULL
-    const real* dZ,        # in  (N, ldz), from the first slot that matters
-    idx ldz,
-    idx cols,              # vector columns of dZ
-    const idx* row_of,     # in  (cols * LANES,) row of dW for each slot, -1 for padding
-    const real* X,         # in  (N, ldx)
-    idx ldx,
-    idx segments,
-    idx width,
-    idx stride,
-    idx N,
+    real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
-    cdef vec panel[SUM_ROWS * BLOCK_COLS]
-    cdef vec sums[(SUM_COLS + TILE_ROWS) * BLOCK_COLS]
-    cdef vec bias[TILE_ROWS * BLOCK_COLS]
+    cdef vec* sums = <vec*> scratch                        # (blocks, run + TILE_ROWS, BLOCK_COLS)
+    cdef real* panel = <real*> (sums + SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS)
+    cdef real* rows = panel + SUM_ROWS * BLOCK_COLS * LANES
+    cdef vec bias[SUM_BLOCKS * TILE_ROWS * BLOCK_COLS]
     cdef real one = 1
-    cdef idx runs = (width + SUM_COLS - 1) // SUM_COLS
-    cdef idx block = task // (segments * runs) * BLOCK_COLS
-    cdef idx segment = task // runs % segments
-    cdef idx k0 = task % runs * SUM_COLS
-    cdef idx K = imin(SUM_COLS, width - k0)
-    cdef idx n_cols = imin(BLOCK_COLS, cols - block)
-    cdef bint with_bias = db != NULL and segment == 0 and k0 == 0
-    cdef idx n0, n, k, m
-    memset(sums, 0, (K + TILE_ROWS) * BLOCK_COLS * sizeof(vec))
+    cdef idx runs = pieces(g.width, g.run)
+    cdef idx first = task // (g.segments * runs) * g.blocks * BLOCK_COLS
+    cdef idx segment = task // runs % g.segments
+    cdef idx k0 = task % runs * g.run
+    cdef idx K = imin(g.run, g.width - k0)
+    cdef idx blocks = imin(g.blocks, pieces(g.cols - first, BLOCK_COLS))
+    cdef idx ld = (g.run + TILE_ROWS) * BLOCK_COLS
+    cdef bint with_bias = g.db != NULL and segment == 0 and k0 == 0
+    cdef const real* x
+    cdef const real* z
+    cdef idx n0, n, k, b, col, cols, ldx, ldz
+    memset(sums, 0, blocks * ld * sizeof(vec))
     memset(bias, 0, sizeof(bias))
-    for n0 from 0 <= n0 < N by SUM_ROWS:
-        n = imin(SUM_ROWS, N - n0)
-        copy_panel(panel, dZ + n0 * ldz + block * LANES, ldz, n, n_cols)
-        for k from 0 <= k < K by TILE_ROWS:
-            m = imin(TILE_ROWS, K - k)
-            tile(m, n_cols, n, X + n0 * ldx + segment * stride + k0 + k, 1, ldx,
-                 <const real*> panel, sums + k * BLOCK_COLS)
+    for n0 from 0 <= n0 < g.N by SUM_ROWS:
+        n = imin(SUM_ROWS, g.N - n0)
+        x = side_by_side(rows, g.X + n0 * g.ldx + segment * g.stride + k0, &ldx, g.ldx, n, K)
+        for b in range(blocks):
+            col = first + b * BLOCK_COLS
+            cols = imin(BLOCK_COLS, g.cols - col)
+            z = side_by_side(panel, g.dZ + n0 * g.ldz + col * LANES, &ldz, g.ldz, n, cols * LANES)
+            for k from 0 <= k < K by TILE_ROWS:
+                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, ldx, z, ldz,
+                          sums + b * ld + k * BLOCK_COLS)
+            if with_bias:
+                tile_rows(1, cols, n, &one, 0, 0, z, ldz, bias + b * TILE_ROWS * BLOCK_COLS)
+    for b in range(blocks):
+        col = first + b * BLOCK_COLS
+        cols = imin(BLOCK_COLS, g.cols - col)
+        write_transposed(g.dW, g.segments * g.width, segment * g.width + k0, K, sums + b * ld,
+                         cols, g.row_of + col * LANES)
         if with_bias:
-            tile(1, n_cols, n, &one, 0, 0, <const real*> panel, bias)
-    write_transposed(dW, segments * width, segment * width + k0, K, sums, n_cols,
-                     row_of + block * LANES)
-    if with_bias:
-        write_transposed(db, 1, 0, 1, bias, n_cols, row_of + block * LANES)
+            write_transposed(g.db, 1, 0, 1, bias + b * TILE_ROWS * BLOCK_COLS, cols,
+                             g.row_of + col * LANES)
 
 
-cdef inline void copy_panel(
-    vec* panel,            # out (cols / TILE_COLS, n, TILE_COLS): what `tile` reads
-    const real* dZ,        # in  (n, ldz)
-    idx ldz,
+cdef inline const real* side_by_side(
+    real* copy,            # out (n, width), where the rows are far apart
+    const real* rows,      # in  (n, ld)
+    idx* stride,           # out between rows of what is returned
+    idx ld,
     idx n,
-    idx cols,
+    idx width,
 ) noexcept nogil:
-    cdef idx group, width, r, c
-    for group from 0 <= group < cols by TILE_COLS:
-        width = imin(TILE_COLS, cols - group)
-        for r in range(n):
-            for c in range(width):
-                panel[group * n + r * width + c] = load(dZ + r * ldz + (group + c) * LANES)
+    """The rows themselves where they are near one another, else a copy without gaps."""
+    cdef idx r
+    stride[0] = ld
+    if ld <= NEAR:
+        return rows
+    for r in range(n):
+        memcpy(copy + r * width, rows + r * ld, width * sizeof(real))
+    stride[0] = width
+    return copy
 
 
 cdef inline void write_transposed(

@@ -2,7 +2,7 @@
 
 Every parallel loop hands out work that no other part of it writes: rows, or output tiles.
 """
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from .batch cimport dropout_rows, embedding_gradient, share_rows
@@ -11,7 +11,10 @@ from .core cimport (
     store, useful_threads,
 )
 from .heads cimport pool_backward, pool_forward, softmax_loss, squared_error_loss
-from .linear cimport pack_bundle, pack_transposed, product, weight_gradient_task, weight_tasks
+from .linear cimport (
+    WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
+    weight_gradient_task, weight_tasks,
+)
 from .scan cimport scan_backward, scan_forward
 
 cdef enum:
@@ -239,13 +242,25 @@ cdef inline double head_loss(
 cdef inline void head_backward(Net* net) noexcept nogil:
     """dW and db of the head, dfeatures, and dy of the top level, from dlogits."""
     cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef WeightGradient g
     cdef idx task, r, b, D = net.plan.n_directions
     cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op + net.N * net.F)
-    for task in prange(weight_tasks(net.Op // LANES, D, net.plan.H), num_threads=threads,
-                       use_threads_if=threads > 1, schedule='dynamic'):
-        weight_gradient_task(task, net.grads + net.plan.head_w, net.grads + net.plan.head_b,
-                             net.dlogits, net.Op, net.Op // LANES, net.tables + net.plan.row_head,
-                             net.features, net.F, D, net.plan.H, net.plan.Hp, net.R)
+    g.dW = net.grads + net.plan.head_w
+    g.db = net.grads + net.plan.head_b
+    g.dZ = net.dlogits
+    g.ldz = net.Op
+    g.cols = net.Op // LANES
+    g.row_of = net.tables + net.plan.row_head
+    g.X = net.features
+    g.ldx = net.F
+    g.segments = D
+    g.width = net.plan.H
+    g.stride = net.plan.Hp
+    g.N = net.R
+    cut_weight_tasks(&g, threads)
+    for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
+                       schedule='dynamic'):
+        weight_gradient_task(&g, task, scratch_of(net, threadid()))
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
@@ -263,39 +278,50 @@ cdef inline void head_backward(Net* net) noexcept nogil:
 
 cdef inline void level_weight_gradients(Net* net, Layer* layers, idx threads) noexcept nogil:
     """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
-    cdef idx task, k, dirs = net.plan.n_directions
-    cdef idx per_ih = ih_tasks(layers)
-    cdef idx per = per_ih + hh_tasks(layers)
-    for task in prange(per * dirs, num_threads=threads, use_threads_if=threads > 1,
-                       schedule='dynamic'):
-        layer_weight_gradient(net, layers + task // per, task % per, per_ih)
+    cdef WeightGradient ih, hh
+    cdef idx task, tasks_ih, tasks
+    cdef Layer* layer
+    cdef idx d
+    for d in range(net.plan.n_directions):
+        layer = layers + d
+        describe_gradient(
+            net, layer, &ih, layer.dw_ih, layer.db_ih, layer.plan.ih_start, layer.plan.ih_stop,
+            layer.row_ih, layer.x, layer.ldx, layer.plan.in_segments, layer.plan.in_width,
+            layer.plan.in_stride, threads)
+        describe_gradient(
+            net, layer, &hh, layer.dw_hh, layer.db_hh, layer.plan.hh_start, layer.plan.hh_stop,
+            layer.row_hh, layer.h_in, layer.plan.Hp, 1, layer.plan.H, layer.plan.Hp, threads)
+        tasks_ih = weight_tasks(&ih)
+        tasks = tasks_ih + weight_tasks(&hh)
+        for task in prange(tasks, num_threads=threads, use_threads_if=threads > 1,
+                           schedule='dynamic'):
+            if task < tasks_ih:
+                weight_gradient_task(&ih, task, scratch_of(net, threadid()))
+            else:
+                weight_gradient_task(&hh, task - tasks_ih, scratch_of(net, threadid()))
 
 
-cdef inline idx ih_tasks(const Layer* layer) noexcept nogil:
-    return weight_tasks((layer.plan.ih_stop - layer.plan.ih_start) // LANES,
-                        layer.plan.in_segments, layer.plan.in_width)
+cdef inline real* scratch_of(const Net* net, idx thread) noexcept nogil:
+    return net.scratch + thread * net.scratch_size
 
 
-cdef inline idx hh_tasks(const Layer* layer) noexcept nogil:
-    return weight_tasks((layer.plan.hh_stop - layer.plan.hh_start) // LANES, 1, layer.plan.H)
-
-
-cdef inline void layer_weight_gradient(
-    const Net* net, Layer* layer, idx task, idx per_ih
+cdef inline void describe_gradient(
+    const Net* net, const Layer* layer, WeightGradient* g, real* dW, real* db, idx start, idx stop,
+    const idx* row_of, const real* X, idx ldx, idx segments, idx width, idx stride, idx threads,
 ) noexcept nogil:
-    cdef idx ldz = layer.plan.slots * layer.plan.Hp
-    if task < per_ih:
-        weight_gradient_task(
-            task, layer.dw_ih, layer.db_ih, layer.gates + layer.plan.ih_start, ldz,
-            (layer.plan.ih_stop - layer.plan.ih_start) // LANES,
-            layer.row_ih + layer.plan.ih_start, layer.x, layer.ldx, layer.plan.in_segments,
-            layer.plan.in_width, layer.plan.in_stride, net.N)
-    else:
-        weight_gradient_task(
-            task - per_ih, layer.dw_hh, layer.db_hh, layer.gates + layer.plan.hh_start, ldz,
-            (layer.plan.hh_stop - layer.plan.hh_start) // LANES,
-            layer.row_hh + layer.plan.hh_start, layer.h_in, layer.plan.Hp, 1, layer.plan.H,
-            layer.plan.Hp, net.N)
+    g.dW = dW
+    g.db = db
+    g.dZ = layer.gates + start
+    g.ldz = layer.plan.slots * layer.plan.Hp
+    g.cols = (stop - start) // LANES
+    g.row_of = row_of + start
+    g.X = X
+    g.ldx = ldx
+    g.segments = segments
+    g.width = width
+    g.stride = stride
+    g.N = net.N
+    cut_weight_tasks(g, threads)
 
 
 cdef inline void input_gradient(

@@ -88,6 +88,8 @@ INLINE real max_lanes(vec v)
 #define LN2_LO 1.90821492927058770002e-10
 #define EXP_LIMIT 745.2  /* exp(-745.2) rounds to 0 */
 #define TANH_LIMIT 22.0  /* tanh(22) rounds to 1 */
+#define SCALE_SHIFT 128
+#define SCALE_BACK 0x1p-128
 #else
 #define MANTISSA 23
 #define EXPONENT_BIAS 127
@@ -96,6 +98,8 @@ INLINE real max_lanes(vec v)
 #define LN2_LO -2.12194440e-4f
 #define EXP_LIMIT 104.0f /* exp(-104) rounds to 0 */
 #define TANH_LIMIT 10.0f /* tanh(10) rounds to 1 */
+#define SCALE_SHIFT 64
+#define SCALE_BACK 0x1p-64f
 #endif
 
 INLINE vec expm1_reduced(vec x, ivec *n)
@@ -125,15 +129,14 @@ INLINE vec expm1_reduced(vec x, ivec *n)
 
 INLINE vec power_of_two(ivec n) { return (vec)((n + EXPONENT_BIAS) << MANTISSA); }
 
-/* exp(x), x <= 0 and down to -inf. The scale 2^n goes in as two factors, because n may reach
+/* exp(x), x <= 0 and down to -inf. The scale 2^n goes in as 2^(n + s) 2^-s, because n may lie
  * below the smallest normal exponent. NaN stays NaN. */
 INLINE vec exp_negative(vec x)
 {
-    ivec n, half;
+    ivec n;
     x = select_vec(x < -EXP_LIMIT, splat(-EXP_LIMIT), x);
     vec p = expm1_reduced(x, &n);
-    half = n >> 1;
-    return ((p + 1) * power_of_two(half)) * power_of_two(n - half);
+    return (p + 1) * power_of_two(n + SCALE_SHIFT) * SCALE_BACK;
 }
 
 /* 1 / (1 + exp(-x)), written on exp(-|x|) so that neither side overflows. */
@@ -162,18 +165,18 @@ INLINE vec relu_vec(vec x) { return select_vec(x < 0, splat(0), x); /* keeps NaN
 
 /* The register tile ---------------------------------------------------------------------------
  *
- *   acc[r][c] += sum_k a[r * a_row + k * a_k] * w[k][c]         r < R, c < C, c a vector column
- *
+ *   acc[r][c] += sum_k a[r * a_row + k * a_k] * w[k * w_k + c * LANES]
+ *                                                        r < R, c < C, c a vector column
  *   a    in      scalars, broadcast: rows of inputs or hidden states (a_k = 1), or columns of
  *                them where the sum runs over packed steps (a_row = 1)
- *   w    in      (K, C, LANES), contiguous
+ *   w    in      (K, C, LANES), rows w_k apart: packed weights, or gate gradients
  *   acc  in/out  (TILE_ROWS, BLOCK_COLS) vectors
  *
  * Each acc[r][c] is one chain of multiply-adds over ascending k, the same chain whatever R and C
  * are: a sequence gets the same bits in a full tile and alone.
  */
 INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrdiff_t a_row,
-                      ptrdiff_t a_k, const real *w, vec *acc)
+                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
 {
     vec s[TILE_ROWS][TILE_COLS];
 #pragma GCC unroll 6
@@ -191,7 +194,7 @@ INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrd
             for (int c = 0; c < C; ++c) s[r][c] += ar * wk[c];
         }
         a += a_k;
-        w += C * LANES;
+        w += w_k;
     }
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r)
@@ -199,12 +202,13 @@ INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrd
         for (int c = 0; c < C; ++c) acc[r * BLOCK_COLS + c] = s[r][c];
 }
 
-typedef void (*tile_fn)(ptrdiff_t, const real *, ptrdiff_t, ptrdiff_t, const real *, vec *);
+typedef void (*tile_fn)(ptrdiff_t, const real *, ptrdiff_t, ptrdiff_t, const real *, ptrdiff_t,
+                        vec *);
 #define TILE(R, C)                                                                               \
     static void tile_##R##_##C(ptrdiff_t K, const real *a, ptrdiff_t a_row, ptrdiff_t a_k,       \
-                               const real *w, vec *acc)                                          \
+                               const real *w, ptrdiff_t w_k, vec *acc)                           \
     {                                                                                            \
-        tile_body(R, C, K, a, a_row, a_k, w, acc);                                               \
+        tile_body(R, C, K, a, a_row, a_k, w, w_k, acc);                                          \
     }
 #define TILE_COLUMN(C) TILE(1, C) TILE(2, C) TILE(3, C) TILE(4, C) TILE(5, C) TILE(6, C)
 #define TILE_NAMES(C) {tile_1_##C, tile_2_##C, tile_3_##C, tile_4_##C, tile_5_##C, tile_6_##C}
@@ -220,14 +224,24 @@ static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2)
 static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2)};
 #endif
 
-/* A tile of up to BLOCK_COLS vector columns. `w` is (columns / TILE_COLS, K, TILE_COLS, LANES):
- * the columns in groups of TILE_COLS (the last may be narrower), each group contiguous. */
+/* A tile of up to BLOCK_COLS vector columns on packed weights: (cols / TILE_COLS, K, TILE_COLS,
+ * LANES), the columns in groups of TILE_COLS (the last may be narrower), each group contiguous. */
 INLINE void tile(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
                  ptrdiff_t a_k, const real *w, vec *acc)
 {
     for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
-        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, acc + c);
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, n * LANES, acc + c);
+    }
+}
+
+/* The same where the vector columns of a row stand side by side and rows are w_k apart. */
+INLINE void tile_rows(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
+                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
+{
+    for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
+        ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, acc + c);
     }
 }
 

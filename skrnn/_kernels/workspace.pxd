@@ -6,6 +6,7 @@ MemoryError) before any kernel starts; with the block it sets the pointers.
 from .core cimport (
     ALL, BLOCK_COLS, LANES, Layer, LayerPlan, MAX, Net, NetPlan, idx, imax, padded, real,
 )
+from .linear cimport weight_scratch
 
 cdef struct Arena:
     char* base
@@ -135,6 +136,8 @@ cdef inline size_t carve(
         for k in range(net.plan.n_layers if base != NULL else 0):
             layer = &net.layers[k]
             layer.dy = net.dy[layer.plan.level % 2] + (k % n_directions) * layer.plan.Hp
+        net.scratch_size = weight_scratch()
+        net.scratch = reals(&arena, net.threads * net.scratch_size)
     carve_head(&arena, net, B, N)
     return arena.used
 
