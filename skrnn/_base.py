@@ -1,44 +1,29 @@
-"""What all estimators share: parameters, the training loop, and the way from X to outputs.
+"""What all estimators share: parameters, the way from X to outputs, and the weights.
 
 ``fit`` runs: data in (`_sequences`) -> plan and initial weights (`_plan`, `_initialize`) -> epochs
-(`BaseRecurrentNetwork._train`) -> batches (`_batching`) -> forward, BPTT and optimiser step
-(`_kernels`).
+(`_training`) -> batches (`_batching`) -> forward, BPTT and optimiser step (`_kernels`).
 """
 
-import warnings
-from contextlib import contextmanager
+import copy
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
-from skrnn._batching import Diverged, Trainer, predict
+from skrnn._batching import predict
+from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._plan import Plan
 from skrnn._sequences import check_sequences
-
-try:  # scikit-learn >= 1.9
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in where scikit-learn has no callbacks yet."""
-
-
-# A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
-MAX_HALVINGS = 10
-AUTO_BATCH_SIZE = 32
-VALIDATION_MINIMUM = 2
+from skrnn._training import Training
 
 
 class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
-    """Parameters, training loop and weights of all recurrent estimators.
+    """Parameters, fit and weights of all recurrent estimators.
 
     Subclasses say what a target is: `_encode_targets`, `_initial_bias` and `_score_outputs`, and
     name their `_loss`.
@@ -150,58 +135,98 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     # -- fit ---------------------------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, *, incremental=False):
-        """Fit or continue; a failure leaves the estimator as it was."""
+    def _fit(self, X, y, sample_weight, *, incremental=False, **known):
+        """Fit or continue; `known` goes to `_encode_targets`.
+
+        A failure leaves the estimator as it was. An interrupt during training is no failure: it
+        leaves the last complete state.
+        """
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
-        with self._unchanged_on_failure():
+        before, training = self.__dict__.copy(), None
+        try:
             sequences = check_sequences(
                 self, X, dtype=np.dtype(self.dtype), reset=first,
                 embed=self.embedding_dim is not None,
             )  # fmt: skip
-            n_targets = _num_targets(y)
-            if n_targets != len(sequences):
-                raise ValueError(
-                    f"X has {len(sequences)} sequences and y has {n_targets} targets: one target "
-                    "for each sequence is needed."
-                )
+            _check_n_targets(y, len(sequences))
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
-                if not (sample_weight >= 0).all():
-                    raise ValueError("sample_weight must not be negative.")
-                if not sample_weight.any():
-                    raise ValueError("sample_weight has no positive entry: nothing to learn from.")
-            targets = self._encode_targets(y, sample_weight, reset=first)
+                check_weights(sample_weight, "sample_weight")
+            targets = self._encode_targets(y, sample_weight, reset=first, **known)
             rng = check_random_state(self.random_state)
-            if first:
-                self._start(sequences, targets, rng)
-            else:
-                self._params = self._params.copy()
-            self._train(X, y, sequences, targets, sample_weight, rng, incremental)
-        return self
-
-    @contextmanager
-    def _unchanged_on_failure(self):
-        """Put every fitted attribute back when the block fails.
-
-        An interrupt during training is not a failure: it leaves the last complete state.
-        """
-        before = dict(self.__dict__)
-        self.__dict__.pop("_training", None)
-        try:
-            yield
+            # Drawn first, so that a warm start holds out the same sequences.
+            split_seed = rng.randint(2**31 - 1)
+            rng = self._start(sequences, targets, rng) if first else self._continue(rng)
+            epochs = 1 if incremental else self.max_iter
+            progress = Progress(self, X, y, sample_weight, epochs)
+            training = Training(self, sequences, targets, split_seed, rng, epochs, incremental)
+            training.run(progress)
         except BaseException as error:
-            if not (isinstance(error, KeyboardInterrupt) and hasattr(self, "_training")):
+            if not (isinstance(error, KeyboardInterrupt) and training is not None):
+                # scikit-learn tears its callbacks down after this, by attributes of theirs.
                 hooks = {k: v for k, v in self.__dict__.items() if "callback" in k}
                 self.__dict__.clear()
                 self.__dict__.update({**before, **hooks})
             raise
-        finally:
-            self.__dict__.pop("_training", None)
+        return self
 
     def _start(self, sequences, targets, rng):
-        """Plan the network and draw its weights."""
+        """Plan the network and draw its weights; returns what is to draw the rest."""
+        bias = self._initial_bias(targets)
+        self._architecture = {
+            **self._network_parameters(),
+            "n_features": self._step_width,
+            "n_outputs": len(bias),
+            "loss": self._loss,
+        }
+        self.__dict__.pop("_plan", None)
+        self._params = initialize(self._get_plan(), rng, bias)
+        self._optimiser = Optimiser(self, self._get_plan())
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.loss_curve_ = []
+        self._set_history()
+        return rng
+
+    def _continue(self, rng):
+        """Copy what training changes, so that a failure can put it back."""
+        for name, value in self._network_parameters().items():
+            if value != self._architecture[name]:
+                name = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}.get(
+                    name, name
+                )
+                raise ValueError(
+                    f"{name} has changed since the network was started, which is now to go on: "
+                    "warm_start and partial_fit need the same network. Start anew with fit and "
+                    "warm_start=False."
+                )
+        self._params = self._params.copy()
+        optimiser = copy.deepcopy(self._optimiser)
+        if optimiser is None or not optimiser.follow(self):
+            optimiser = Optimiser(self, self._get_plan())
+        self._optimiser = optimiser
+        self.loss_curve_ = self.loss_curve_.copy()
+        self._set_history()
+        if isinstance(self.random_state, Integral):
+            # The same seed again would repeat the first epochs' orders and dropout masks.
+            return np.random.RandomState([self.random_state, self.t_ % 2**32])
+        return rng
+
+    def _set_history(self):
+        """Set what early stopping, or its absence, records; what is there already goes on."""
+        scores = getattr(self, "validation_scores_", None) if self.t_ else None
+        if self.early_stopping:
+            self.best_loss_ = None
+            self.best_validation_score_ = -np.inf if not scores else self.best_validation_score_
+            self.validation_scores_ = list(scores or [])
+        else:
+            self.best_loss_ = np.inf if not self.loss_curve_ else min(self.loss_curve_)
+            self.best_validation_score_ = self.validation_scores_ = None
+
+    def _network_parameters(self):
+        """Parameters that make the network, under the names of `Plan`."""
         hidden = self.hidden_layer_sizes
         hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
         if not hidden or not all(isinstance(h, Integral) and h > 0 for h in hidden):
@@ -209,37 +234,26 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
                 "hidden_layer_sizes must name at least one layer of at least one unit, for "
                 f"example (64,); got {self.hidden_layer_sizes!r}."
             )
-        bias = self._initial_bias(targets)
-        counts = self._token_counts
-        self._architecture = {
+        return {
             "cell": self.cell,
             "hidden": tuple(int(h) for h in hidden),
-            "n_features": self._step_width,
-            "n_outputs": len(bias),
-            "bidirectional": self.bidirectional,
+            "bidirectional": bool(self.bidirectional),
             "activation": self.activation,
             "pooling": self.pooling,
-            "loss": self._loss,
             "bptt_steps": self.bptt_steps,
-            "embedding": None if counts is None else self._embedding_size(counts),
+            "embedding": self._embedding_size(),
             "dtype": np.dtype(self.dtype).name,
         }
-        self.__dict__.pop("_plan", None)
-        self._params = initialize(self._get_plan(), rng, bias)
-        self._optimiser = None
-        self.n_iter_ = 0
-        self.t_ = 0
-        self.loss_curve_ = []
-        self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_ = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
 
-    def _embedding_size(self, counts):
-        """Rows (one for unknown tokens in each column) and width: given, or from the vocabulary.
+    def _embedding_size(self):
+        """Rows (one for unknown tokens in each column) and width; None for numbers.
 
-        1.6 n^0.56 is the rule fast.ai published for categories; at most 128.
+        The width is given, or from the vocabulary: 1.6 n^0.56 is the rule fast.ai published for
+        categories; at most 128.
         """
-        rows = int((counts + 1).sum())
+        if self._token_counts is None:
+            return None
+        rows = int((self._token_counts + 1).sum())
         if self.embedding_dim is not None:
             return rows, int(self.embedding_dim)
         return rows, int(np.clip(round(1.6 * rows**0.56), 4, 128))
@@ -249,173 +263,20 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             self._plan = Plan(**self._architecture)
         return self._plan
 
-    def _train(self, X, y, sequences, targets, sample_weight, rng, incremental):
-        """Run epochs until max_iter, a stall, or a callback ends it."""
-        plan = self._get_plan()
-        if self._optimiser is None or not (incremental or self.warm_start):
-            self._optimiser = Optimiser(self.get_params(deep=False), plan.n_params, plan.dtype)
-        else:
-            self._optimiser.params = self.get_params(deep=False)
-        sequences, targets, validation = self._hold_out(sequences, targets, rng)
-        trainer = Trainer(
-            plan, sequences, targets, self._batch_size(len(sequences)), self._params,
-            self._optimiser, self.dropout, self.recurrent_dropout, rng.randint(2**31 - 1),
-        )  # fmt: skip
-        progress = _Progress(self, X, y, sample_weight, 1 if incremental else self.max_iter)
-        best = self._params.copy() if validation else None
-        self._training = True
-        self._stalled = 0
-        self.n_iter_ = 0 if not incremental else self.n_iter_
-        try:
-            for _ in range(1 if incremental else self.max_iter):
-                progress.epoch_begins()
-                self._epoch(trainer, rng)
-                if validation:
-                    best = self._validate(validation, best)
-                else:
-                    self._note_loss()
-                self._report()
-                stop = progress.epoch_ends()
-                if stop or self._is_done(incremental):
-                    break
-            else:
-                self._warn_not_converged(incremental)
-        finally:
-            if validation:
-                self._params[:] = best
-            del self._stalled
-        progress.finish()
-
-    def _hold_out(self, sequences, targets, rng):
-        """Split off the validation part for early stopping."""
-        if not self.early_stopping:
-            return sequences, targets, None
-        chosen = np.arange(len(sequences))
-        train, held = train_test_split(
-            chosen, test_size=self.validation_fraction, random_state=rng, stratify=targets.labels
-        )
-        if len(held) < VALIDATION_MINIMUM:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        return (
-            sequences.take(train),
-            targets.take(train),
-            (sequences.take(held), targets.take(held)),
-        )
-
-    def _batch_size(self, n):
-        if self.batch_size == "auto":
-            return min(AUTO_BATCH_SIZE, n)
-        if self.batch_size > n:
-            warnings.warn(
-                "Got `batch_size` larger than sample size. It is going to be clipped.", stacklevel=5
-            )
-        return min(int(self.batch_size), n)
-
-    def _epoch(self, trainer, rng):
-        """Go once through the data; on divergence go back, halve the step size and try again."""
-        n = len(trainer.data[0]) - 1
-        optimiser = self._optimiser
-        before = self._params.copy(), optimiser.snapshot()
-        while True:
-            order = (rng.permutation(n) if self.shuffle else np.arange(n)).astype(np.intp)
-            try:
-                losses, norms = trainer.epoch(order)
-                break
-            except Diverged as fault:
-                self._params[:] = before[0]
-                optimiser.restore(before[1])
-                self._recover(fault, trainer)
-        self.n_iter_ += 1
-        self.t_ += n
-        self.loss_ = float(_mean_loss(losses, trainer, order))
-        self.gradient_norm_ = float(norms.mean())
-        self.loss_curve_.append(self.loss_)
-        optimiser.epoch_ends(self.t_)
-
-    def _recover(self, fault, trainer):
-        """Halve the step size, or give up with an error that says where."""
-        where = (
-            f"epoch {self.n_iter_ + 1}, batch {fault.batch + 1}: loss {fault.loss:.6g}, gradient "
-            f"norm {fault.norm:.6g}"
-        )
-        if self._optimiser.step == 0 and fault.batch == 0:
-            raise ValueError(
-                f"The first step already overflows ({where}). Scale the input, for example with "
-                "PerStep(StandardScaler()), and the targets, or use dtype='float64'."
-            )
-        if self._optimiser.halvings == MAX_HALVINGS:
-            raise ValueError(
-                f"Training diverges at any step size ({where}, after {MAX_HALVINGS} halvings). "
-                "Scale the input, or lower learning_rate_init or max_grad_norm."
-            )
-        self._optimiser.halvings += 1
-        rate = self._optimiser.settings(0)["learning_rate"]
-        warnings.warn(
-            f"Training diverged at {where}. The last finite weights are restored and the step size "
-            f"is halved to {rate:.3g}.",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
-
-    def _validate(self, validation, best):
-        """Score the held-out part; returns the best parameters so far."""
-        sequences, targets = validation
-        outputs = predict(self._get_plan(), self._params, sequences)
-        score = self._score_outputs(outputs, targets)
-        self.validation_scores_.append(score)
-        self._stalled = (
-            self._stalled + 1 if score < self.best_validation_score_ + self.tol else 0
-        )  # fmt: skip
-        if score > self.best_validation_score_:
-            self.best_validation_score_ = score
-            return self._params.copy()
-        return best
-
-    def _note_loss(self):
-        """Count epochs without improvement of the training loss, as MLPClassifier does."""
-        self._stalled = self._stalled + 1 if self.loss_ > self.best_loss_ - self.tol else 0
-        self.best_loss_ = min(self.best_loss_, self.loss_)
-
-    def _is_done(self, incremental):
-        if incremental or self._stalled <= self.n_iter_no_change:
-            return False
-        if self._optimiser.goes_on():
-            self._stalled = 0
-            return False
-        if self.verbose:
-            kind = "Validation score" if self.early_stopping else "Training loss"
-            print(
-                f"{kind} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
-                "consecutive epochs. Stopping."
-            )
-        return True
-
-    def _report(self):
-        if self.verbose:
-            line = f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}"
-            if self.early_stopping:
-                line += f", validation score = {self.validation_scores_[-1]:.6f}"
-            print(line, flush=True)
-
-    def _warn_not_converged(self, incremental):
-        if not incremental and np.isfinite(self.n_iter_no_change) and self.tol > 0:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
     # -- use ---------------------------------------------------------------------------------
 
     def _outputs(self, X, probabilities=False):
         """Return what the head puts out for each sequence of X."""
         check_is_fitted(self)
         sequences = check_sequences(self, X, dtype=self._get_plan().dtype, reset=False)
-        return predict(self._get_plan(), self._params, sequences, probabilities)
+        outputs = predict(self._get_plan(), self._params, sequences, probabilities)
+        if not np.isfinite(outputs).all():
+            i = int(np.argmin(np.isfinite(outputs).all(axis=1)))
+            raise ValueError(
+                f"The outputs for sequence {i} overflow {outputs.dtype}. Scale the input, for "
+                "example with PerStep(StandardScaler()), or use dtype='float64'."
+            )
+        return outputs
 
     @property
     def weights_(self):
@@ -457,7 +318,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         if unknown := sorted(set(weights) - set(views)):
             raise ValueError(f"weights hold {', '.join(unknown)}, which this network has not.")
         for name, view in views.items():
-            new = np.asarray(weights[name], dtype=view.dtype)
+            with np.errstate(over="ignore"):  # too large for float32: found as infinity below
+                new = np.asarray(weights[name], dtype=view.dtype)
             if new.shape != view.shape:
                 raise ValueError(f"{name} must have shape {view.shape}, got {new.shape}.")
             if not np.isfinite(new).all():
@@ -482,52 +344,32 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-class _Progress:
-    """Tells scikit-learn's callbacks (>= 1.9) of each epoch; does nothing without them."""
-
-    def __init__(self, estimator, X, y, sample_weight, epochs):
-        self.estimator = estimator
-        self.root = None
-        if not getattr(estimator, "_skl_callbacks", None):
-            return
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.root = estimator._init_callback_context(max_subtasks=epochs)
-        self.root.call_on_fit_task_begin(**self.given)
-
-    def epoch_begins(self):
-        if self.root is not None:
-            self.epoch = self.root.subcontext(task_name="epoch")
-            self.epoch.call_on_fit_task_begin(**self.given)
-
-    def epoch_ends(self):
-        """Whether a callback asks to stop."""
-        if self.root is None:
-            return False
-        return self.epoch.call_on_fit_task_end(
-            **self.given, reconstruction_attributes=self._reconstruction
-        )
-
-    def finish(self):
-        if self.root is not None:
-            self.root.call_on_fit_task_end(
-                **self.given, reconstruction_attributes=self._reconstruction
-            )
-
-    def _reconstruction(self):
-        """Attributes that, set on a copy, make it as if fit had stopped here."""
-        return {"_params": self.estimator._params.copy()}
-
-
-def _num_targets(y):
+def _check_n_targets(y, n_sequences):
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
-    return len(y) if hasattr(y, "__len__") else np.asarray(y).shape[0]
+    if _num_samples(y) != n_sequences:
+        raise ValueError(
+            f"X has {n_sequences} sequences and y has {_num_samples(y)} targets: one target for "
+            "each sequence is needed."
+        )
 
 
-def _mean_loss(losses, trainer, order):
-    """Mean of the batches' losses, each weighing what its sequences weigh."""
-    weights = trainer.targets.weights
-    weights = np.ones(len(order)) if weights is None else weights[order]
-    batch = np.add.reduceat(weights, trainer.bounds[:-1])
-    return (losses * batch).sum() / batch.sum()
+def check_weights(weights, name):
+    """Raise unless weights are finite, not negative, and weigh anything.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_sequences,)
+    name : str
+        What the text calls them.
+    """
+    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(wrong):
+        raise ValueError(
+            f"{name} must be finite and not negative; it is {weights[wrong[0]]} for sequence "
+            f"{wrong[0]}."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"{name} adds up to {total}: there is nothing to learn from.")

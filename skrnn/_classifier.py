@@ -7,10 +7,10 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_y
 
-from skrnn._base import BaseRecurrentNetwork
+from skrnn._base import BaseRecurrentNetwork, check_weights
 from skrnn._batching import Targets
 
 # Part of the class priors spread evenly, so that a class without a sequence (in `partial_fit`)
@@ -197,7 +197,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(n, 2)).cumsum(axis=0) for n in rng.integers(5, 20, size=200)]
     >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
-    >>> clf = RNNClassifier(max_iter=50, random_state=0, n_iter_no_change=50).fit(X, y)
+    >>> clf = RNNClassifier(max_iter=50, n_iter_no_change=np.inf, random_state=0).fit(X, y)
     >>> clf.predict([np.ones((4, 2)).cumsum(axis=0)])
     array(['up'], dtype='<U4')
     """
@@ -335,22 +335,25 @@ class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
                 "class_weight='balanced' is not supported by partial_fit, which does not see all "
                 "labels. Compute the weights with compute_class_weight and pass them as a dict."
             )
-        with self._unchanged_on_failure():
-            if _check_partial_fit_first_call(self, classes):
-                self.__dict__.pop("_params", None)
-            return self._fit(X, y, sample_weight, incremental=True)
+        if classes is None and not hasattr(self, "classes_"):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _encode_targets(self, y, sample_weight, *, reset, incremental=False):
+    def _encode_targets(self, y, sample_weight, *, reset, classes=None):
         y = column_or_1d(y, warn=True)
         _check_y(y, multi_output=False, y_numeric=False, estimator=self)
         check_classification_targets(y)
-        if reset and not incremental:
-            self.classes_ = np.unique(y)
+        if reset:
+            self.classes_ = np.unique(y) if classes is None else unique_labels(classes)
             if len(self.classes_) < MIN_CLASSES:
                 raise ValueError(
-                    "This classifier needs sequences of at least 2 classes, but y has only one "
+                    "This classifier needs sequences of at least 2 classes, but there is only one "
                     f"class: {self.classes_[0]!r}."
                 )
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"classes={classes!r} are not those the network was started with: {self.classes_}."
+            )
         labels = np.searchsorted(self.classes_, y)
         labels = np.minimum(labels, len(self.classes_) - 1).astype(np.intp)
         if len(bad := np.flatnonzero(self.classes_[labels] != y)):
@@ -361,7 +364,10 @@ class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
         weights = sample_weight
         if self.class_weight is not None:
             weights = compute_sample_weight(self.class_weight, y)
-            weights = weights if sample_weight is None else weights * sample_weight
+            check_weights(weights, "class_weight")
+        if self.class_weight is not None and sample_weight is not None:
+            weights = weights * sample_weight
+            check_weights(weights, "The product of class_weight and sample_weight")
         return Targets(labels, None, weights)
 
     def _initial_bias(self, targets):

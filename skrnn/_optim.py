@@ -9,28 +9,45 @@ import numpy as np
 SMALLEST_ADAPTIVE_RATE = 1e-6
 
 
+PARAMETERS = (
+    "solver", "alpha", "learning_rate", "learning_rate_init", "power_t", "momentum",
+    "nesterovs_momentum", "beta_1", "beta_2", "epsilon", "max_grad_norm",
+)  # fmt: skip
+
+
 class Optimiser:
     """Moments, step count and current learning rate.
 
     Parameters
     ----------
-    params : dict
-        An estimator's parameters (`get_params`): `solver`, `learning_rate`, `learning_rate_init`,
-        `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`.
+    estimator : estimator instance
+        Its `PARAMETERS` are taken over.
 
-    n_params : int
-        Length of the flat parameter vector.
-
-    dtype : dtype
+    plan : Plan
     """
 
-    def __init__(self, params, n_params, dtype):
-        self.params = params
-        self.learning_rate = float(params["learning_rate_init"])
+    def __init__(self, estimator, plan):
+        self.params = {name: getattr(estimator, name) for name in PARAMETERS}
+        self.learning_rate = float(estimator.learning_rate_init)
         self.halvings = 0
         self.step = 0
-        self.first = np.zeros(n_params, dtype)
-        self.second = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
+        self.first = np.zeros(plan.n_params, plan.dtype)
+        self.second = np.zeros(plan.n_params if estimator.solver == "adam" else 0, plan.dtype)
+
+    def follow(self, estimator):
+        """Take over what the user has changed; False where these moments cannot go on.
+
+        A new initial rate, or a new schedule, starts the schedule anew.
+        """
+        old, self.params = self.params, {name: getattr(estimator, name) for name in PARAMETERS}
+        if any(old[name] != self.params[name] for name in ("learning_rate", "learning_rate_init")):
+            self.learning_rate = float(self.params["learning_rate_init"])
+            self.halvings = 0
+        return old["solver"] == self.params["solver"]
+
+    def is_finite(self):
+        """Whether moments are finite: one that is not would stop its weight for good."""
+        return bool(np.isfinite(self.first).all() and np.isfinite(self.second).all())
 
     def settings(self, seed):
         """Return what the kernel needs for the next batches."""
@@ -62,7 +79,7 @@ class Optimiser:
         """Apply the 'invscaling' schedule: lr = lr_init / (sequences seen + 1)^power_t."""
         if self.params["solver"] == "sgd" and self.params["learning_rate"] == "invscaling":
             initial = float(self.params["learning_rate_init"])
-            self.learning_rate = initial / (n_seen + 1) ** self.params["power_t"]
+            self.learning_rate = initial * (n_seen + 1.0) ** -self.params["power_t"]
 
     def goes_on(self):
         """Whether training goes on where the loss has stalled: 'adaptive' divides the rate by 5."""

@@ -224,8 +224,8 @@ def training(seed, solver):
             n_outputs=n_outputs,
             solver=solver,
             max_grad_norm=max_norm,
-            # clip_grad_norm_: g *= min(1, max_grad_norm / (norm + clip_epsilon))
-            clip_epsilon=1e-6,
+            # g *= min(1, max_grad_norm / (norm + clip_epsilon)); PyTorch's own has 1e-6 here
+            clip_epsilon=0.0,
             **settings,
         ),
         "lengths": lengths,
@@ -243,10 +243,12 @@ def training(seed, solver):
         loss = nn.functional.cross_entropy(head(h_n[-1]), targets)
         loss.backward()
         losses.append(loss.item())
-        norms.append(nn.utils.clip_grad_norm_(parameters.values(), max_norm).item())
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters.values()])
+        norms.append(norm.item())
         optimiser.t += 1
         with torch.no_grad():
             for name, parameter in parameters.items():
+                parameter.grad *= min(1.0, max_norm / norms[-1])
                 optimiser.step(name, parameter, **settings)
 
     # a golden run that never clips, or always does, would not test the clipping

@@ -1,0 +1,237 @@
+"""The one training loop: epochs, early stopping, divergence, reports."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from skrnn._batching import Diverged, Trainer, predict
+
+# A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
+MAX_HALVINGS = 10
+AUTO_BATCH_SIZE = 32
+VALIDATION_MINIMUM = 2
+
+
+class Training:
+    """One run of `fit` or `partial_fit`.
+
+    Sets `n_iter_`, `t_`, `loss_`, `gradient_norm_`, `loss_curve_` and what early stopping
+    records; changes `_params` and `_optimiser` in place.
+
+    Parameters
+    ----------
+    estimator : BaseRecurrentNetwork
+        Planned, with weights and an optimiser.
+    sequences : Sequences
+    targets : Targets
+    split_seed : int
+        Chooses what early stopping holds out.
+    rng : RandomState
+        Draws orders and dropout masks.
+    epochs : int
+        Most epochs.
+    incremental : bool
+        Whether this is `partial_fit`, which knows no stall.
+    """
+
+    def __init__(self, estimator, sequences, targets, split_seed, rng, epochs, incremental):
+        self.estimator = estimator
+        self.rng = rng
+        self.epochs = epochs
+        self.incremental = incremental
+        self.stalled = 0  # epochs in a row without improvement
+        self.params = estimator._params
+        self.validation = None
+        if estimator.early_stopping:
+            sequences, targets = self._hold_out(sequences, targets, split_seed)
+        # What fit leaves: the weights of the best epoch with early stopping, else the last.
+        self.result = self.params.copy() if self.validation else self.params
+        self.trainer = Trainer(
+            estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
+            self.params, estimator._optimiser, estimator.dropout, estimator.recurrent_dropout,
+            rng.randint(2**31 - 1),
+        )  # fmt: skip
+        if not incremental:
+            estimator.n_iter_ = 0
+        self.lowest, self.sound = np.inf, self._snapshot()  # best epoch's loss, state before it
+
+    def run(self, progress):
+        """Run epochs until there are enough, the loss stalls, or a callback ends it.
+
+        Parameters
+        ----------
+        progress : Progress
+        """
+        try:
+            for _ in range(self.epochs):
+                progress.epoch_begins()
+                self._epoch()
+                if self.validation:
+                    self._validate()
+                else:
+                    self._note_loss()
+                self._report()
+                if progress.epoch_ends(self.result) or self._is_done():
+                    break
+            else:
+                self._warn_not_converged()
+        finally:
+            self.params[:] = self.result
+        progress.finish(self.result)
+
+    def _hold_out(self, sequences, targets, seed):
+        """Set the validation part; returns the training part."""
+        estimator = self.estimator
+        train, held = train_test_split(
+            np.arange(len(sequences)), test_size=estimator.validation_fraction,
+            random_state=seed, stratify=targets.labels,
+        )  # fmt: skip
+        if len(held) < VALIDATION_MINIMUM:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        for part, name in ((train, "training"), (held, "validation")):
+            if targets.weights is not None and not targets.weights[part].any():
+                raise ValueError(
+                    f"All sequences of the {name} part have weight 0. Leave sequences without "
+                    "weight out of X and y, or set early_stopping=False."
+                )
+        self.validation = sequences.take(held), targets.take(held)
+        return sequences.take(train), targets.take(train)
+
+    def _batch_size(self, n):
+        size = self.estimator.batch_size
+        if size == "auto":
+            return min(AUTO_BATCH_SIZE, n)
+        if size > n:
+            warnings.warn(
+                "Got `batch_size` larger than sample size. It is going to be clipped.", stacklevel=6
+            )
+        return min(int(size), n)
+
+    def _epoch(self):
+        """Go once through the data; on divergence go back, halve the step size and try again."""
+        estimator, trainer = self.estimator, self.trainer
+        optimiser = trainer.optimiser
+        n = len(trainer.data[0]) - 1
+        before = self._snapshot()
+        while True:
+            order = self.rng.permutation(n) if estimator.shuffle else np.arange(n)
+            order = order.astype(np.intp, copy=False)
+            try:
+                losses, norms = trainer.epoch(order)
+                # The kernel looks before a step, so that nothing looks behind the last one.
+                if not (np.isfinite(self.params).all() and optimiser.is_finite()):
+                    raise Diverged(len(losses) - 1, losses[-1], norms[-1])
+                break
+            except Diverged as fault:
+                before = self._recover(fault)
+        estimator.n_iter_ += 1
+        estimator.t_ += n
+        estimator.loss_ = float(_mean_loss(losses, trainer, order))
+        estimator.gradient_norm_ = float(norms.mean())
+        estimator.loss_curve_.append(estimator.loss_)
+        optimiser.epoch_ends(estimator.t_)
+        if estimator.loss_ <= self.lowest:
+            self.lowest, self.sound = estimator.loss_, before
+
+    def _snapshot(self):
+        """Copy what an epoch changes, and note the epoch."""
+        return self.estimator.n_iter_, self.params.copy(), self.trainer.optimiser.snapshot()
+
+    def _recover(self, fault):
+        """Go back and halve the step size, or give up with an error that says where.
+
+        Back is before the best epoch: later weights are finite, but may be on their way out.
+        """
+        optimiser = self.trainer.optimiser
+        epoch, self.params[:], snapshot = self.sound
+        optimiser.restore(snapshot)
+        where = (
+            f"epoch {self.estimator.n_iter_ + 1}, batch {fault.batch + 1}: loss {fault.loss:.6g}, "
+            f"gradient norm {fault.norm:.6g}"
+        )
+        stepped = optimiser.step or fault.batch or np.isfinite(fault.loss + fault.norm)
+        if not stepped and self.estimator.n_iter_ == epoch:
+            raise ValueError(
+                f"The first step already overflows ({where}). Scale the input, for example with "
+                "PerStep(StandardScaler()), and the targets, or use dtype='float64'."
+            )
+        if optimiser.halvings == MAX_HALVINGS:
+            raise ValueError(
+                f"Training diverges at any step size ({where}, after {MAX_HALVINGS} halvings). "
+                "Scale the input, or lower learning_rate_init or max_grad_norm."
+            )
+        optimiser.halvings += 1
+        rate = optimiser.settings(0)["learning_rate"]
+        warnings.warn(
+            f"Training diverged at {where}. The last sound weights, those after epoch {epoch}, are "
+            f"restored and the step size is halved to {rate:.3g}.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
+        return self.sound
+
+    def _validate(self):
+        """Score the held-out part and keep the best weights."""
+        estimator = self.estimator
+        sequences, targets = self.validation
+        outputs = predict(self.trainer.plan, self.params, sequences)
+        score = estimator._score_outputs(outputs, targets)
+        estimator.validation_scores_.append(score)
+        better = score >= estimator.best_validation_score_ + estimator.tol
+        self.stalled = 0 if better else self.stalled + 1
+        if score > estimator.best_validation_score_:
+            estimator.best_validation_score_ = score
+            self.result = self.params.copy()
+
+    def _note_loss(self):
+        """Count epochs without improvement of the training loss, as MLPClassifier does."""
+        estimator = self.estimator
+        worse = estimator.loss_ > estimator.best_loss_ - estimator.tol
+        self.stalled = self.stalled + 1 if worse else 0
+        estimator.best_loss_ = min(estimator.best_loss_, estimator.loss_)
+
+    def _is_done(self):
+        estimator = self.estimator
+        if self.incremental or self.stalled <= estimator.n_iter_no_change:
+            return False
+        if self.trainer.optimiser.goes_on():
+            self.stalled = 0
+            return False
+        if estimator.verbose:
+            kind = "Validation score" if self.validation else "Training loss"
+            print(
+                f"{kind} did not improve more than tol={estimator.tol:f} for "
+                f"{estimator.n_iter_no_change} consecutive epochs. Stopping."
+            )
+        return True
+
+    def _report(self):
+        estimator = self.estimator
+        if estimator.verbose:
+            line = f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}"
+            if self.validation:
+                line += f", validation score = {estimator.validation_scores_[-1]:.6f}"
+            print(line, flush=True)
+
+    def _warn_not_converged(self):
+        estimator = self.estimator
+        if not self.incremental and np.isfinite(estimator.n_iter_no_change) and estimator.tol > 0:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+
+def _mean_loss(losses, trainer, order):
+    """Mean of the batches' losses, each weighing what its sequences weigh."""
+    weights = trainer.targets.weights
+    weights = np.ones(len(order)) if weights is None else weights[order]
+    batch = np.add.reduceat(weights, trainer.bounds[:-1])
+    return (losses * batch).sum() / batch.sum()

@@ -1,0 +1,55 @@
+"""Small problems that recurrent networks learn in a second, and where the real data is."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skrnn.datasets import read_ts
+
+DATA = Path(
+    os.environ.get("SKRNN_DATA", Path(__file__).resolve().parents[1] / ".." / "shared" / "data")
+)
+
+
+def first_step(n=120, seed=0, longest=8, width=2):
+    """Ragged sequences whose label is the sign of the first step: it takes memory.
+
+    Ends are as wild as starts, and one in eight sequences has a single step.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.where(rng.random(n) < 0.125, 1, rng.integers(2, longest, n))
+    X = [rng.normal(size=(length, width)) for length in lengths]
+    for x in X:
+        x[0, 0] += np.sign(x[0, 0])  # away from the border
+    return X, np.array(["down", "up"])[[int(x[0, 0] > 0) for x in X]]
+
+
+def means(n=120, seed=0, outputs=1):
+    """Ragged sequences and the means of their features."""
+    rng = np.random.default_rng(seed)
+    X = [rng.normal(size=(length, 2)) + rng.normal(size=2) for length in rng.integers(1, 8, n)]
+    y = np.array([x.mean(axis=0) for x in X])
+    return X, y[:, 0] if outputs == 1 else y
+
+
+def token_lists(n=120, seed=0):
+    """Sentences of letters; the label says whether an "x" is among them."""
+    rng = np.random.default_rng(seed)
+    X = [[str(t) for t in rng.choice(list("abcd"), size)] for size in rng.integers(1, 7, n)]
+    y = rng.integers(0, 2, n)
+    for sentence, label in zip(X, y, strict=True):
+        if label:
+            sentence[rng.integers(len(sentence))] = "x"
+    return X, y
+
+
+def read_split(name):
+    """Read the official split of a UCR/UEA set, or skip the test."""
+    folder = DATA / "ts"
+    files = [folder / f"{name}_{part}.ts" for part in ("TRAIN", "TEST")]
+    if not all(file.is_file() for file in files):
+        pytest.skip(f"{name}_TRAIN.ts and _TEST.ts are not in {folder}: set SKRNN_DATA")
+    (X_train, y_train), (X_test, y_test) = (read_ts(file, return_X_y=True) for file in files)
+    return X_train, X_test, y_train, y_test

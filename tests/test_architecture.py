@@ -1,0 +1,186 @@
+"""The house: imports point down, files stay short, public names are documented."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import skrnn
+import skrnn.datasets
+import skrnn.preprocessing
+
+PACKAGE = Path(skrnn.__file__).parent
+REPOSITORY = PACKAGE.parent
+LONGEST = 500
+# One page of equations, to be read and believed as a whole.
+MAY_BE_LONGER = {"tests/oracle.py"}
+
+# What a module may import of this package. Estimators never import one another; the kernels know
+# nothing of the Python side; the door for data knows nothing of the kernels.
+SUPPORT = {"_sequences", "_batching", "_optim", "_initialize", "_plan", "_callbacks", "_training"}
+ALLOWED = {
+    "_forms": set(),
+    "_callbacks": set(),
+    "_versions": {"_kernels", "_threads"},
+    "_threads": {"_kernels"},
+    "_plan": {"_kernels"},
+    "_initialize": set(),
+    "_optim": set(),
+    "_sequences": {"_forms"},
+    "_batching": {"_plan", "_threads"},
+    "_training": {"_batching"},
+    "_base": SUPPORT,
+    "_classifier": {"_base", "_batching"},
+    "_regressor": {"_base", "_batching"},
+    "preprocessing": {"_forms", "_sequences"},
+    "datasets": {"datasets"},
+    "_kernels": {"_kernels"},
+    "__init__": {"_classifier", "_regressor", "_versions"},
+}
+
+
+def sources(*patterns):
+    return sorted(path for pattern in patterns for path in PACKAGE.glob(pattern))
+
+
+def part(path):
+    """Return the module's or the subpackage's name."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Return the parts of this package that a Python file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if re.match(r"skrnn\b", name)}
+    return found
+
+
+@pytest.mark.parametrize("path", sources("*.py", "*/*.py"), ids=lambda p: p.stem)
+def test_imports_point_down(path):
+    assert imported(path) <= ALLOWED[part(path)], path
+
+
+def test_nothing_is_imported_in_a_circle():
+    order = []
+    waiting = {part(path): set() for path in sources("*.py", "*/*.py")}
+    for path in sources("*.py", "*/*.py"):
+        waiting[part(path)] |= imported(path) - {part(path)}
+    while waiting:
+        ready = [name for name, needs in waiting.items() if needs <= set(order)]
+        assert ready, f"a circle among {sorted(waiting)}"
+        order += ready
+        for name in ready:
+            del waiting[name]
+
+
+@pytest.mark.parametrize("path", sources("_kernels/*.pyx", "_kernels/*.pxd"), ids=lambda p: p.name)
+def test_kernels_import_nothing_of_the_python_side(path):
+    for line in path.read_text().splitlines():
+        if re.match(r"\s*(c?import|from)\b", line):
+            assert not re.search(r"\bskrnn\b(?!\._kernels)|\bfrom \.\.", line), line
+
+
+def test_importing_the_package_needs_no_framework():
+    framework = {"torch", "tensorflow", "jax", "keras", "pandas", "matplotlib", "rich", "numba"}
+    for path in sources("*.py", "*/*.py"):
+        for node in ast.parse(path.read_text()).body:  # not those inside functions
+            if isinstance(node, ast.ImportFrom):
+                assert node.module.split(".")[0] not in framework, path
+            elif isinstance(node, ast.Import):
+                assert not {alias.name.split(".")[0] for alias in node.names} & framework, path
+
+
+def test_files_are_short():
+    folders = ("skrnn", "tests", "examples", "benchmarks", "docs")
+    paths = [p for folder in folders for p in (REPOSITORY / folder).rglob("*")]
+    kinds = (".py", ".pyx", ".pxd", ".h", ".md")
+    long = {
+        str(path.relative_to(REPOSITORY)): lines
+        for path in paths
+        if path.suffix in kinds and (lines := len(path.read_text().splitlines())) >= LONGEST
+    }
+    assert set(long) <= MAY_BE_LONGER, long
+
+
+# Documentation
+
+
+def public():
+    """Yield (name, object) of all that is public: functions, classes and their methods."""
+    for module in (skrnn, skrnn.preprocessing, skrnn.datasets):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing):
+                yield f"{module.__name__}.{name}", thing
+                for attribute in dir(thing):
+                    member = inspect.getattr_static(thing, attribute)
+                    own = (getattr(member, "__module__", None) or "").startswith("skrnn")
+                    if own and not attribute.startswith("_") and inspect.isfunction(member):
+                        yield f"{module.__name__}.{name}.{attribute}", member
+            elif callable(thing):
+                yield f"{module.__name__}.{name}", thing
+
+
+def documented_parameters(doc):
+    """Return the names in the section "Parameters" of a numpydoc text."""
+    match = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}\n|\Z)", doc, re.M | re.S)
+    if match is None:
+        return []
+    heads = re.findall(r"^(\S[^:\n]*?)(?: :.*)?$", match[1], re.M)
+    return [name.strip().lstrip("*") for head in heads for name in head.split(",")]
+
+
+@pytest.mark.parametrize(("name", "thing"), [pytest.param(*item, id=item[0]) for item in public()])
+def test_public_names_are_documented(name, thing):
+    doc = inspect.getdoc(thing)
+    assert doc
+    first, _, rest = doc.partition("\n")
+    assert first.endswith("."), "a docstring begins with one sentence on one line"
+    assert not rest or rest.startswith("\n")
+    parameters = [p for p in inspect.signature(thing).parameters if p != "self"]
+    assert sorted(documented_parameters(doc)) == sorted(parameters)
+
+
+@pytest.mark.parametrize("make", [skrnn.RNNClassifier, skrnn.RNNRegressor])
+def test_documented_defaults_are_the_signature_s(make):
+    parameters = inspect.signature(make).parameters
+    # One entry may document two parameters.
+    entries = re.findall(r"^ {4}([a-z]\w*(?:, \w+)*) : .*default=(.*)$", make.__doc__, re.M)
+    assert len(entries) > 20
+    for names, defaults in entries:
+        names = names.split(", ")
+        values = ast.literal_eval(defaults)
+        for name, value in zip(names, values if len(names) > 1 else [values], strict=True):
+            assert parameters[name].default == value, name
+
+
+@pytest.mark.parametrize("make", [skrnn.RNNClassifier, skrnn.RNNRegressor])
+def test_documented_attributes_exist(make):
+    section = re.search(r"Attributes\n +-+\n(.*?)\n +See Also", make.__doc__, re.S)[1]
+    names = set(re.findall(r"^ {4}(\w+_) : ", section, re.M))
+    fitted = make((2,), max_iter=1, n_iter_no_change=float("inf")).fit([["a"], ["b"]], [0, 1])
+    assert {name for name in names if hasattr(fitted, name)} == names - {"feature_names_in_"}
+    undocumented = {n for n in vars(fitted) if n.endswith("_") and not n.startswith("_")} - names
+    assert not undocumented
+
+
+@pytest.mark.parametrize(
+    "module", ["_classifier", "_regressor", "_versions", "preprocessing", "datasets._ts"]
+)
+def test_examples_in_docstrings(module):
+    import doctest
+
+    module = importlib.import_module(f"skrnn.{module}")
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0

@@ -1,0 +1,130 @@
+"""The same bits whatever the number of threads, the company in a batch, and the run."""
+
+import numpy as np
+import oracle
+import pytest
+from kernel_tools import (
+    DTYPES,
+    POOLINGS,
+    SOLVERS,
+    Network,
+    each,
+    is_built,
+    make_problem,
+    named_arrays,
+    same_bits,
+    variants,
+)
+
+from skrnn import RNNClassifier
+from skrnn._kernels import LEVEL
+from skrnn._plan import CELLS
+
+THREADS = (2, 3, 8)
+LENGTHS = [13, 1, 20, 7, 7, 16, 2, 9, 20, 5, 1, 11, 18]
+# One layer of 128 units has work for dozens of threads on these 130 steps, 5 units for hardly two.
+HIDDEN = [(128,), (24, 17), (40,), (5,)]
+
+each_variant = pytest.mark.parametrize(("level", "dtype"), variants())
+each_shape = each(cell=CELLS, bidirectional=(False, True), hidden=HIDDEN)
+
+
+def make_networks(spec, problem, counts, **how):
+    return [Network(spec, **problem, threads=threads, **how) for threads in counts]
+
+
+@each_variant
+@each_shape
+def test_gradients_for_any_number_of_threads(level, dtype, cell, bidirectional, hidden):
+    pooling = POOLINGS[HIDDEN.index(hidden) % len(POOLINGS)]
+    spec = oracle.Spec(cell, hidden, bidirectional, pooling=pooling, alpha=0.1, bptt_steps=6)
+    problem = make_problem(spec, LENGTHS, n_features=5, scale=0.2)
+    networks = make_networks(
+        spec, problem, (1, *THREADS), level=level, dtype=dtype, dropout=0.2, recurrent_dropout=0.2,
+    )  # fmt: skip
+    first, *others = (network.run() for network in networks)
+    expected = named_arrays(first)
+    for threads, result in zip(THREADS, others, strict=True):
+        assert result.loss == first.loss
+        for name, array in named_arrays(result).items():
+            assert same_bits(array, expected[name]), f"{name} with {threads} threads"
+
+
+@each_variant
+@each_shape
+def test_training_and_prediction_for_any_number_of_threads(
+    level, dtype, cell, bidirectional, hidden
+):
+    solver = SOLVERS[HIDDEN.index(hidden) % len(SOLVERS)]
+    spec = oracle.Spec(cell, hidden, bidirectional, pooling="all", n_outputs=3, alpha=0.1)
+    problem = make_problem(
+        spec, LENGTHS, n_features=2, embedding=(9, 3), states=False, cotangents=False, scale=0.2
+    )
+    networks = make_networks(
+        spec, problem, (1, *THREADS), level=level, dtype=dtype, dropout=0.2, recurrent_dropout=0.2,
+    )  # fmt: skip
+    order = np.random.default_rng(0).permutation(len(LENGTHS))
+    trained = []
+    for network in networks:
+        optimiser = network.optimiser(solver=solver, learning_rate_init=0.01)
+        losses, norms = np.concatenate(
+            [network.train(order, 7, optimiser) for _ in range(2)], axis=1
+        )
+        trained.append((network.params, losses, norms, network.predict(probabilities=True)))
+    for threads, found in zip(THREADS, trained[1:], strict=True):
+        names = ("weights", "losses", "norms", "predictions")
+        for name, got, expected in zip(names, found, trained[0], strict=True):
+            assert same_bits(got, expected), f"{name} with {threads} threads"
+
+
+@each_variant
+@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+def test_prediction_alone_and_in_company(level, dtype, cell, bidirectional, pooling):
+    # a tile of 1 row, of 6, and of every height between
+    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
+    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
+    network = Network(spec, **problem, level=level, dtype=dtype)
+    everyone = np.arange(len(LENGTHS))
+    alone = network.predict([[i] for i in everyone])
+    assert np.isfinite(alone).all()
+    for size in (2, 3, 4, 5, 6, 7, len(LENGTHS)):
+        batches = np.split(everyone[::-1], range(size, len(LENGTHS), size))
+        assert same_bits(network.predict(batches), alone), f"in batches of {size}"
+
+
+@each_variant
+@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirectional, pooling):
+    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
+    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
+    network = Network(spec, **problem, level=level, dtype=dtype)
+    logits = network.run().logits
+    logits = np.concatenate(logits) if pooling == "all" else logits
+    assert same_bits(network.predict(), logits)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+    got = network.predict(probabilities=True)
+    np.testing.assert_allclose(got, probabilities, rtol=8 * np.finfo(dtype).eps)
+
+
+@each(cell=CELLS, solver=SOLVERS, dtype=DTYPES)
+def test_one_random_state_one_fit(cell, solver, dtype):
+    if not is_built(LEVEL, dtype):
+        pytest.skip(f"{LEVEL}, {dtype}: kernels not built")
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((T, 2)) for T in LENGTHS * 2]
+    y = rng.integers(0, 2, len(X))
+
+    def fit(random_state):
+        model = RNNClassifier(
+            (12, 5), cell=cell, solver=solver, bidirectional=True, dropout=0.2, tol=0.0, max_iter=3,
+            recurrent_dropout=0.2, batch_size=8, random_state=random_state, dtype=dtype,
+        )  # fmt: skip
+        return model.fit(X, y)
+
+    first, second, other = fit(1), fit(1), fit(2)
+    for name, weight in first.weights_.items():
+        assert same_bits(second.weights_[name], weight), name
+        assert name.startswith("bias") or not same_bits(other.weights_[name], weight), name
+    assert first.loss_curve_ == second.loss_curve_
+    assert same_bits(first.predict_proba(X), second.predict_proba(X))

@@ -1,0 +1,321 @@
+"""The kernels' gradients, and all that is computed on the way.
+
+Against the oracle, against central differences, and in float32 against float64; over the tables of
+cells, activations, poolings and losses.
+"""
+
+from functools import cache
+
+import numpy as np
+import oracle
+import pytest
+from kernel_tools import (
+    ACTIVATIONS,
+    LOSSES,
+    POOLINGS,
+    Network,
+    assert_same,
+    each,
+    each_head,
+    each_network,
+    is_built,
+    levels,
+    make_problem,
+    mix64,
+    relative_error,
+    rounded,
+    same_bits,
+)
+
+from skrnn._kernels import get_engine
+from skrnn._plan import CELLS
+
+# 11 sequences, of which 11, 9, 7, 6, 5, 4, 3, 2, 1 are left as time goes by: tiles of every height.
+LENGTHS = [4, 1, 7, 3, 1, 6, 2, 9, 5, 2, 8]
+# Layers -> widths: unequal, and no multiple of any vector's width.
+HIDDEN = {1: (11,), 2: (9, 5), 3: (3, 13, 6)}
+EXACT = 1e-12
+
+each_level = pytest.mark.parametrize("level", levels())
+each_depth = each(n_layers=HIDDEN)
+
+
+# --------------------------------------------------------------------------------------------------
+# Against the oracle
+# --------------------------------------------------------------------------------------------------
+
+
+@cache
+def solved(spec, **how):
+    """Return a problem and what the oracle makes of it: once for all levels."""
+    problem = make_problem(spec, LENGTHS, **how)
+    return problem, oracle.run(spec, **problem)
+
+
+@each_level
+@each_network
+@each_depth
+@each_head
+def test_every_network_against_the_oracle(
+    level, cell, activation, bidirectional, n_layers, pooling, loss
+):
+    # initial states, cotangents of outputs and final states, sample weights and L2 all at once
+    spec = oracle.Spec(
+        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.3
+    )
+    problem, expected = solved(spec)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
+@each_network
+@each_head
+def test_without_anything_optional(level, cell, activation, bidirectional, pooling, loss):
+    # what training passes: states of zero, no weights, no cotangents
+    spec = oracle.Spec(cell, (9, 5), bidirectional, activation, pooling, loss, n_outputs=2)
+    problem, expected = solved(spec, states=False, cotangents=False, sample_weight=False)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), bptt_steps=(1, 2, 3, 8, 20))
+def test_truncated(level, cell, bidirectional, bptt_steps):
+    spec = oracle.Spec(cell, (9, 5), bidirectional, pooling="all", bptt_steps=bptt_steps)
+    problem, expected = solved(spec)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@pytest.mark.parametrize("rates", [(0.4, 0.0), (0.0, 0.4), (0.3, 0.5)], ids=str)
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+def test_dropout(level, cell, bidirectional, pooling, rates):
+    spec = oracle.Spec(cell, (9, 5, 11), bidirectional, pooling=pooling, alpha=0.1)
+    problem, _ = solved(spec)
+    dropout, recurrent = rates
+    network = Network(
+        spec, **problem, level=level, dropout=dropout, recurrent_dropout=recurrent, seed=2**63 + 11
+    )
+    masks = network.masks()
+    assert len(masks) == 3 * (dropout > 0) + 3 * (1 + bidirectional) * (recurrent > 0)
+    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), EXACT)
+
+
+@each_level
+def test_dropout_multipliers(level):
+    # 0 or 1 / (1 - rate), of which `rate` are 0; neighbouring seeds, rows and columns differ
+    draw = get_engine("float64", level).dropout_multipliers
+    for rate in (0.1, 0.5, 0.9):
+        drawn = draw(400, 100, rate, 7)
+        assert set(np.unique(drawn)) == {0.0, 1 / (1 - rate)}
+        spread = np.sqrt(rate * (1 - rate) / drawn.size)
+        assert abs((drawn == 0).mean() - rate) < 4 * spread
+        assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 0.4
+        assert abs(np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1]) < 0.2
+        assert (draw(400, 100, rate, 8) != drawn).any()
+        assert same_bits(draw(10, 100, rate, 7), drawn[:10])
+    assert (draw(5, 3, 0.0, 7) == 1).all()
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True))
+def test_recurrent_masks_differ(level, cell, bidirectional):
+    # one mask a layer, direction and sequence, none equal to another
+    spec = oracle.Spec(cell, (40, 40), bidirectional)
+    problem, _ = solved(spec)
+    network = Network(spec, **problem, level=level, recurrent_dropout=0.5, seed=3)
+    layers = network.lay_open()["layers"]
+    for k, layer in enumerate(layers):
+        drawn = network.engine.dropout_multipliers(len(LENGTHS), 40, 0.5, mix64(3, 2 * k + 1))
+        assert same_bits(layer["mask"], drawn)
+    rows = np.concatenate([layer["mask"] for layer in layers])
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), n_columns=(1, 2, 3))
+def test_embedding(level, cell, bidirectional, n_columns):
+    # 4 rows of 5 are drawn again and again, within a sequence and across columns; one is not
+    spec = oracle.Spec(cell, (9, 5), bidirectional, pooling="mean", alpha=0.2)
+    problem, expected = solved(spec, n_features=n_columns, embedding=(4, 3))
+    unused = np.zeros((1, 3))
+    weights = problem["weights"]
+    weights = weights | {"embedding_weight": np.vstack([weights["embedding_weight"], unused])}
+    got = Network(spec, **problem | {"weights": weights}, level=level).run()
+    assert (got.grads["embedding_weight"][-1:] == 0).all()
+    got.grads["embedding_weight"] = got.grads["embedding_weight"][:-1]
+    assert_same(got, expected, EXACT)
+
+
+@each_level
+@each(cell=CELLS, pooling=POOLINGS)
+def test_labels_that_do_not_count(level, cell, pooling):
+    # -1 is to the kernels what weight 0 is to the oracle
+    spec = oracle.Spec(cell, (9,), True, pooling=pooling, n_outputs=3)
+    problem, _ = solved(spec)
+    rng = np.random.default_rng(5)
+    rows = LENGTHS if pooling == "all" else [1] * len(LENGTHS)
+    hidden = [rng.random(r) < 0.4 for r in rows]
+    labels, weights = [], []
+    for i, off in enumerate(hidden):
+        labels.append(np.where(off, -1, problem["targets"][i]))
+        weights.append(np.where(off, 0.0, problem["sample_weight"][i]))
+    if pooling != "all":
+        labels, weights = np.concatenate(labels), np.concatenate(weights)
+    expected = oracle.run(spec, **problem | {"sample_weight": weights})
+    got = Network(spec, **problem | {"targets": labels}, level=level).run()
+    assert_same(got, expected, EXACT)
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+def test_any_order_of_the_sequences(level, cell, bidirectional, pooling):
+    spec = oracle.Spec(cell, (9, 5), bidirectional, pooling=pooling, alpha=0.1)
+    problem, expected = solved(spec)
+    rng = np.random.default_rng(6)
+    for _ in range(3):
+        order = rng.permutation(len(LENGTHS))
+        assert_same(Network(spec, **problem, level=level, order=order).run(), expected, EXACT)
+
+
+# More than one block, task or panel takes: 4 vector columns of a tile and 16 of a weight gradient
+# (128 numbers at most), 192 of its input columns, 128 of its packed rows, 96 of a product's, and
+# rows further apart than 256 numbers.
+@cache
+def solved_large(spec):
+    problem = make_problem(spec, [41, 1, 33, 17, 45, 22], n_features=263, scale=0.05)
+    return problem, oracle.run(spec, **problem)
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), head=zip(["all", "last"], LOSSES))
+def test_large_sizes(level, cell, bidirectional, head):
+    spec = oracle.Spec(cell, (131, 37), bidirectional, "relu", *head, n_outputs=35, alpha=0.3)
+    problem, expected = solved_large(spec)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
+@each(activation=ACTIVATIONS, bidirectional=(False, True))
+def test_max_pooling_of_equal_steps(level, activation, bidirectional):
+    # with matrices of zeros h_t is f(b) at every step: the first of equals gets the gradient
+    spec = oracle.Spec("rnn", (9,), bidirectional, activation, pooling="max")
+    problem = make_problem(spec, LENGTHS, states=False, cotangents=False)
+    for name, weight in problem["weights"].items():
+        if name.startswith(("weight_ih", "weight_hh")):
+            weight[...] = 0
+    expected = oracle.run(spec, **problem)
+    assert expected.grads["weight_ih_l0"].any()
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
+@each(cell=CELLS)
+def test_one_of_everything(level, cell):
+    # one sequence of one step, one feature, one unit, one output
+    spec = oracle.Spec(cell, (1,), loss="squared_error", n_outputs=1)
+    problem = make_problem(spec, [1], n_features=1)
+    expected = oracle.run(spec, **problem)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+# --------------------------------------------------------------------------------------------------
+# Central differences
+# --------------------------------------------------------------------------------------------------
+
+SMALL_LENGTHS = [3, 1, 2, 4]
+SMALL_HIDDEN = {1: (3,), 2: (2, 3), 3: (2, 1, 2)}
+STEP = 1e-5
+
+
+def numerical_gradient(network, array):
+    """Differentiate the loss that the kernels give, entry by entry of an array they read."""
+    gradient = np.zeros(array.shape)
+    for k in np.ndindex(array.shape):
+        kept = array[k]
+        array[k] = kept + STEP
+        above = network.lay_open()["loss"]
+        array[k] = kept - STEP
+        gradient[k] = (above - network.lay_open()["loss"]) / (2 * STEP)
+        array[k] = kept
+    return gradient
+
+
+def assert_differences_agree(network):
+    result = network.run()
+    views = network.plan.views(numerical_gradient(network, network.params))
+    pairs = {name: (gradient, views[name]) for name, gradient in result.grads.items()}
+    if network.plan.embedding is None:
+        numerical = numerical_gradient(network, network.values)
+        pairs["inputs"] = np.concatenate(result.d_inputs), numerical
+    for name, states, found in (("h0", network.h0, result.d_h0), ("c0", network.c0, result.d_c0)):
+        for k, state in enumerate(states or []):
+            pairs[f"{name} of scan {k}"] = found[k], numerical_gradient(network, state)
+    for name, (gradient, numerical) in pairs.items():
+        assert numerical.any(), f"{name}: all zero, nothing was tested"
+        error = relative_error(gradient, numerical)
+        assert error <= 1e-6, f"{name}: relative error {error:.3g}"
+
+
+@each_level
+@each_network
+@each(n_layers=SMALL_HIDDEN)
+@each_head
+def test_central_differences(level, cell, activation, bidirectional, n_layers, pooling, loss):
+    spec = oracle.Spec(
+        cell, SMALL_HIDDEN[n_layers], bidirectional, activation, pooling, loss, alpha=0.2
+    )
+    # with this seed some unit of every layer is alive, relu's too
+    problem = make_problem(spec, SMALL_LENGTHS, 2, seed=39, cotangents=False, scale=0.7)
+    assert_differences_agree(Network(spec, **problem, level=level))
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True))
+def test_central_differences_with_dropout_and_embedding(level, cell, bidirectional):
+    spec = oracle.Spec(cell, (3, 2), bidirectional, pooling="mean", alpha=0.2)
+    problem = make_problem(spec, SMALL_LENGTHS, 2, seed=2, embedding=(3, 2), cotangents=False)
+    assert_differences_agree(
+        Network(spec, **problem, level=level, dropout=0.3, recurrent_dropout=0.3, seed=4)
+    )
+
+
+# --------------------------------------------------------------------------------------------------
+# float32
+# --------------------------------------------------------------------------------------------------
+
+
+def float32_tolerance(spec, lengths, n_features):
+    """Bound float32's relative error by the length of what is added up.
+
+    A sum of K rounded terms is off by about eps * sqrt(K) of its size, for roundings are as good
+    as random (Higham and Mary 2019). An entry of a result hangs on the longest chain of sums: the
+    T steps of every layer, there and back, each a sum over its inputs and hidden units; then, in a
+    weight gradient, a sum over all N steps. That makes
+
+        eps * sqrt(2 * T * sum over layers of (D + H) + N)
+
+    of which the kernels use less than half.
+    """
+    directions = 1 + spec.bidirectional
+    widths = [n_features, *(directions * H for H in spec.hidden[:-1])]
+    chain = 2 * max(lengths) * sum(D + H for D, H in zip(widths, spec.hidden, strict=True))
+    return np.finfo(np.float32).eps * np.sqrt(chain + sum(lengths))
+
+
+@pytest.mark.parametrize("level", levels("float32"))
+@each_network
+@each_depth
+@each(pooling=POOLINGS)
+def test_float32_against_float64(level, cell, activation, bidirectional, n_layers, pooling):
+    loss = LOSSES[n_layers % len(LOSSES)]
+    spec = oracle.Spec(
+        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.3
+    )
+    problem = rounded(make_problem(spec, LENGTHS, scale=0.3), np.float32)
+    expected = (
+        Network(spec, **problem, level=level).run()
+        if is_built(level, "float64")
+        else oracle.run(spec, **problem)
+    )
+    got = Network(spec, **problem, level=level, dtype="float32").run()
+    assert_same(got, expected, float32_tolerance(spec, LENGTHS, 3))
