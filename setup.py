@@ -78,8 +78,12 @@ def extensions():
                 )
             )
     found += cythonize(
-        Extension("skrnn._kernels.cpu", [str(KERNELS / "cpu.pyx")], extra_compile_args=["-O2", "-g0"],
-                  extra_link_args=list(STRIP)),
+        Extension(
+            "skrnn._kernels.cpu",
+            [str(KERNELS / "cpu.pyx")],
+            extra_compile_args=["-O2", "-g0"],
+            extra_link_args=list(STRIP),
+        ),
         build_dir="build/cython",
         compiler_directives=DIRECTIVES,
     )
