@@ -8,13 +8,14 @@ of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those.
 """
 
 import os
-import platform
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
-from Cython.Build import cythonize
+from Cython.Compiler.Main import compile as cython_compile
+from Cython.Compiler.Options import CompilationOptions
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -27,14 +28,21 @@ X86_LEVELS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma"],
 }
 PRECISIONS = {"f32": [], "f64": ["-DSKRNN_F64"]}
-# Neither flag changes a result: they let sqrt and comparisons be vectorised, which errno and
+# Neither -fno flag changes a result: they let sqrt and comparisons be vectorised, which errno and
 # floating-point traps, that nobody reads here, would forbid.
 FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
-QUIET = ["-Wno-unused-function", "-Wno-discarded-qualifiers", "-Wno-unknown-warning-option"]
+QUIET = [
+    "-Wno-unused-function",
+    "-Wno-unused-but-set-variable",
+    "-Wno-discarded-qualifiers",
+    "-Wno-incompatible-pointer-types-discards-qualifiers",
+    "-Wno-unknown-warning-option",
+]
 STRIP = ["-Wl,--strip-all"] if sys.platform == "linux" else []
+# How to ask for OpenMP: GCC and Clang, then Apple's Clang with a libomp beside it.
+OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 DIRECTIVES = {
-    "language_level": 3,
-    "boundscheck": bool(int(os.environ.get("SKRNN_BOUNDSCHECK", "0"))),
+    "boundscheck": os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1",
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
@@ -42,84 +50,112 @@ DIRECTIVES = {
 }
 
 
-def levels():
-    """Instruction sets of the target: three on x86-64, the baseline elsewhere."""
-    machine = os.environ.get("_PYTHON_HOST_PLATFORM", platform.machine()).lower()
-    x86 = any(name in machine for name in ("x86_64", "amd64"))
-    return X86_LEVELS if x86 else {"base": []}
+def variants():
+    """Return name and flags of every variant: three levels on x86-64, the baseline elsewhere."""
+    x86 = sysconfig.get_platform().lower().endswith(("x86_64", "amd64"))
+    levels = X86_LEVELS if x86 else {"base": []}
+    every = {
+        f"{level}_{precision}": level_flags + precision_flags
+        for level, level_flags in levels.items()
+        for precision, precision_flags in PRECISIONS.items()
+    }
+    wanted = os.environ.get("SKRNN_VARIANTS")
+    wanted = list(every) if wanted is None else wanted.split(",")
+    if unknown := set(wanted) - set(every):
+        sys.exit(f"SKRNN_VARIANTS: no {', '.join(sorted(unknown))} among {', '.join(every)}")
+    return {name: every[name] for name in wanted}
 
 
 def extensions():
-    source = GENERATED / "engine.c"
-    GENERATED.mkdir(parents=True, exist_ok=True)
-    cythonize(
-        Extension("skrnn._kernels.engine", [str(KERNELS / "engine.pyx")]),
-        build_dir="build/cython",
-        compiler_directives=DIRECTIVES,
-    )
-    source.write_bytes((Path("build/cython") / KERNELS / "engine.c").read_bytes())
-    depends = [str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd", ".h")]
-    found = []
-    for level, level_flags in levels().items():
-        for precision, precision_flags in PRECISIONS.items():
-            name = f"{level}_{precision}"
-            if name not in os.environ.get("SKRNN_VARIANTS", name).split(","):
-                continue
-            stub = GENERATED / f"{name}.c"
-            stub.write_text(f'#define PyInit_engine PyInit_{name}\n#include "engine.c"\n')
-            found.append(
-                Extension(
-                    f"skrnn._kernels.{name}",
-                    [str(stub)],
-                    include_dirs=[str(KERNELS), str(GENERATED)],
-                    extra_compile_args=FLAGS + QUIET + level_flags + precision_flags,
-                    extra_link_args=list(STRIP),
-                    depends=depends,
-                )
-            )
-    found += cythonize(
+    """One extension for each variant, and `cpu`, which asks the processor."""
+    depends = ["setup.py", *(str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd"))]
+    return [
         Extension(
-            "skrnn._kernels.cpu",
-            [str(KERNELS / "cpu.pyx")],
-            extra_compile_args=["-O2", "-g0"],
+            f"skrnn._kernels.{name}",
+            [str(GENERATED / f"{name}.c")],
+            include_dirs=[str(KERNELS), str(GENERATED)],
+            extra_compile_args=[*FLAGS, *QUIET, *flags],
             extra_link_args=list(STRIP),
-        ),
-        build_dir="build/cython",
-        compiler_directives=DIRECTIVES,
-    )
-    return found
+            depends=[*depends, str(KERNELS / "simd.h")],
+        )
+        for name, flags in {**variants(), "cpu": []}.items()
+    ]
+
+
+def write(path, text):
+    """Write a file unless it says that already: its time of change decides what is compiled."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def generate():
+    """Write the C files: engine.c and cpu.c by Cython, and a stub for each variant."""
+    GENERATED.mkdir(parents=True, exist_ok=True)
+    for name in ("engine", "cpu"):
+        target = GENERATED / f"{name}.c"
+        with tempfile.TemporaryDirectory() as folder:
+            fresh = Path(folder) / target.name
+            options = CompilationOptions(
+                compiler_directives=DIRECTIVES, language_level=3, output_file=str(fresh)
+            )
+            module = f"skrnn._kernels.{name}"
+            result = cython_compile(str(KERNELS / f"{name}.pyx"), options, full_module_name=module)
+            if result.num_errors:
+                sys.exit(1)
+            write(target, fresh.read_text())
+    for name in variants():
+        write(
+            GENERATED / f"{name}.c",
+            f'#define PyInit_engine PyInit_{name}\n#include "engine.c"\n',
+        )
 
 
 class BuildKernels(build_ext):
-    """Adds OpenMP where the compiler has it, and compiles side by side."""
+    """Generates the C files, adds OpenMP where the compiler has it, compiles side by side."""
 
     def finalize_options(self):
         super().finalize_options()
+        if self.parallel is None and hasattr(os, "sched_getaffinity"):
+            self.parallel = len(os.sched_getaffinity(0))
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
-            raise RuntimeError(
+            sys.exit(
                 "skrnn's kernels are written in the vector extensions of GCC and Clang. "
                 "Build with one of them, on Windows for example with MinGW-w64 or clang."
             )
-        if self.has_openmp():
-            for extension in self.extensions:
-                extension.extra_compile_args.append("-fopenmp")
-                extension.extra_link_args.append("-fopenmp")
+        generate()
+        compile_args, link_args = self.openmp()
+        for extension in self.extensions:
+            extension.extra_compile_args += compile_args
+            extension.extra_link_args += link_args
         super().build_extensions()
 
-    def has_openmp(self):
+    def openmp(self):
+        """Return flags for compiler and linker; none, and a warning, without OpenMP."""
         if os.environ.get("SKRNN_OPENMP", "1") == "0":
-            return False
+            return [], []
+        for compile_args, link_args in OPENMP:
+            if self.compiles(compile_args, link_args):
+                return compile_args, link_args
+        self.warn("this compiler has no OpenMP: skrnn will run one thread")
+        return [], []
+
+    def compiles(self, compile_args, link_args):
+        """Return whether a program that uses OpenMP compiles and links."""
         with tempfile.TemporaryDirectory() as folder:
             test = Path(folder) / "test.c"
             test.write_text(
                 "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
             )
-            command = [*self.compiler.compiler, "-fopenmp", str(test), "-o", str(test)[:-2]]
+            built = [*self.compiler.compiler_so, *compile_args, "-c", str(test), "-o", f"{test}.o"]
+            linked = [*self.compiler.linker_so, f"{test}.o", *link_args, "-o", f"{test}.so"]
             try:
-                return subprocess.run(command, capture_output=True, check=False).returncode == 0
+                return all(
+                    subprocess.run(command, capture_output=True, check=False).returncode == 0
+                    for command in (built, linked)
+                )
             except OSError:
                 return False
 

@@ -17,7 +17,7 @@ from skrnn._batching import predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
-from skrnn._plan import Plan
+from skrnn._plan import CELLS, Plan
 from skrnn._sequences import check_sequences
 from skrnn._training import Training
 
@@ -55,7 +55,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
         ],
-        "cell": [StrOptions({"lstm", "gru", "rnn"})],
+        "cell": [StrOptions(set(CELLS))],
         "bidirectional": ["boolean"],
         "pooling": [StrOptions({"last", "mean", "max"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],

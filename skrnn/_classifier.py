@@ -348,7 +348,7 @@ class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
             if len(self.classes_) < MIN_CLASSES:
                 raise ValueError(
                     "This classifier needs sequences of at least 2 classes, but there is only one "
-                    f"class: {self.classes_[0]!r}."
+                    f"class: {self.classes_[0]}."
                 )
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(

@@ -85,7 +85,9 @@ def test_truncated(level, cell, bidirectional, bptt_steps):
     assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
 
 
-@pytest.mark.parametrize("rates", [(0.4, 0.0), (0.0, 0.4), (0.3, 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "rates", [(0.4, 0.0), (0.0, 0.4), (0.3, 0.5)], ids=("between", "recurrent", "both")
+)
 @each_level
 @each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
 def test_dropout(level, cell, bidirectional, pooling, rates):
@@ -206,6 +208,18 @@ def test_max_pooling_of_equal_steps(level, activation, bidirectional):
     expected = oracle.run(spec, **problem)
     assert expected.grads["weight_ih_l0"].any()
     assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
+@each(shift=(-2000.0, 2000.0), n_outputs=(2, 3, 9))
+def test_logits_far_from_zero(level, shift, n_outputs):
+    # exp of any of them is 0 or inf; only their differences count, and padding does not
+    spec = oracle.Spec("rnn", (5,), n_outputs=n_outputs)
+    problem = make_problem(spec, LENGTHS, cotangents=False)
+    problem["weights"]["head_bias"] += shift
+    expected = oracle.run(spec, **problem)
+    got = Network(spec, **problem, level=level).run()
+    assert_same(got, expected, 1e-10)  # of 2000, some 1e-12 is left of the differences
 
 
 @each_level

@@ -14,7 +14,7 @@ from .batch cimport dropout_rows, gather_rows, sort_batch
 from .core cimport (
     ALL, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load, real, sigmoid,
-    store, sum_lanes, tanh_vec, tile, useful_threads, vec,
+    splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .heads cimport last_row, softmax_row
 from .network cimport (
@@ -439,19 +439,22 @@ def elementary(name, const real[::1] x):
     return out
 
 
-def tile_flops(idx repeats):
+def tile_flops(idx repeats, real value):
     """Run the register tile from level-1 cache and return its floating-point operations: timed by
     the caller, the speed the processor's multiply-add units can give.
 
-    Returns (operations, sum of the results): the sum keeps the compiler from dropping the work.
+    Returns (operations, sum of the results). The sum, and operands that all are `value`, which
+    the compiler cannot know, keep it from dropping the work.
     """
     cdef vec acc[TILE_ROWS * BLOCK_COLS]
     cdef vec w[64 * BLOCK_COLS]
     cdef real a[TILE_ROWS * 64]
     cdef idx k
     memset(acc, 0, sizeof(acc))
-    memset(w, 0, sizeof(w))
-    memset(a, 0, sizeof(a))
+    for k in range(64 * BLOCK_COLS):
+        w[k] = splat(value)
+    for k in range(TILE_ROWS * 64):
+        a[k] = value
     with nogil:
         for k in range(repeats):
             tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
