@@ -5,6 +5,7 @@ A plan is three integer arrays for the kernels (``net``, ``layers``, ``tables``;
 vector. It holds no number of the network itself.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -83,7 +84,7 @@ class Parameter(NamedTuple):
 
     @property
     def size(self):
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 class Options(NamedTuple):

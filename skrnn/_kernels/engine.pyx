@@ -179,7 +179,7 @@ def train(
     cdef const double* weigh = NULL if weights is None else &weights[0]
     _open(&net, plan, options, limits, workspace, params, grads)
     _check_data(&net, data, limits)
-    _read_optimiser(&opt, optimiser, first, second)
+    _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
         for k in range(n_batches):
@@ -206,7 +206,9 @@ def train(
     return done, opt.step
 
 
-cdef int _read_optimiser(Optimiser* opt, settings, real[::1] first, real[::1] second) except -1:
+cdef int _read_optimiser(
+    Optimiser* opt, settings, real[::1] first, real[::1] second, idx n_params
+) except -1:
     opt.solver = SOLVERS[settings["solver"]]
     opt.alpha = settings["alpha"]
     opt.max_norm = settings["max_norm"]
@@ -217,6 +219,8 @@ cdef int _read_optimiser(Optimiser* opt, settings, real[::1] first, real[::1] se
     opt.momentum = settings["momentum"]
     opt.nesterov = settings["nesterov"]
     opt.step = settings["step"]
+    if first.shape[0] != n_params or (opt.solver == ADAM and second.shape[0] != n_params):
+        raise ValueError("moments do not fit the plan")
     opt.first = &first[0]
     opt.second = &second[0] if opt.solver == ADAM else NULL
     return 0
