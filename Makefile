@@ -12,12 +12,13 @@ SOURCES := setup.py pyproject.toml \
 	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench wheel clean
+.PHONY: help demo test test-long faults lint bench wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
 	@echo "make test       build, then lint and the test suite"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
 	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
@@ -32,6 +33,9 @@ test: lint
 
 test-long: $(VENV)/.installed
 	$(BIN)/python -m pytest -m long
+
+faults: $(VENV)/.installed
+	$(BIN)/python tests/planted_faults.py
 
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .
