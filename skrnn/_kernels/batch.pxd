@@ -50,28 +50,28 @@ cdef inline void share_rows(Net* net, idx parts) noexcept nogil:
     net.bounds[parts] = net.B
 
 
-cdef inline void gather_rows(
-    Net* net,
+cdef inline void gather_sequence(
+    const Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
     const real* values,    # in  (total_steps, D), or NULL
     const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    idx b,
 ) noexcept nogil:
-    """Packed input rows: copied, or looked up in the embedding."""
+    """Packed input rows of one sequence: copied, or looked up in the embedding."""
     cdef idx D = net.plan.D
     cdef idx C = net.plan.n_columns
     cdef idx E = net.plan.embedding_dim
-    cdef idx b, t, c, row, token
+    cdef idx start = offsets[net.order[b]]
+    cdef idx t, c, row, token
     cdef const real* table = net.params + net.plan.embedding
-    for b in range(net.B):
-        for t in range(net.lengths[b]):
-            row = net.first[t] + b
-            if C == 0:
-                memcpy(net.x + row * D, values + (offsets[net.order[b]] + t) * D, D * sizeof(real))
-            else:
-                for c in range(C):
-                    token = tokens[(offsets[net.order[b]] + t) * C + c]
-                    net.tokens[row * C + c] = token
-                    memcpy(net.x + row * D + c * E, table + token * E, E * sizeof(real))
+    for t in range(net.lengths[b]):
+        row = net.first[t] + b
+        if C == 0:
+            memcpy(net.x + row * D, values + (start + t) * D, D * sizeof(real))
+        for c in range(C):
+            token = tokens[(start + t) * C + c]
+            net.tokens[row * C + c] = token
+            memcpy(net.x + row * D + c * E, table + token * E, E * sizeof(real))
 
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are

@@ -10,7 +10,7 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows, gather_rows, sort_batch
+from .batch cimport dropout_rows
 from .core cimport (
     ALL, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load, real, sigmoid,
@@ -18,7 +18,7 @@ from .core cimport (
 )
 from .heads cimport last_row, softmax_row
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, layers_backward, network_forward,
+    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
     pack_weights, target_of,
 )
 from .optim cimport (
@@ -107,16 +107,41 @@ cdef int _open(
     return 0
 
 
-cdef int _check_data(const Net* net, data, limits) except -1:
-    """`data` (offsets, values, tokens) holds what the plan expects, and offsets are in range."""
+cdef int _check_data(
+    const Net* net, data, limits, const idx[::1] chosen, const idx[::1] bounds
+) except -1:
+    """What is about to be read is there: rows of the right width, batches of sequences that exist
+    and fit the workspace, tokens that the embedding has."""
     offsets, values, tokens = data
-    if net.plan.n_columns == 0 and (values is None or values.shape[1] != net.plan.D):
-        raise ValueError(f"input rows must have {net.plan.D} columns")
-    if net.plan.n_columns > 0 and (tokens is None or tokens.shape[1] != net.plan.n_columns):
-        raise ValueError(f"token rows must have {net.plan.n_columns} columns")
     rows = values if net.plan.n_columns == 0 else tokens
-    if offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
+    width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
+    if rows is None or rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"input rows must have {width} columns")
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
         raise ValueError("offsets do not span the rows")
+    if bounds.shape[0] == 0 or bounds[0] < 0 or bounds[bounds.shape[0] - 1] > chosen.shape[0]:
+        raise ValueError("bounds do not lie within the chosen sequences")
+    cdef const idx[::1] starts = offsets
+    cdef const idx[:, ::1] ids = tokens
+    cdef idx most_sequences = limits[0], most_steps = limits[1], longest = limits[2]
+    cdef idx k, b, t, c, length, steps
+    for k in range(bounds.shape[0] - 1):
+        steps = 0
+        if not 0 < bounds[k + 1] - bounds[k] <= most_sequences:
+            raise ValueError(f"batch {k} is empty or larger than the workspace")
+        for b in range(bounds[k], bounds[k + 1]):
+            if not 0 <= chosen[b] < starts.shape[0] - 1:
+                raise ValueError(f"there is no sequence {chosen[b]}")
+            length = starts[chosen[b] + 1] - starts[chosen[b]]
+            if not 0 <= length <= longest:
+                raise ValueError(f"sequence {chosen[b]} is longer than the workspace")
+            steps += length
+            for t in range(starts[chosen[b]], starts[chosen[b] + 1]):
+                for c in range(net.plan.n_columns):
+                    if not 0 <= ids[t, c] < net.plan.embedding_rows:
+                        raise ValueError(f"the embedding has no row {ids[t, c]}")
+        if steps > most_steps:
+            raise ValueError(f"batch {k} has more steps than the workspace")
     return 0
 
 
@@ -178,15 +203,14 @@ def train(
     cdef const real* number = _reals(numbers)
     cdef const double* weigh = NULL if weights is None else &weights[0]
     _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits)
+    _check_data(&net, data, limits, chosen, bounds)
     _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
         for k in range(n_batches):
             net.seed = seed + opt.step
-            sort_batch(&net, &offsets[0], &chosen[bounds[k]], bounds[k + 1] - bounds[k])
+            load_batch(&net, &offsets[0], x, ids, &chosen[bounds[k]], bounds[k + 1] - bounds[k])
             pack_weights(&net)
-            gather_rows(&net, &offsets[0], x, ids)
             network_forward(&net)
             loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
             if weight <= 0:
@@ -239,14 +263,13 @@ def predict(
     cdef const real* x = _reals(values)
     cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
     _open(&net, plan, options, limits, workspace, params, None)
-    _check_data(&net, data, limits)
+    _check_data(&net, data, limits, chosen, bounds)
     if out.shape[1] != net.plan.n_outputs:
         raise ValueError("out does not fit the plan")
     with nogil:
         pack_weights(&net)
         for k in range(n_batches):
-            sort_batch(&net, &offsets[0], &chosen[bounds[k]], bounds[k + 1] - bounds[k])
-            gather_rows(&net, &offsets[0], x, ids)
+            load_batch(&net, &offsets[0], x, ids, &chosen[bounds[k]], bounds[k + 1] - bounds[k])
             network_forward(&net)
             _scatter_outputs(&net, &offsets[0], &out[0, 0], probabilities)
 
@@ -273,12 +296,13 @@ def lay_open(
     """One batch forward and backward, with everything that happens on the way.
 
     For gradient checks and diagnostics; slow, correct, and through the very functions `train`
-    calls. States are lists of (B, H), one a layer and direction; rows follow `chosen`.
+    calls. Initial and final states, and their gradients, are lists with an array (B, H) for each
+    layer and direction, in the order of `chosen`.
 
     Parameters
     ----------
     targets : (labels, numbers, weights) or None
-        With targets, the head's loss is propagated back; without, `d_outputs`.
+        With targets, the head's loss is propagated back.
     d_outputs : ndarray (total_steps, n_directions * H) or None
         Cotangents of the top level's outputs, added to what the head sends down.
     d_hn, d_cn : list of ndarray or None
@@ -287,8 +311,11 @@ def lay_open(
     Returns
     -------
     dict
-        loss, logits, outputs, states of every layer, h_n, c_n, d_inputs, d_h0, d_c0, and
-        `dropout`, the multipliers that were applied.
+        `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
+        in `chosen` of each packed sequence; `layers`, for each layer and direction `h` and (in
+        training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
+        `last` steps. In training also `loss`, `norm` (of the gradient), `d_h0`, `d_c0` and, with
+        `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
     """
     cdef Net net
     cdef Optimiser opt
@@ -301,12 +328,11 @@ def lay_open(
     cdef const double[::1] weights = None
     cdef idx k
     _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits)
+    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
     net.seed = seed
-    sort_batch(&net, &offsets[0], &chosen[0], chosen.shape[0])
+    load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
+               &chosen[0], chosen.shape[0])
     pack_weights(&net)
-    gather_rows(&net, &offsets[0], _reals(values),
-                NULL if tokens is None else &tokens[0, 0])
     place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
     lookup = {int(c): i for i, c in enumerate(chosen)}
     for k in range(net.B):
@@ -396,7 +422,7 @@ cdef _layer_states(const Net* net, idx k):
     cdef const Layer* layer = &net.layers[k]
     cdef idx b
     H = layer.plan.H
-    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "h_in": None, "c": None, "mask": None}
+    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "c": None, "mask": None}
     if net.training and layer.plan.has_c:
         states["c"] = _copy(layer.c, net.N, layer.plan.Hp, H)
     if layer.mask != NULL:

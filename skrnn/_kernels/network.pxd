@@ -5,7 +5,9 @@ Every parallel loop hands out work that no other part of it writes: rows, or out
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows, embedding_gradient, share_rows
+from .batch cimport (
+    dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
+)
 from .core cimport (
     ALL, BLOCK_COLS, LANES, MAX, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
     store, useful_threads,
@@ -122,6 +124,22 @@ cdef inline void pack_weights(Net* net) noexcept nogil:
             else:
                 pack_layer_transposed(net, layer, task - layer.plan.n_bundles)
     pack_head(net)
+
+
+cdef inline void load_batch(
+    Net* net,
+    const idx* offsets,    # in  (n_sequences + 1,)
+    const real* values,    # in  (total_steps, D), or NULL
+    const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* chosen,     # in  (B,) sequences of this batch
+    idx B,
+) noexcept nogil:
+    """Sort the sequences of a batch by length and gather their steps into packed rows."""
+    cdef idx b, threads
+    sort_batch(net, offsets, chosen, B)
+    threads = useful_threads(net.threads, <double> net.N * net.plan.D)
+    for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        gather_sequence(net, offsets, values, tokens, b)
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:
