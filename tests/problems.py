@@ -1,11 +1,13 @@
-"""Small problems that recurrent networks learn in a second, and where the real data is."""
+"""Small problems a recurrent network learns in a second, quick estimators for them, real data."""
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skrnn import RNNClassifier, RNNRegressor
 from skrnn.datasets import read_ts
 
 DATA = Path(
@@ -53,3 +55,20 @@ def read_split(name):
         pytest.skip(f"{name}_TRAIN.ts and _TEST.ts are not in {folder}: set SKRNN_DATA")
     (X_train, y_train), (X_test, y_test) = (read_ts(file, return_X_y=True) for file in files)
     return X_train, X_test, y_train, y_test
+
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+BOTH = pytest.mark.parametrize("make", [RNNClassifier, RNNRegressor])
+
+
+def quick(make=RNNClassifier, **params):
+    return make(**{**QUICK, **params})
+
+
+def data_for(make, n=40, seed=0):
+    return first_step(n, seed) if make is RNNClassifier else means(n, seed)
+
+
+def state(estimator):
+    """Return all that a failure must leave as it was, as bytes."""
+    return pickle.dumps({**vars(estimator), "_plan": None})

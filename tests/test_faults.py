@@ -1,33 +1,17 @@
 """Faults: divergence, numbers that overflow, interrupts, failures in mid-training."""
 
-import pickle
 import signal
 import time
 import warnings
 
 import numpy as np
 import pytest
-from problems import first_step, means
+from problems import BOTH, data_for, first_step, means, quick, state
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skrnn import RNNClassifier, RNNRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-BOTH = pytest.mark.parametrize("make", [RNNClassifier, RNNRegressor])
-
-
-def quick(make=RNNClassifier, **params):
-    return make(**{**QUICK, **params})
-
-
-def data_for(make, n=40, seed=0):
-    return first_step(n, seed) if make is RNNClassifier else means(n, seed)
-
-
-def state(estimator):
-    """Return all that a failure must leave as it was, as bytes."""
-    return pickle.dumps({**vars(estimator), "_plan": None})
 
 
 # Divergence

@@ -1,11 +1,10 @@
 """The training loop: going on, stopping, weights of sequences, schedules, faults, interrupts."""
 
-import pickle
 import warnings
 
 import numpy as np
 import pytest
-from problems import first_step, means, token_lists
+from problems import BOTH, data_for, first_step, means, quick, state, token_lists
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -13,21 +12,6 @@ from skrnn import RNNClassifier, RNNRegressor
 from skrnn._batching import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-BOTH = pytest.mark.parametrize("make", [RNNClassifier, RNNRegressor])
-
-
-def quick(make=RNNClassifier, **params):
-    return make(**{**QUICK, **params})
-
-
-def data_for(make, n=40, seed=0):
-    return first_step(n, seed) if make is RNNClassifier else means(n, seed)
-
-
-def state(estimator):
-    """Return all that a failure must leave as it was, as bytes."""
-    return pickle.dumps({**vars(estimator), "_plan": None})
 
 
 # Going on
