@@ -68,7 +68,10 @@ def variants():
 
 def extensions():
     """One extension for each variant, and `cpu`, which asks the processor."""
-    depends = ["setup.py", *(str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd"))]
+    depends = [
+        "setup.py",
+        *(str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd", ".pxi")),
+    ]
     return [
         Extension(
             f"skrnn._kernels.{name}",

@@ -2,6 +2,7 @@
 
 from skrnn._classifier import RNNClassifier
 from skrnn._regressor import RNNRegressor
+from skrnn._tagger import LSTMTagger
 from skrnn._versions import __version__, show_versions
 
-__all__ = ["RNNClassifier", "RNNRegressor", "__version__", "show_versions"]
+__all__ = ["LSTMTagger", "RNNClassifier", "RNNRegressor", "__version__", "show_versions"]

@@ -18,16 +18,18 @@ from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._plan import CELLS, Plan
-from skrnn._sequences import check_sequences
+from skrnn._sequences import check_sequences, locate
 from skrnn._training import Training
 
 
 class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     """Parameters, fit and weights of all recurrent estimators.
 
-    Subclasses say what a target is: `_encode_targets`, `_initial_bias` and `_score_outputs`, and
-    name their `_loss`.
+    Subclasses say what a target is: `_encode_targets`, `_initial_bias` and `_score_outputs` (or
+    `_score_sequences`), and name their `_loss`.
     """
+
+    _min_length = 1  # fewest steps of a sequence
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -62,7 +64,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "bptt_steps": [Interval(Integral, 1, None, closed="left"), None],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), "array-like", None],
         "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
     }
 
@@ -148,13 +150,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         try:
             sequences = check_sequences(
                 self, X, dtype=np.dtype(self.dtype), reset=first,
-                embed=self.embedding_dim is not None,
+                embed=self.embedding_dim is not None, min_length=self._min_length,
+                columns=self._token_columns(),
             )  # fmt: skip
             _check_n_targets(y, len(sequences))
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
-                check_weights(sample_weight, "sample_weight")
-            targets = self._encode_targets(y, sample_weight, reset=first, **known)
+            targets = self._encode_targets(sequences, y, sample_weight, reset=first, **known)
             rng = check_random_state(self.random_state)
             # Drawn first, so that a warm start holds out the same sequences.
             split_seed = rng.randint(2**31 - 1)
@@ -179,7 +179,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             **self._network_parameters(),
             "n_features": self._step_width,
             "n_outputs": len(bias),
-            "loss": self._loss,
+            "loss": self._loss_name(),
         }
         self.__dict__.pop("_plan", None)
         self._params = initialize(self._get_plan(), rng, bias)
@@ -246,17 +246,51 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         }
 
     def _embedding_size(self):
-        """Rows (one for unknown tokens in each column) and width; None for numbers.
+        """Rows (the last for unknown tokens) and width for each token column; None for numbers.
 
         The width is given, or from the vocabulary: 1.6 n^0.56 is the rule fast.ai published for
-        categories; at most 128.
+        categories; at most 128 for tokens, 32 for their parts.
         """
         if self._token_counts is None:
             return None
-        rows = int((self._token_counts + 1).sum())
-        if self.embedding_dim is not None:
-            return rows, int(self.embedding_dim)
-        return rows, int(np.clip(round(1.6 * rows**0.56), 4, 128))
+        rows = [int(n) + 1 for n in self._token_counts]
+        given = self.embedding_dim
+        widths = [
+            int(np.clip(round(1.6 * n**0.56), 4, 32 if c else 128)) for c, n in enumerate(rows)
+        ]
+        if isinstance(given, Integral):
+            # Strings have parts, whose width follows from theirs; columns of integers are alike.
+            parts = hasattr(self, "vocabulary_")
+            widths = [min(w, given) if parts and c else given for c, w in enumerate(widths)]
+        elif given is not None:
+            widths = list(given)
+            if len(widths) != len(rows) or not all(
+                isinstance(w, Integral) and w > 0 for w in widths
+            ):
+                raise ValueError(
+                    f"embedding_dim={given!r} must be a width, or a width for each of the "
+                    f"{len(rows)} token columns."
+                )
+        return [(n, int(width)) for n, width in zip(rows, widths, strict=True)]
+
+    def _token_columns(self):
+        """Return what becomes of strings: None for tokens as they are."""
+        return None
+
+    def _dropout(self):
+        """Rates of dropout in training, under the names of `Options`."""
+        return {"dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+
+    def _loss_name(self):
+        return self._loss
+
+    def _strata(self, targets):
+        """Return what early stopping stratifies its validation part by."""
+        return targets.labels
+
+    def _score_sequences(self, params, sequences, targets):
+        """Score weights in training on the held-out part."""
+        return self._score_outputs(predict(self._get_plan(), params, sequences), targets)
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
@@ -265,18 +299,31 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     # -- use ---------------------------------------------------------------------------------
 
+    def _sequences(self, X):
+        """Validate X for prediction."""
+        check_is_fitted(self)
+        dtype, shortest = self._get_plan().dtype, self._min_length
+        return check_sequences(self, X, dtype=dtype, reset=False, min_length=shortest)
+
     def _outputs(self, X, probabilities=False):
         """Return what the head puts out for each sequence of X."""
-        check_is_fitted(self)
-        sequences = check_sequences(self, X, dtype=self._get_plan().dtype, reset=False)
+        sequences = self._sequences(X)
         outputs = predict(self._get_plan(), self._params, sequences, probabilities)
-        if not np.isfinite(outputs).all():
-            i = int(np.argmin(np.isfinite(outputs).all(axis=1)))
-            raise ValueError(
-                f"The outputs for sequence {i} overflow {outputs.dtype}. Scale the input, for "
-                "example with PerStep(StandardScaler()), or use dtype='float64'."
-            )
+        self._check_finite(np.isfinite(outputs).all(axis=1))
         return outputs
+
+    def _check_finite(self, finite, sequences=None):
+        """Raise unless the outputs of each sequence (with `sequences`, each step) are finite."""
+        if finite.all():
+            return
+        i, t = int(np.argmin(finite)), None
+        if sequences is not None:
+            i, t = locate(sequences.offsets, i)
+        raise ValueError(
+            f"The outputs for sequence {i}{'' if t is None else f', step {t},'} overflow "
+            f"{self._get_plan().dtype}. Scale the input, for example with "
+            "PerStep(StandardScaler()), or use dtype='float64'."
+        )
 
     @property
     def weights_(self):
@@ -285,7 +332,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         `weight_ih_l{k}[_reverse]` (gates * H, D), `weight_hh_...` (gates * H, H), `bias_ih_...`
         and `bias_hh_...` (gates * H,), with the gates in the order i, f, g, o (LSTM) or r, z, n
         (GRU); `head_weight` (n_outputs, n_directions * H), `head_bias` (n_outputs,) and, for
-        tokens, `embedding_weight` (n_tokens, embedding_dim).
+        tokens, `embedding_weight` (n_tokens + 1, embedding_dim), the last row for unknown tokens;
+        with several token columns `embedding_weight_0`, `embedding_weight_1`, ...
         """
         # An AttributeError, not check_is_fitted's: hasattr(estimator, "weights_") must be False.
         if "_params" not in self.__dict__:
@@ -352,6 +400,25 @@ def _check_n_targets(y, n_sequences):
             f"X has {n_sequences} sequences and y has {_num_samples(y)} targets: one target for "
             "each sequence is needed."
         )
+
+
+def check_sample_weight(sample_weight, y):
+    """Return sample weights as an array, or None.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_sequences,), or None
+    y : ndarray of shape (n_sequences, ...)
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=float64, or None
+    """
+    if sample_weight is None:
+        return None
+    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
+    check_weights(sample_weight, "sample_weight")
+    return sample_weight
 
 
 def check_weights(weights, name):

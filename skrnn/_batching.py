@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._plan import Options
+from skrnn._sequences import step_rows
 from skrnn._threads import effective_n_threads
 
 # Python notices an interrupt between two calls of the kernels.
@@ -20,15 +21,19 @@ PREDICT_SEQUENCES = 512
 
 
 class Targets(NamedTuple):
-    """What the loss compares with: labels (softmax) or numbers (squared error), and weights."""
+    """What the loss compares with: labels or numbers, and weights; one a sequence, or a step."""
 
-    labels: np.ndarray | None  # (n,) intp; -1 does not count
-    numbers: np.ndarray | None  # (n, n_outputs)
+    labels: np.ndarray | None  # (n,) intp, for softmax and crf; -1 does not count
+    numbers: np.ndarray | None  # (n, n_outputs), for squared_error
     weights: np.ndarray | None  # (n,) float64; None for ones
+    offsets: np.ndarray | None = None  # (n_sequences + 1,) where there is a target a step
 
     def take(self, indices):
         """Return the targets of the chosen sequences."""
-        return Targets(*(None if part is None else part[indices] for part in self))
+        offsets = self.offsets
+        if offsets is not None:
+            indices, offsets = step_rows(offsets, indices)
+        return Targets(*(None if part is None else part[indices] for part in self[:3]), offsets)
 
 
 class Diverged(Exception):
@@ -71,9 +76,10 @@ class Trainer:
         Changed in place.
     optimiser : Optimiser
         Changed in place.
-    dropout, recurrent_dropout : float
     seed : int
         Of the dropout masks.
+    **dropout : dict of str to float
+        Rates: `dropout`, `recurrent_dropout`, `word_dropout`.
     """
 
     def __init__(
@@ -84,9 +90,8 @@ class Trainer:
         batch_size,
         params,
         optimiser,
-        dropout,
-        recurrent_dropout,
         seed,
+        **dropout,
     ):
         self.plan = plan
         self.targets = targets
@@ -97,16 +102,16 @@ class Trainer:
         self.data = kernel_data(plan, sequences)
         self.bounds = equal_bounds(len(sequences), batch_size)
         self.limits = batch_limits(sequences.lengths, batch_size)
-        self.options = Options(
-            training=True,
-            threads=effective_n_threads(),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-        )
+        self.options = Options(training=True, threads=effective_n_threads(), **dropout)
         self.workspace = plan.workspace(self.options, self.limits)
 
     def epoch(self, order):
-        """Take one optimiser step for each batch of `order`; returns losses and gradient norms.
+        """Take one optimiser step for each batch of `order`.
+
+        Returns
+        -------
+        ndarray of shape (n_batches, 3)
+            Loss, gradient norm and weight of each batch.
 
         Raises
         ------
@@ -114,25 +119,23 @@ class Trainer:
             Before the step of the first batch that is not finite.
         """
         n_batches = len(self.bounds) - 1
-        losses = np.zeros(n_batches)
-        norms = np.zeros(n_batches)
+        report = np.zeros((n_batches, 3))
         done, slice_ = 0, 1
         while done < n_batches:
             stop = min(done + slice_, n_batches)
             start = time.perf_counter()
             taken, self.optimiser.step = self.plan.engine.train(
                 self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-                self.optimiser.first, self.optimiser.second, self.data, self.targets, order,
-                self.bounds[done : stop + 1], self.optimiser.settings(self.seed),
-                losses[done:stop], norms[done:stop],
+                self.optimiser.first, self.optimiser.second, self.data, self.targets[:3], order,
+                self.bounds[done : stop + 1], self.optimiser.settings(self.seed), report[done:stop],
             )  # fmt: skip
             if taken < stop - done:
                 bad = done + taken
-                raise Diverged(bad, losses[bad], norms[bad])
+                raise Diverged(bad, *report[bad, :2])
             seconds = time.perf_counter() - start
             slice_ = max(1, int((stop - done) * SECONDS_A_CALL / max(seconds, 1e-6)))
             done = stop
-        return losses, norms
+        return report
 
 
 def predict(plan, params, sequences, probabilities=False):
@@ -150,25 +153,66 @@ def predict(plan, params, sequences, probabilities=False):
     -------
     ndarray of shape (n_sequences, n_outputs), or (total_steps, n_outputs) for a head on every step
     """
-    n = len(sequences)
-    rows = sequences.values.shape[0] if plan.pooling == "all" else n
+    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
     out = np.empty((rows, plan.n_outputs), plan.dtype)
-    if rows == 0:
-        return out
+    _run(plan, params, sequences, out, None, probabilities, None)
+    return out
+
+
+def label_marginals(plan, params, sequences, scores):
+    """Probabilities of each step's label among all label sequences.
+
+    Parameters
+    ----------
+    plan, params, sequences
+        As in `predict`, with a head on every step.
+    scores : ndarray of shape (n_outputs + 2, n_outputs)
+        Of starting with a label, of label i before label j, of ending with a label; -inf forbids.
+
+    Returns
+    -------
+    ndarray of shape (total_steps, n_outputs)
+    """
+    out = np.empty((len(sequences.values), plan.n_outputs), plan.dtype)
+    _run(plan, params, sequences, out, None, True, scores)
+    return out
+
+
+def best_labels(plan, params, sequences, scores):
+    """Most probable label sequences (Viterbi).
+
+    Parameters
+    ----------
+    plan, params, sequences, scores
+        As in `label_marginals`.
+
+    Returns
+    -------
+    ndarray of shape (total_steps,), dtype=intp
+        -1 where no label sequence has a finite score.
+    """
+    path = np.empty(len(sequences.values), np.intp)
+    _run(plan, params, sequences, None, path, False, scores)
+    return path
+
+
+def _run(plan, params, sequences, out, path, probabilities, scores):
+    """Call the kernel on batches of sequences of similar length, the empty ones left out."""
     lengths = sequences.lengths
-    order = np.argsort(-lengths, kind="stable") if n > 1 else np.zeros(1, np.intp)
+    order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+    if len(order) == 0:
+        return
     bounds = _predict_bounds(lengths[order], max(plan.hidden) * plan.n_directions)
     limits = (
         int(np.max(np.diff(bounds))),
         int(np.max(np.add.reduceat(lengths[order], bounds[:-1]))),
         int(lengths[order[0]]),
     )
-    options = Options(threads=effective_n_threads())
+    options = Options(threads=effective_n_threads(), paths=scores is not None)
     plan.engine.predict(
         plan, options, limits, plan.workspace(options, limits), params,
-        kernel_data(plan, sequences), order, bounds, out, probabilities,
+        kernel_data(plan, sequences), order, bounds, out, path, probabilities, scores,
     )  # fmt: skip
-    return out
 
 
 def _predict_bounds(lengths, width):

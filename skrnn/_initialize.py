@@ -2,6 +2,10 @@
 
 import numpy as np
 
+# Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
+# a finite bias.
+PRIOR_SMOOTHING = 0.01
+
 
 def initialize(plan, rng, head_bias):
     """Draw the parameters of a network.
@@ -14,6 +18,7 @@ def initialize(plan, rng, head_bias):
     - head_weight: Glorot uniform; head_bias: given, so that the first outputs are already right
       on average.
     - embedding_weight: uniform with standard deviation 1 / sqrt(dim); 0 for unknown tokens.
+    - crf_start, crf_transitions, crf_end: 0, a label does not yet say anything of the next.
 
     Parameters
     ----------
@@ -41,10 +46,31 @@ def initialize(plan, rng, head_bias):
             weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
         elif name == "head_bias":
             weight[...] = head_bias
-        elif name == "embedding_weight":
+        elif name in plan.embedding_names:
             bound = np.sqrt(3.0 / weight.shape[1])
-            weight[...] = rng.uniform(-bound, bound, weight.shape)
+            weight[:-1] = rng.uniform(-bound, bound, weight[:-1].shape)
     return params
+
+
+def log_priors(labels, weights, n_classes):
+    """Log of the class priors: a head bias with which the first outputs are right on average.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        -1 does not count.
+    weights : ndarray of float, or None
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    counted = labels >= 0
+    weights = None if weights is None else weights[counted]
+    priors = np.bincount(labels[counted], weights=weights, minlength=n_classes)
+    priors = (1 - PRIOR_SMOOTHING) * priors / priors.sum() + PRIOR_SMOOTHING / n_classes
+    return np.log(priors)
 
 
 def _glorot(rng, shape, fan):

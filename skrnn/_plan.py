@@ -95,6 +95,8 @@ class Options(NamedTuple):
     threads: int = 1
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    word_dropout: float = 0.0
+    paths: bool = False  # prediction scores whole label sequences
 
 
 class Plan:
@@ -106,7 +108,7 @@ class Plan:
     hidden : sequence of int
         Hidden width of each level.
     n_features : int
-        Width of an input row, or of a row of token columns where `embedding` is given.
+        Width of an input row; the number of token columns where `embedding` is given.
     n_outputs : int
         Width of the head.
     bidirectional : bool
@@ -114,10 +116,12 @@ class Plan:
         Of the rnn cell.
     pooling : {'last', 'mean', 'max', 'all'}
         What the head reads; 'all' puts it on every step.
-    loss : {'softmax', 'squared_error'}
+    loss : {'softmax', 'squared_error', 'crf'}
+        'crf' needs `pooling='all'`.
     bptt_steps : int or None
-    embedding : (rows, dim) or None
-        Size of the embedding that token columns are looked up in.
+    embedding : sequence of (rows, dim), or None
+        Size of the embedding of each token column; its last row is that of unknown tokens. A
+        step's embeddings stand side by side.
     dtype : {'float32', 'float64'}
     level : str or None
         Instruction set, for tests; that of the process when None.
@@ -146,11 +150,12 @@ class Plan:
         self.n_directions = 2 if bidirectional else 1
         self.n_outputs = n_outputs
         self.pooling = pooling
-        self.embedding = embedding
+        self.loss = loss
+        self.embedding = None if embedding is None else [tuple(size) for size in embedding]
         self.parameters = {}
         self._tables = []
         self._n_table = 0
-        width = n_features if embedding is None else n_features * embedding[1]
+        width = n_features if embedding is None else sum(dim for _, dim in self.embedding)
         self._name_parameters(width)
         codes = {"cell": self.engine.CELLS[cell], "activation": self.engine.ACTIVATIONS[activation]}
         self.layers = np.array(
@@ -161,13 +166,13 @@ class Plan:
             ],
             dtype=np.intp,
         )
-        self.net = self._net(width, n_features, pooling, loss, bptt_steps)
+        self.net = self._net(width, pooling, loss, bptt_steps)
         self.tables = np.concatenate(self._tables)
 
     def _name_parameters(self, width):
-        """Lay the parameters end to end: the embedding, then PyTorch's order, then the head."""
-        if self.embedding is not None:
-            self._add_parameter("embedding_weight", self.embedding)
+        """Lay the parameters end to end: embeddings, then PyTorch's order, then the head."""
+        for name, size in zip(self.embedding_names, self.embedding or [], strict=True):
+            self._add_parameter(name, size)
         gates = self.cell.gates
         for level, H in enumerate(self.hidden):
             for direction in range(self.n_directions):
@@ -179,6 +184,16 @@ class Plan:
             width = self.n_directions * H
         self._add_parameter("head_weight", (self.n_outputs, width))
         self._add_parameter("head_bias", (self.n_outputs,))
+        if self.loss == "crf":
+            self._add_parameter("crf_start", (self.n_outputs,))
+            self._add_parameter("crf_transitions", (self.n_outputs, self.n_outputs))
+            self._add_parameter("crf_end", (self.n_outputs,))
+
+    @property
+    def embedding_names(self):
+        """Name of the weights of each token column."""
+        n = len(self.embedding or [])
+        return ["embedding_weight"] if n == 1 else [f"embedding_weight_{c}" for c in range(n)]
 
     def _add_parameter(self, name, shape):
         self.parameters[name] = Parameter(self.n_params, tuple(int(n) for n in shape))
@@ -252,19 +267,23 @@ class Plan:
         }
         return [record[field] for field in self.engine.LAYER_FIELDS]
 
-    def _net(self, width, n_features, pooling, loss, bptt_steps):
+    def _net(self, width, pooling, loss, bptt_steps):
         outputs = np.full(self._padded(self.n_outputs), -1)
         outputs[: self.n_outputs] = np.arange(self.n_outputs)
         chunks = self._chunks()
-        rows, dim = self.embedding or (0, 0)
+        place = np.cumsum([0] + [dim for _, dim in self.embedding or []])
+        columns = [
+            (self.parameters[name].start, *size, place[c])
+            for c, (name, size) in enumerate(
+                zip(self.embedding_names, self.embedding or [], strict=True)
+            )
+        ]
         record = {
             "n_levels": len(self.hidden),
             "n_directions": self.n_directions,
             "n_layers": len(self.layers),
-            "n_columns": n_features if self.embedding else 0,
-            "embedding": 0,
-            "embedding_rows": rows,
-            "embedding_dim": dim,
+            "n_columns": len(columns),
+            "columns": self._table(columns),
             "D": width,
             "H": self.hidden[-1],
             "Hp": self._padded(self.hidden[-1]),
@@ -273,6 +292,7 @@ class Plan:
             "n_outputs": self.n_outputs,
             "head_w": self.parameters["head_weight"].start,
             "head_b": self.parameters["head_bias"].start,
+            "crf": self.parameters["crf_start"].start if loss == "crf" else 0,
             "row_head": self._table(outputs),
             "bptt_steps": bptt_steps or 0,
             "n_params": self.n_params,
@@ -283,12 +303,12 @@ class Plan:
         return np.array([record[field] for field in self.engine.NET_FIELDS], dtype=np.intp)
 
     def _chunks(self):
-        """Return (start, stop, penalised) pieces of all parameters but the embedding."""
+        """Return (start, stop, penalised) pieces of all parameters but embeddings."""
         return np.array(
             [
                 (start, min(start + CHUNK, p.start + p.size), name.startswith(PENALISED))
                 for name, p in self.parameters.items()
-                if name != "embedding_weight"
+                if name not in self.embedding_names
                 for start in range(p.start, p.start + p.size, CHUNK)
             ],
             dtype=np.intp,

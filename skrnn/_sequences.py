@@ -29,6 +29,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skrnn._forms import align, as_array, check_same_columns, recognise, to_numbers, token_row
+from skrnn._tokens import UNKNOWN, Vocabularies, token_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,14 +71,7 @@ class Sequences:
         sequences : Sequences
             A copy of these sequences.
         """
-        indices = np.asarray(indices)
-        if indices.dtype == bool:
-            indices = np.flatnonzero(indices)
-        indices = indices.astype(np.intp, copy=False)
-        offsets = _offsets(self.lengths[indices])
-        # Step s of the result lies in the source at a distance constant within its sequence.
-        shift = self.offsets[:-1][indices] - offsets[:-1]
-        rows = np.repeat(shift, np.diff(offsets)) + np.arange(offsets[-1])
+        rows, offsets = step_rows(self.offsets, indices)
         return Sequences(self.values[rows], offsets)
 
     def split(self):
@@ -91,8 +85,52 @@ class Sequences:
         return [self.values[start:stop] for start, stop in pairwise(self.offsets.tolist())]
 
 
+def step_rows(offsets, indices):
+    """Find the steps of chosen sequences.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n_sequences + 1,)
+        Where the sequences start.
+
+    indices : array-like of int or bool
+        Indices, or a mask of shape (n_sequences,).
+
+    Returns
+    -------
+    rows : ndarray of int
+        The row of each of their steps.
+
+    chosen_offsets : ndarray of shape (n_chosen + 1,), dtype=int64
+        Where the chosen sequences start among `rows`.
+    """
+    indices = np.asarray(indices)
+    if indices.dtype == bool:
+        indices = np.flatnonzero(indices)
+    indices = indices.astype(np.intp, copy=False)
+    chosen = lengths_to_offsets(np.diff(offsets)[indices])
+    # Step s of the result lies in the source at a distance constant within its sequence.
+    shift = offsets[:-1][indices] - chosen[:-1]
+    return np.repeat(shift, np.diff(chosen)) + np.arange(chosen[-1]), chosen
+
+
+def lengths_to_offsets(lengths):
+    """Return where sequences of these lengths start, and the last one ends; int64."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
 def check_sequences(
-    estimator, X, *, dtype=np.float32, reset, embed=False, allow_nan=False, min_length=1
+    estimator,
+    X,
+    *,
+    dtype=np.float32,
+    reset,
+    embed=False,
+    allow_nan=False,
+    min_length=1,
+    columns=None,
 ):
     """Validate ``X`` in any accepted form and set, or check, what ``estimator`` knows of it.
 
@@ -123,16 +161,19 @@ def check_sequences(
     min_length : int, default=1
         Fewest steps a sequence may have.
 
+    columns : list of TokenColumn, default=None
+        What fit makes of strings; of None one column, the tokens as they are.
+
     Returns
     -------
     sequences : Sequences
-        Numbers as ``dtype``. Tokens as int64 rows of one embedding table: column ``c`` with
-        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids, after those of the
-        columns before it.
+        Numbers as ``dtype``. Tokens as int64 rows of an embedding a column: column ``c`` with
+        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids.
     """
     if reset:
         estimator.__dict__.pop("feature_names_in_", None)
         estimator.__dict__.pop("vocabulary_", None)
+        estimator.__dict__.pop("_vocabularies", None)
     else:
         embed = estimator._token_counts is not None
     form, X = recognise(X, embed=embed)
@@ -140,7 +181,7 @@ def check_sequences(
         form = _check_fitted_kind(estimator, form, X)
 
     if form == "tokens":
-        sequences = _read_tokens(estimator, X, reset)
+        sequences = _read_tokens(estimator, X, reset, columns)
     elif form == "rows":
         sequences = _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length)
     elif form == "cube":
@@ -160,13 +201,7 @@ def check_sequences(
     return sequences
 
 
-def _offsets(lengths):
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def _locate(offsets, row):
+def locate(offsets, row):
     """Return the sequence and the step of a row of ``values``."""
     sequence = int(np.searchsorted(offsets, row, side="right")) - 1
     return sequence, int(row - offsets[sequence])
@@ -234,7 +269,7 @@ def _read_cube(estimator, array, dtype, reset):
     given = ~np.isnan(values).all(axis=2)
     lengths = np.where(given.any(axis=1), n_steps - given[:, ::-1].argmax(axis=1), 0)
     kept = np.arange(n_steps) < lengths[:, np.newaxis]
-    return Sequences(values[kept], _offsets(lengths))
+    return Sequences(values[kept], lengths_to_offsets(lengths))
 
 
 def _read_ragged(estimator, items, dtype, reset):
@@ -247,7 +282,7 @@ def _read_ragged(estimator, items, dtype, reset):
     arrays, width = align(arrays, expected)
     _check_width(estimator, width, reset, items)
 
-    offsets = _offsets(np.fromiter(map(len, arrays), np.int64, len(arrays)))
+    offsets = lengths_to_offsets(np.fromiter(map(len, arrays), np.int64, len(arrays)))
     values = np.empty((offsets[-1], width), dtype=_pick(dtype, np.result_type(*dtypes)))
     target = values if arrays[0].ndim == 2 else values[:, 0]
     with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
@@ -255,13 +290,13 @@ def _read_ragged(estimator, items, dtype, reset):
     return Sequences(values, offsets)
 
 
-def _read_tokens(estimator, items, reset):
+def _read_tokens(estimator, items, reset, columns):
     rows = [token_row(item, i) for i, item in enumerate(items)]
-    offsets = _offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
+    offsets = lengths_to_offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
     tokens = list(chain.from_iterable(rows))
     if not all(issubclass(kind, str) for kind in set(map(type, tokens))):
         row = next(row for row, token in enumerate(tokens) if not isinstance(token, str))
-        i, t = _locate(offsets, row)
+        i, t = locate(offsets, row)
         raise TypeError(
             f"X mixes strings and other values: sequence {i} has {tokens[row]!r} at step {t}, "
             "where one string a step is expected."
@@ -269,34 +304,38 @@ def _read_tokens(estimator, items, reset):
     if reset:
         if not tokens:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-        known = sorted(set(map(str, tokens)))
-        estimator.vocabulary_ = {token: i for i, token in enumerate(known)}
-        _set_width(estimator, 1, token_counts=[len(known)])
-    find = estimator.vocabulary_.get
-    unknown = len(estimator.vocabulary_)
-    ids = np.fromiter((find(token, unknown) for token in tokens), np.int64, len(tokens))
-    return Sequences(ids.reshape(-1, 1), offsets)
+        columns = columns or token_columns()
+        vocabularies = Vocabularies(columns).fit(tokens)
+        estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
+        _set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
+    ids = estimator._vocabularies.ids(tokens)
+    return Sequences(_unknown_last(estimator, ids), offsets)
 
 
 def _as_table_rows(estimator, sequences, reset):
-    """Return ids as rows of the table that all id columns share, unknown ids included."""
+    """Return ids as rows of their column's embedding, unknown ids included."""
     values, offsets = sequences.values, sequences.offsets
     ids = values.astype(np.int64)
-    wrong = (ids < 0) | (ids != values)
+    wrong = (ids < UNKNOWN) | (ids != values)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        i, t = _locate(offsets, row)
+        i, t = locate(offsets, row)
         raise ValueError(
             f"sequence {i} has {values[row, column]} at step {t} (column {column}), but a token "
-            "id must be an integer >= 0. Set embedding_dim=None for numbers to be numbers."
+            "id must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None for "
+            "numbers to be numbers."
         )
     if reset:
         if len(ids) == 0:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         estimator._token_counts = ids.max(axis=0) + 1
+    return Sequences(_unknown_last(estimator, ids), offsets)
+
+
+def _unknown_last(estimator, ids):
+    """Give ids that fit has not seen the last row of their column."""
     counts = estimator._token_counts
-    starts = np.cumsum(counts + 1) - (counts + 1)
-    return Sequences(np.minimum(ids, counts) + starts, offsets)
+    return np.where((ids < 0) | (ids > counts), counts, ids)
 
 
 def _pick(dtype, found):
@@ -375,7 +414,7 @@ def _check_finite(estimator, sequences, allow_nan):
     if not wrong.any():
         return
     row, column = np.argwhere(wrong)[0]
-    i, t = _locate(sequences.offsets, row)
+    i, t = locate(sequences.offsets, row)
     if np.isnan(values[row, column]):
         raise ValueError(
             f"Input X contains NaN.\nsequence {i} has NaN at step {t} (feature {column}), and "

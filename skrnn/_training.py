@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from skrnn._batching import Diverged, Trainer, predict
+from skrnn._batching import Diverged, Trainer
 
 # A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
 MAX_HALVINGS = 10
@@ -50,8 +50,7 @@ class Training:
         self.result = self.params.copy() if self.validation else self.params
         self.trainer = Trainer(
             estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
-            self.params, estimator._optimiser, estimator.dropout, estimator.recurrent_dropout,
-            rng.randint(2**31 - 1),
+            self.params, estimator._optimiser, rng.randint(2**31 - 1), **estimator._dropout(),
         )  # fmt: skip
         if not incremental:
             estimator.n_iter_ = 0
@@ -86,7 +85,7 @@ class Training:
         estimator = self.estimator
         train, held = train_test_split(
             np.arange(len(sequences)), test_size=estimator.validation_fraction,
-            random_state=seed, stratify=targets.labels,
+            random_state=seed, stratify=estimator._strata(targets),
         )  # fmt: skip
         if len(held) < VALIDATION_MINIMUM:
             raise ValueError(
@@ -94,7 +93,8 @@ class Training:
                 "your dataset."
             )
         for part, name in ((train, "training"), (held, "validation")):
-            if targets.weights is not None and not targets.weights[part].any():
+            weights = targets.take(part).weights
+            if weights is not None and not weights.any():
                 raise ValueError(
                     f"All sequences of the {name} part have weight 0. Leave sequences without "
                     "weight out of X and y, or set early_stopping=False."
@@ -122,16 +122,17 @@ class Training:
             order = self.rng.permutation(n) if estimator.shuffle else np.arange(n)
             order = order.astype(np.intp, copy=False)
             try:
-                losses, norms = trainer.epoch(order)
+                report = trainer.epoch(order)
                 # The kernel looks before a step, so that nothing looks behind the last one.
                 if not (np.isfinite(self.params).all() and optimiser.is_finite()):
-                    raise Diverged(len(losses) - 1, losses[-1], norms[-1])
+                    raise Diverged(len(report) - 1, *report[-1, :2])
                 break
             except Diverged as fault:
                 before = self._recover(fault)
         estimator.n_iter_ += 1
         estimator.t_ += n
-        estimator.loss_ = float(_mean_loss(losses, trainer, order))
+        losses, norms, weights = report.T
+        estimator.loss_ = float(np.average(losses, weights=weights))
         estimator.gradient_norm_ = float(norms.mean())
         estimator.loss_curve_.append(estimator.loss_)
         optimiser.epoch_ends(estimator.t_)
@@ -179,8 +180,7 @@ class Training:
         """Score the held-out part and keep the best weights."""
         estimator = self.estimator
         sequences, targets = self.validation
-        outputs = predict(self.trainer.plan, self.params, sequences)
-        score = estimator._score_outputs(outputs, targets)
+        score = estimator._score_sequences(self.params, sequences, targets)
         estimator.validation_scores_.append(score)
         better = score >= estimator.best_validation_score_ + estimator.tol
         self.stalled = 0 if better else self.stalled + 1
@@ -227,11 +227,3 @@ class Training:
                 ConvergenceWarning,
                 stacklevel=6,
             )
-
-
-def _mean_loss(losses, trainer, order):
-    """Mean of the batches' losses, each weighing what its sequences weigh."""
-    weights = trainer.targets.weights
-    weights = np.ones(len(order)) if weights is None else weights[order]
-    batch = np.add.reduceat(weights, trainer.bounds[:-1])
-    return (losses * batch).sum() / batch.sum()

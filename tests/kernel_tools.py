@@ -92,7 +92,9 @@ def each(**tables):
 
 
 each_network = each(cell=CELLS, activation=ACTIVATIONS, bidirectional=(False, True))
-each_head = each(pooling=POOLINGS, loss=LOSSES)
+# A CRF is over the steps of a sequence.
+HEADS = [(pool, loss) for pool in POOLINGS for loss in LOSSES if loss != "crf" or pool == "all"]
+each_head = pytest.mark.parametrize(("pooling", "loss"), HEADS)
 
 
 def mix64(seed, counter):
@@ -110,7 +112,7 @@ def mix64(seed, counter):
 
 def make_problem(
     spec, lengths, n_features=3, seed=0, *, embedding=None, states=True, cotangents=True,
-    sample_weight=True, scale=0.5,
+    sample_weight=True, unlabelled=False, scale=0.5,
 ):  # fmt: skip
     """Draw a problem: keyword arguments of both `oracle.run` and `Network`.
 
@@ -120,13 +122,15 @@ def make_problem(
     lengths : list of int
     n_features : int, default=3
     seed : int, default=0
-    embedding : (rows, dim) or None, default=None
-        Draw token ids instead of numbers.
+    embedding : sequence of (rows, dim), default=None
+        Draw token ids instead of numbers: a table for each of the `n_features` columns.
     states : bool, default=True
         Draw initial states.
     cotangents : bool, default=True
         Draw cotangents of outputs and final states, on top of the targets.
     sample_weight : bool, default=True
+    unlabelled : bool, default=False
+        Draw some labels of -1.
     scale : float, default=0.5
         Of the weights.
 
@@ -147,9 +151,11 @@ def make_problem(
     if embedding is None:
         problem["sequences"] = [rng.standard_normal((T, n_features)) for T in lengths]
     else:
-        problem["sequences"] = [rng.integers(0, embedding[0], (T, n_features)) for T in lengths]
-    if spec.loss == "softmax":
-        problem["targets"] = draw_rows(lambda r: rng.integers(0, spec.n_outputs, r))
+        rows = [rows for rows, _ in embedding]
+        problem["sequences"] = [rng.integers(0, rows, (T, n_features)) for T in lengths]
+    if spec.loss in oracle.LABEL_LOSSES:
+        low = -1 if unlabelled else 0
+        problem["targets"] = draw_rows(lambda r: rng.integers(low, spec.n_outputs, r))
     else:
         problem["targets"] = draw_rows(lambda r: rng.standard_normal((r, spec.n_outputs)))
     if sample_weight:
@@ -191,7 +197,7 @@ class Network:
     Parameters
     ----------
     spec, weights, sequences, targets, sample_weight, h0, c0, d_outputs, d_hn, d_cn
-        As in `oracle.run`; a label of -1 does not count.
+        As in `oracle.run`.
     level, dtype : str
         The kernels to use.
     threads : int, default=1
@@ -216,14 +222,14 @@ class Network:
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
         recurrent_dropout=0.0, seed=0, order=None, wants_dx=True,
     ):  # fmt: skip
-        table = weights.get("embedding_weight")
+        tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
         self.spec, self.seed = spec, seed
         self.plan = Plan(
             spec.cell, spec.hidden, sequences[0].shape[1], spec.n_outputs if has_head else 1,
             bidirectional=spec.bidirectional, activation=spec.activation, pooling=spec.pooling,
             loss=spec.loss, bptt_steps=spec.bptt_steps, dtype=dtype, level=level,
-            embedding=None if table is None else table.shape,
+            embedding=[table.shape for table in tables] or None,
         )  # fmt: skip
         self.engine, dtype = self.plan.engine, self.plan.dtype
         self.params = np.zeros(self.plan.n_params, dtype)
@@ -234,7 +240,7 @@ class Network:
 
         self.lengths = np.array([len(sequence) for sequence in sequences])
         self.offsets = np.append(0, np.cumsum(self.lengths)).astype(np.intp)
-        self.values = np.concatenate(sequences).astype(dtype if table is None else np.intp)
+        self.values = np.concatenate(sequences).astype(np.intp if tables else dtype)
         self.order = np.arange(len(sequences)) if order is None else np.asarray(order, np.intp)
         self.targets = None if targets is None else self._flat_targets(targets, sample_weight)
         self.h0, self.c0, self.d_hn, self.d_cn = h0, c0, d_hn, d_cn
@@ -247,14 +253,14 @@ class Network:
     @property
     def data(self):
         """What the kernels call data: offsets, values, tokens."""
-        tokens = self.plan.embedding is not None
+        tokens = self.values.dtype.kind == "i"
         return self.offsets, None if tokens else self.values, self.values if tokens else None
 
     def _flat_targets(self, targets, sample_weight):
         flat = np.concatenate if self.spec.pooling == "all" else np.asarray
         weights = None if sample_weight is None else flat(sample_weight).astype(np.float64)
         targets = flat(targets)
-        if self.spec.loss == "softmax":
+        if self.spec.loss in oracle.LABEL_LOSSES:
             return targets.astype(np.intp), None, weights
         return None, targets.reshape(len(targets), -1).astype(self.plan.dtype), weights
 
@@ -308,7 +314,7 @@ class Network:
         """Return the dropout masks of a run, as `oracle.run` takes them."""
         raw = self.lay_open()
         rows, packed = raw["rows"], self._sequence_at(raw)
-        _, _, _, rate, recurrent_rate = self.options
+        rate, recurrent_rate = self.options.dropout, self.options.recurrent_dropout
         masks = {}
         for k, (level, direction, _) in enumerate(oracle.scans(self.spec)):
             if recurrent_rate > 0:
@@ -328,17 +334,23 @@ class Network:
         return masks
 
     def train(self, order, batch_size, optimiser):
-        """Take one optimiser step a batch of `order`; returns losses and gradient norms."""
+        """Take one optimiser step a batch of `order`.
+
+        Returns
+        -------
+        report : ndarray of shape (3, n_batches)
+            Losses, norms of the gradients before clipping, weights of the batches.
+        """
         order = np.asarray(order, np.intp)
         bounds = np.append(np.arange(0, len(order), batch_size), len(order)).astype(np.intp)
-        losses, norms = np.zeros(len(bounds) - 1), np.zeros(len(bounds) - 1)
+        report = np.zeros((len(bounds) - 1, 3))
         done, optimiser.step = self.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
             optimiser.first, optimiser.second, self.data, self.targets, order, bounds,
-            optimiser.settings(self.seed), losses, norms,
+            optimiser.settings(self.seed), report,
         )  # fmt: skip
-        assert done == len(losses)
-        return losses, norms
+        assert done == len(report)
+        return report.T
 
     def optimiser(self, **settings):
         """Make an optimiser for `train`, with an estimator's parameters."""
@@ -357,19 +369,53 @@ class Network:
         -------
         outputs : ndarray of shape (n_sequences or total_steps, n_outputs)
         """
+        out = self._empty_outputs()
+        self._predict(batches, out, None, probabilities, None)
+        return out
+
+    def decode(self, scores=None, batches=None):
+        """Return the best path of every sequence, (total_steps,), sequences one after another.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_outputs + 2, n_outputs), default=None
+            Start, transitions and end; the network's own by default.
+        batches : as in `predict`
+        """
+        path = np.full(self.offsets[-1], -2, np.intp)
+        self._predict(batches, None, path, False, self._own_scores() if scores is None else scores)
+        return path
+
+    def marginals(self, scores=None, batches=None):
+        """Return the probability of every tag at every step, (total_steps, n_outputs).
+
+        Parameters
+        ----------
+        scores, batches : as in `decode`
+        """
+        out = self._empty_outputs()
+        self._predict(batches, out, None, True, self._own_scores() if scores is None else scores)
+        return out
+
+    def _empty_outputs(self):
+        rows = self.offsets[-1] if self.spec.pooling == "all" else len(self.lengths)
+        return np.full((rows, self.plan.n_outputs), np.nan, self.plan.dtype)
+
+    def _own_scores(self):
+        views = self.plan.views(self.params)
+        return np.vstack([views["crf_start"], views["crf_transitions"], views["crf_end"]])
+
+    def _predict(self, batches, out, path, probabilities, scores):
         batches = [self.order] if batches is None else batches
-        out = np.full(
-            (self.offsets[-1] if self.spec.pooling == "all" else len(self.lengths),
-             self.plan.n_outputs), np.nan, self.plan.dtype,
-        )  # fmt: skip
-        options = Options(threads=self.options.threads)
+        options = Options(threads=self.options.threads, paths=scores is not None)
+        if scores is not None:
+            scores = np.ascontiguousarray(scores, self.plan.dtype)
         self.engine.predict(
             self.plan, options, self.limits, self.plan.workspace(options, self.limits), self.params,
             self.data, np.concatenate(batches).astype(np.intp),
-            np.append(0, np.cumsum([len(batch) for batch in batches])).astype(np.intp), out,
-            probabilities,
+            np.append(0, np.cumsum([len(batch) for batch in batches])).astype(np.intp), out, path,
+            probabilities, scores,
         )  # fmt: skip
-        return out
 
     def _sequence_at(self, raw):
         """Return the user's sequence at each packed position."""

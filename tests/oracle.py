@@ -13,16 +13,39 @@ pre-activations, and the cell turns them into the new state::
     h_t, c_t = cell(a_t, b_t, h_{t-1}, c_{t-1})
 
 so a cell is a pair of functions that know nothing of matrices, and a new cell is one entry of
-`CELLS`. Poolings and losses are tables in the same way.
+`CELLS`. Cells and scans are in `oracle_cells.py`; poolings and losses, tables in the same way, in
+`oracle_heads.py`; the embedding, the stack of layers and the whole are here.
 
 In the backward functions ``dz`` stands for the derivative of the loss with respect to ``z``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+from oracle_cells import CELLS, scan_backward, scan_forward
+from oracle_heads import (
+    LABEL_LOSSES,
+    LOSSES,
+    POOLINGS,
+    counted_weights,
+    crf_marginals,
+    viterbi,
+)
+
+__all__ = [
+    "CELLS",
+    "LABEL_LOSSES",
+    "LOSSES",
+    "POOLINGS",
+    "Result",
+    "Spec",
+    "crf_marginals",
+    "random_weights",
+    "run",
+    "scans",
+    "viterbi",
+    "weight_shapes",
+]
 
 # --------------------------------------------------------------------------------------------------
 # What goes in, what comes out
@@ -44,10 +67,12 @@ class Spec:
     pooling : {"last", "mean", "max", "all"}, default="last"
         What the head sees of the top layer: each direction's own final state, the mean or the
         maximum over the steps (the first step wins a tie), or every step by itself.
-    loss : {"softmax", "squared_error"}, default="softmax"
+    loss : {"softmax", "squared_error", "crf"}, default="softmax"
+        "crf", a linear-chain conditional random field over the labels, takes pooling "all".
     n_outputs : int, default=2
     alpha : float, default=0.0
-        L2 penalty on the weight matrices; neither biases nor the embedding are penalised.
+        L2 penalty on the weight matrices of layers and head; neither biases, embeddings nor the
+        scores of the CRF are penalised.
     bptt_steps : int or None, default=None
         The recurrent gradient is cut every so many steps, counted back from where each direction
         ends. The state itself is carried on unchanged.
@@ -97,294 +122,6 @@ class Result:
 
 
 # --------------------------------------------------------------------------------------------------
-# Activations: the function, and its derivative written in terms of the output y
-# --------------------------------------------------------------------------------------------------
-
-
-def sigmoid(z):
-    """Logistic function, 1 / (1 + exp(-z)), without overflow on either side."""
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
-
-
-ACTIVATIONS = {
-    "tanh": (np.tanh, lambda y: 1 - y**2),
-    "relu": (lambda z: np.maximum(z, 0.0), lambda y: (y > 0) * 1.0),
-    "logistic": (sigmoid, lambda y: y * (1 - y)),
-}
-
-
-# --------------------------------------------------------------------------------------------------
-# Cells
-#
-# forward(a, b, h_prev, c_prev, activation) -> h, c, saved
-# backward(dh, dc, saved, activation)       -> da, db, dh_prev, dc_prev
-#
-# dh_prev holds only what reaches h_prev past the matrix product; the scan adds W_hh' db.
-# A cell without a cell state hands c through.
-# --------------------------------------------------------------------------------------------------
-
-
-def lstm_forward(a, b, h_prev, c_prev, activation):
-    """Step the LSTM cell, gates in the order i, f, g, o."""
-    # i = sigmoid(a_i + b_i)    g = tanh(a_g + b_g)    c = f * c_prev + i * g
-    # f = sigmoid(a_f + b_f)    o = sigmoid(a_o + b_o) h = o * tanh(c)
-    z_i, z_f, z_g, z_o = np.split(a + b, 4)
-    i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
-    c = f * c_prev + i * g
-    h = o * np.tanh(c)
-    return h, c, (i, f, g, o, c, c_prev)
-
-
-def lstm_backward(dh, dc, saved, activation):
-    """Step the LSTM cell back."""
-    i, f, g, o, c, c_prev = saved
-    # h = o * tanh(c), and c also goes on to the next step, whence the dc that came in
-    do = dh * np.tanh(c)
-    dc = dc + dh * o * (1 - np.tanh(c) ** 2)
-    # c = f * c_prev + i * g
-    di, df, dg, dc_prev = dc * g, dc * c_prev, dc * i, dc * f
-    # sigmoid' = y (1 - y), tanh' = 1 - y^2
-    dz = np.concatenate([di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)])
-    return dz, dz, np.zeros_like(dh), dc_prev
-
-
-def gru_forward(a, b, h_prev, c_prev, activation):
-    """Step the GRU cell, gates in the order r, z, n, reset gate applied after the product."""
-    # r = sigmoid(a_r + b_r)    n = tanh(a_n + r * b_n)
-    # z = sigmoid(a_z + b_z)    h = (1 - z) * n + z * h_prev
-    a_r, a_z, a_n = np.split(a, 3)
-    b_r, b_z, b_n = np.split(b, 3)
-    r, z = sigmoid(a_r + b_r), sigmoid(a_z + b_z)
-    n = np.tanh(a_n + r * b_n)
-    h = (1 - z) * n + z * h_prev
-    return h, c_prev, (r, z, n, b_n, h_prev)
-
-
-def gru_backward(dh, dc, saved, activation):
-    """Step the GRU cell back."""
-    r, z, n, b_n, h_prev = saved
-    # h = (1 - z) * n + z * h_prev
-    dz, dn, dh_prev = dh * (h_prev - n), dh * (1 - z), dh * z
-    # n = tanh(a_n + r * b_n)
-    da_n = dn * (1 - n**2)
-    dr, db_n = da_n * b_n, da_n * r
-    # r and z are sigmoids of a + b
-    da_r, da_z = dr * r * (1 - r), dz * z * (1 - z)
-    return np.concatenate([da_r, da_z, da_n]), np.concatenate([da_r, da_z, db_n]), dh_prev, dc
-
-
-def rnn_forward(a, b, h_prev, c_prev, activation):
-    """Step the plain cell."""
-    # h = activation(a + b)
-    function, _ = ACTIVATIONS[activation]
-    h = function(a + b)
-    return h, c_prev, h
-
-
-def rnn_backward(dh, dc, saved, activation):
-    """Step the plain cell back."""
-    h = saved
-    _, derivative = ACTIVATIONS[activation]
-    dz = dh * derivative(h)
-    return dz, dz, np.zeros_like(dh), dc
-
-
-class Cell(NamedTuple):
-    """One row of `CELLS`."""
-
-    n_gates: int
-    has_c: bool
-    forward: Callable
-    backward: Callable
-
-
-CELLS = {
-    "lstm": Cell(4, True, lstm_forward, lstm_backward),
-    "gru": Cell(3, False, gru_forward, gru_backward),
-    "rnn": Cell(1, False, rnn_forward, rnn_backward),
-}
-
-
-# --------------------------------------------------------------------------------------------------
-# A scan: one layer, one direction, one sequence
-# --------------------------------------------------------------------------------------------------
-
-
-def scan_order(n_steps, reverse):
-    """Return the steps in the order in which a direction visits them."""
-    return list(reversed(range(n_steps))) if reverse else list(range(n_steps))
-
-
-def scan_forward(spec, weights, suffix, x, h, c, mask):
-    """Run a cell over the steps of one sequence.
-
-    Parameters
-    ----------
-    spec : Spec
-    weights : dict
-    suffix : str
-        Names the scan, and with it the direction.
-    x : ndarray of shape (T, D)
-    h, c : ndarray of shape (H,)
-        Initial state.
-    mask : ndarray of shape (H,) or float
-        Multiplies h_{t-1} on its way into the matrix product, and nowhere else.
-
-    Returns
-    -------
-    outputs : ndarray of shape (T, H)
-        h_t at row t, in either direction.
-    h, c : ndarray of shape (H,)
-        Final state.
-    tape : list
-        What the backward pass needs of each step.
-    """
-    W_ih, W_hh = weights[f"weight_ih_{suffix}"], weights[f"weight_hh_{suffix}"]
-    b_ih, b_hh = weights[f"bias_ih_{suffix}"], weights[f"bias_hh_{suffix}"]
-    outputs, tape = np.zeros((len(x), len(h))), [None] * len(x)
-
-    for t in scan_order(len(x), suffix.endswith("_reverse")):
-        a = W_ih @ x[t] + b_ih
-        b = W_hh @ (mask * h) + b_hh
-        h_prev = h
-        h, c, saved = CELLS[spec.cell].forward(a, b, h_prev, c, spec.activation)
-        outputs[t], tape[t] = h, (h_prev, saved)
-    return outputs, h, c, tape
-
-
-def scan_backward(spec, weights, grads, suffix, x, mask, tape, d_outputs, dh, dc):
-    """Run back over the steps of one sequence, adding to `grads`.
-
-    Parameters
-    ----------
-    spec, weights, suffix, x, mask : as in `scan_forward`
-    grads : dict
-        Gradients of the scan's weights are added to what is there.
-    tape : list
-        From `scan_forward`.
-    d_outputs : ndarray of shape (T, H)
-    dh, dc : ndarray of shape (H,)
-        Derivatives with respect to the final state, beyond what came through `d_outputs`.
-
-    Returns
-    -------
-    dx : ndarray of shape (T, D)
-    dh, dc : ndarray of shape (H,)
-        Derivatives with respect to the initial state.
-    """
-    W_ih, W_hh = weights[f"weight_ih_{suffix}"], weights[f"weight_hh_{suffix}"]
-    dx = np.zeros_like(x)
-
-    order = scan_order(len(x), suffix.endswith("_reverse"))
-    for steps_back, t in enumerate(reversed(order), start=1):
-        h_prev, saved = tape[t]
-        da, db, dh_prev, dc_prev = CELLS[spec.cell].backward(
-            dh + d_outputs[t], dc, saved, spec.activation
-        )
-        # a = W_ih x_t + b_ih
-        grads[f"weight_ih_{suffix}"] += np.outer(da, x[t])
-        grads[f"bias_ih_{suffix}"] += da
-        dx[t] = W_ih.T @ da
-        # b = W_hh (m * h_prev) + b_hh
-        grads[f"weight_hh_{suffix}"] += np.outer(db, mask * h_prev)
-        grads[f"bias_hh_{suffix}"] += db
-        dh = dh_prev + mask * (W_hh.T @ db)
-        dc = dc_prev
-        # truncated: nothing flows back out of a chunk, counted from where the direction ends
-        if spec.bptt_steps is not None and steps_back % spec.bptt_steps == 0:
-            dh, dc = np.zeros_like(dh), np.zeros_like(dc)
-    return dx, dh, dc
-
-
-# --------------------------------------------------------------------------------------------------
-# Poolings: (T, n_directions * H) outputs -> the rows the head sees, one row or T of them
-#
-# forward(outputs, H) -> rows;  backward(d_rows, outputs, H) -> d_outputs
-# --------------------------------------------------------------------------------------------------
-
-
-def last_forward(outputs, H):
-    """Take each direction's final state: step T - 1 going forward, step 0 in reverse."""
-    return np.concatenate([outputs[-1, :H], outputs[0, H:]])[None, :]
-
-
-def last_backward(d_rows, outputs, H):
-    """Hand the derivative back to those two steps."""
-    d_outputs = np.zeros_like(outputs)
-    d_outputs[-1, :H] = d_rows[0, :H]
-    d_outputs[0, H:] = d_rows[0, H:]
-    return d_outputs
-
-
-def mean_forward(outputs, H):
-    """Average over the steps."""
-    return outputs.sum(axis=0, keepdims=True) / len(outputs)
-
-
-def mean_backward(d_rows, outputs, H):
-    """Share the derivative out evenly."""
-    return np.ones_like(outputs) * d_rows / len(outputs)
-
-
-def max_forward(outputs, H):
-    """Take the largest value over the steps, unit by unit."""
-    return outputs.max(axis=0, keepdims=True)
-
-
-def max_backward(d_rows, outputs, H):
-    """Give the derivative to the step that won; argmax is the first of equals."""
-    d_outputs = np.zeros_like(outputs)
-    for unit, t in enumerate(outputs.argmax(axis=0)):
-        d_outputs[t, unit] = d_rows[0, unit]
-    return d_outputs
-
-
-def all_forward(outputs, H):
-    """Keep every step."""
-    return outputs
-
-
-def all_backward(d_rows, outputs, H):
-    """Hand back every step."""
-    return d_rows
-
-
-POOLINGS = {
-    "last": (last_forward, last_backward),
-    "mean": (mean_forward, mean_backward),
-    "max": (max_forward, max_backward),
-    "all": (all_forward, all_backward),
-}
-
-
-# --------------------------------------------------------------------------------------------------
-# Losses: (rows, n_outputs) logits p and the targets y -> (rows,) losses and their derivatives dp
-# --------------------------------------------------------------------------------------------------
-
-
-def softmax_loss(p, y):
-    """Cross-entropy of integer targets."""
-    # l = -log q_y    q = exp(p) / sum exp(p)    dl/dp = q - onehot(y)
-    rows, y = np.arange(len(p)), np.reshape(y, len(p))
-    shifted = p - p.max(axis=1, keepdims=True)
-    log_q = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    dp = np.exp(log_q)
-    dp[rows, y] -= 1
-    return -log_q[rows, y], dp
-
-
-def squared_error_loss(p, y):
-    """Half the squared error, averaged over the outputs."""
-    # l = 1/2 mean_k (p_k - y_k)^2    dl/dp_k = (p_k - y_k) / n_outputs
-    error = p - np.reshape(y, p.shape)
-    return 0.5 * (error**2).mean(axis=1), error / p.shape[1]
-
-
-LOSSES = {"softmax": softmax_loss, "squared_error": squared_error_loss}
-
-
-# --------------------------------------------------------------------------------------------------
 # Names and shapes
 # --------------------------------------------------------------------------------------------------
 
@@ -409,6 +146,13 @@ def scans(spec):
     ]
 
 
+def embedding_names(n_columns):
+    """Name the embedding of each column of ids."""
+    if n_columns == 1:
+        return ["embedding_weight"]
+    return [f"embedding_weight_{column}" for column in range(n_columns)]
+
+
 def weight_shapes(spec, n_features, embedding=None, head=True):
     """Say which weights a network has, and of what shape.
 
@@ -416,9 +160,9 @@ def weight_shapes(spec, n_features, embedding=None, head=True):
     ----------
     spec : Spec
     n_features : int
-        Columns of a sequence: of numbers, or of ids where there is an embedding.
-    embedding : tuple (V, E), default=None
-        Rows and width of the embedding.
+        Columns of a sequence: of numbers, or of ids where there are embeddings.
+    embedding : sequence of (rows, width), default=None
+        Size of each column's table.
     head : bool, default=True
 
     Returns
@@ -428,8 +172,9 @@ def weight_shapes(spec, n_features, embedding=None, head=True):
     n_gates, n_directions = CELLS[spec.cell].n_gates, 1 + spec.bidirectional
     shapes, width = {}, n_features
     if embedding is not None:
-        shapes["embedding_weight"] = tuple(embedding)
-        width = n_features * embedding[1]
+        for name, size in zip(embedding_names(n_features), embedding, strict=True):
+            shapes[name] = tuple(size)
+        width = sum(dim for _, dim in embedding)
     for layer, _, suffix in scans(spec):
         H = spec.hidden[layer]
         D = width if layer == 0 else n_directions * spec.hidden[layer - 1]
@@ -440,6 +185,10 @@ def weight_shapes(spec, n_features, embedding=None, head=True):
     if head:
         shapes["head_weight"] = (spec.n_outputs, n_directions * spec.hidden[-1])
         shapes["head_bias"] = (spec.n_outputs,)
+    if head and spec.loss == "crf":
+        shapes["crf_start"] = (spec.n_outputs,)
+        shapes["crf_transitions"] = (spec.n_outputs, spec.n_outputs)
+        shapes["crf_end"] = (spec.n_outputs,)
     return shapes
 
 
@@ -461,8 +210,40 @@ def random_weights(rng, spec, n_features, embedding=None, head=True, scale=0.5):
 
 
 def is_penalised(name):
-    """Tell whether `alpha` applies to a weight: to matrices, not to biases or the embedding."""
+    """Tell whether `alpha` applies to a weight: to matrices that states or inputs go through."""
     return name.startswith(("weight_ih", "weight_hh", "head_weight"))
+
+
+# --------------------------------------------------------------------------------------------------
+# Embeddings: a row of ids, one a column -> the rows they name, side by side
+# --------------------------------------------------------------------------------------------------
+
+
+def embed_forward(weights, ids):
+    """Look up each column's ids in its own table.
+
+    Parameters
+    ----------
+    weights : dict
+    ids : ndarray of int of shape (T, n_columns)
+
+    Returns
+    -------
+    x : ndarray of shape (T, D)
+        D is the sum of the tables' widths.
+    """
+    names = embedding_names(ids.shape[1])
+    return np.concatenate([weights[name][ids[:, c]] for c, name in enumerate(names)], axis=1)
+
+
+def embed_backward(weights, grads, ids, dx):
+    """Add the derivative of each embedded id to its row of `grads`."""
+    start = 0
+    for column, name in enumerate(embedding_names(ids.shape[1])):
+        stop = start + weights[name].shape[1]
+        for t, row in enumerate(ids[:, column]):
+            grads[name][row] += dx[t, start:stop]
+        start = stop
 
 
 # --------------------------------------------------------------------------------------------------
@@ -565,6 +346,11 @@ def run(
 
         (sum_i w_i l_i + alpha / 2 * sum of squares of the weight matrices) / sum_i w_i
 
+    where a label of -1 has weight 0; with the loss "crf", over sequences b of steps t::
+
+        (sum_b w_b l_b + alpha / 2 * ...) / sum_b sum_t w_bt
+
+    where w_b is the mean of the w_bt that are not 0, which is to say of the labelled steps;
     and without targets, whatever the cotangents make of it::
 
         sum(outputs * d_outputs) + sum(h_n * d_hn) + sum(c_n * d_cn)
@@ -577,7 +363,7 @@ def run(
     weights : dict of str -> ndarray
         See `weight_shapes`.
     sequences : list of ndarray of shape (T_i, n_features)
-        Numbers; or, if there is an ``embedding_weight``, its rows, one id a column.
+        Numbers; or, if there is an embedding, ids: in each column, rows of that column's table.
     targets : array-like, default=None
         (n,) ints or (n, n_outputs) floats; where pooling is "all", a list of such with T_i rows.
     sample_weight : array-like of shape (n,) or list of (T_i,), default=None
@@ -603,6 +389,8 @@ def run(
     n = len(sequences)
     has_c = CELLS[spec.cell].has_c
     has_head = "head_weight" in weights
+    has_embedding = any(name.startswith("embedding_weight") for name in weights)
+    assert spec.loss != "crf" or spec.pooling == "all"
     pool_forward, pool_backward = POOLINGS[spec.pooling]
     total_loss = 0.0
 
@@ -623,15 +411,18 @@ def run(
                 if spec.pooling == "all"
                 else np.ones(n)
             )
-        total_weight = sum(np.sum(w) for w in sample_weight)
+        row_weights = [
+            counted_weights(spec.loss, y, w) for y, w in zip(targets, sample_weight, strict=True)
+        ]
+        total_weight = sum(np.sum(w) for w in row_weights)
 
     for i, sequence in enumerate(sequences):
         mask = {key: value[i] for key, value in (masks or {}).items()}
 
-        # Embedding: the rows of the ids, side by side
-        if "embedding_weight" in weights:
+        # The embedding, or the numbers themselves
+        if has_embedding:
             ids = np.asarray(sequence)
-            x = weights["embedding_weight"][ids].reshape(len(ids), -1)
+            x = embed_forward(weights, ids)
         else:
             x = np.asarray(sequence, dtype=np.float64)
 
@@ -658,10 +449,11 @@ def run(
             logits = rows @ weights["head_weight"].T + weights["head_bias"]
             all_logits.append(logits)
         if targets is not None:
-            w = np.reshape(sample_weight[i], len(rows)) / total_weight
-            losses, dp = LOSSES[spec.loss](logits, targets[i])
-            total_loss += np.sum(w * losses)
-            dp = w[:, None] * dp
+            loss, dp, d_own = LOSSES[spec.loss](logits, targets[i], row_weights[i], weights)
+            total_loss += loss / total_weight
+            dp = dp / total_weight
+            for name, gradient in d_own.items():
+                grads[name] += gradient / total_weight
             grads["head_weight"] += dp.T @ rows
             grads["head_bias"] += dp.sum(axis=0)
             d_rows = (dp @ weights["head_weight"]) * head_mask
@@ -674,10 +466,8 @@ def run(
         for s in range(len(saved)):
             d_h0[s][i], d_c0[s][i] = dh_i[s], dc_i[s]
         d_inputs.append(dx)
-        if "embedding_weight" in weights:
-            d_embedded = dx.reshape(*ids.shape, -1)
-            for t, column in np.ndindex(ids.shape):
-                grads["embedding_weight"][ids[t, column]] += d_embedded[t, column]
+        if has_embedding:
+            embed_backward(weights, grads, ids, dx)
 
     # Penalty: alpha / 2 * |W|^2 / sum_i w_i
     if targets is not None:

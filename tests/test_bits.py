@@ -58,8 +58,9 @@ def test_training_and_prediction_for_any_number_of_threads(
     solver = SOLVERS[HIDDEN.index(hidden) % len(SOLVERS)]
     spec = oracle.Spec(cell, hidden, bidirectional, pooling="all", n_outputs=3, alpha=0.1)
     problem = make_problem(
-        spec, LENGTHS, n_features=2, embedding=(9, 3), states=False, cotangents=False, scale=0.2
-    )
+        spec, LENGTHS, n_features=2, embedding=[(9, 3), (5, 2)], states=False, cotangents=False,
+        scale=0.2,
+    )  # fmt: skip
     networks = make_networks(
         spec, problem, (1, *THREADS), level=level, dtype=dtype, dropout=0.2, recurrent_dropout=0.2,
     )  # fmt: skip
@@ -67,12 +68,10 @@ def test_training_and_prediction_for_any_number_of_threads(
     trained = []
     for network in networks:
         optimiser = network.optimiser(solver=solver, learning_rate_init=0.01)
-        losses, norms = np.concatenate(
-            [network.train(order, 7, optimiser) for _ in range(2)], axis=1
-        )
-        trained.append((network.params, losses, norms, network.predict(probabilities=True)))
+        report = np.concatenate([network.train(order, 7, optimiser) for _ in range(2)], axis=1)
+        trained.append((network.params, report, network.predict(probabilities=True)))
     for threads, found in zip(THREADS, trained[1:], strict=True):
-        names = ("weights", "losses", "norms", "predictions")
+        names = ("weights", "report", "predictions")
         for name, got, expected in zip(names, found, trained[0], strict=True):
             assert same_bits(got, expected), f"{name} with {threads} threads"
 

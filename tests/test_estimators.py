@@ -342,7 +342,11 @@ def test_integers_are_numbers_or_tokens():
     assert "embedding_weight" not in numbers.weights_
     tokens = quick(embedding_dim=3).fit(X, y)
     assert tokens.n_features_in_ == 2
-    assert tokens.weights_["embedding_weight"].shape == (20, 3)  # 9 + unknown, twice
+    for column in ("embedding_weight_0", "embedding_weight_1"):
+        assert tokens.weights_[column].shape == (10, 3)  # 9 + unknown
+    widths = quick(embedding_dim=(3, 5)).fit(X, y).weights_
+    assert widths["embedding_weight_1"].shape == (10, 5)
+    assert widths["weight_ih_l0"].shape == (48, 8)
     assert tokens.weights_["weight_ih_l0"].shape == (48, 6)
     unknown = tokens.predict_proba([np.array([[99, 1]]), np.array([[50, 1]])])
     np.testing.assert_array_equal(unknown[0], unknown[1])

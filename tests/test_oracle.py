@@ -6,12 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracle import CELLS, LOSSES, POOLINGS, Spec, random_weights, run, scans, weight_shapes
+from oracle import (
+    CELLS,
+    LABEL_LOSSES,
+    LOSSES,
+    POOLINGS,
+    Spec,
+    random_weights,
+    run,
+    scans,
+    weight_shapes,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 LENGTHS = [3, 1, 2]
 N_FEATURES = 2
 
+# a CRF is over the steps of a sequence
+HEADS = [(pool, loss) for pool in POOLINGS for loss in LOSSES if loss != "crf" or pool == "all"]
 CELL_ACTIVATIONS = [(cell, "tanh") for cell in CELLS] + [("rnn", "relu"), ("rnn", "logistic")]
 
 
@@ -33,7 +45,7 @@ def make_problem(spec, seed=0, embedding=None, head=True):
         "sequences": [
             rng.standard_normal((T, N_FEATURES))
             if embedding is None
-            else rng.integers(0, embedding[0], (T, N_FEATURES))
+            else rng.integers(0, [rows for rows, _ in embedding], (T, N_FEATURES))
             for T in LENGTHS
         ],
         "h0": states(),
@@ -47,7 +59,7 @@ def make_problem(spec, seed=0, embedding=None, head=True):
         return problem
 
     rows = LENGTHS if spec.pooling == "all" else [1] * n
-    if spec.loss == "softmax":
+    if spec.loss in LABEL_LOSSES:
         targets = [rng.integers(0, spec.n_outputs, r) for r in rows]
     else:
         targets = [rng.standard_normal((r, spec.n_outputs)) for r in rows]
@@ -99,7 +111,7 @@ def check_gradients(spec, problem):
 
     result = run(spec, **problem)
     pairs = {name: (problem["weights"][name], result.grads[name]) for name in result.grads}
-    if "embedding_weight" not in problem["weights"]:
+    if problem["sequences"][0].dtype.kind == "f":
         for i, sequence in enumerate(problem["sequences"]):
             pairs[f"input {i}"] = sequence, result.d_inputs[i]
     for s, (_, _, suffix) in enumerate(scans(spec)):
@@ -127,8 +139,7 @@ def test_gradients_of_stacks(cell):
     check_gradients(spec, make_problem(spec, head=False))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize(("pooling", "loss"), HEADS)
 def test_gradients_of_heads(pooling, loss):
     spec = Spec("rnn", (2,), True, pooling=pooling, loss=loss, n_outputs=3, alpha=0.3)
     check_gradients(spec, make_problem(spec))
@@ -136,7 +147,7 @@ def test_gradients_of_heads(pooling, loss):
 
 def test_gradients_of_embedding():
     spec = Spec("rnn", (2,))
-    check_gradients(spec, make_problem(spec, embedding=(4, 2)))
+    check_gradients(spec, make_problem(spec, embedding=[(4, 2), (3, 1)]))
 
 
 @pytest.mark.parametrize(("cell", "pooling"), [*((cell, "last") for cell in CELLS), ("rnn", "all")])
@@ -258,14 +269,46 @@ def test_a_mask_of_zeros_is_a_matrix_of_zeros(cell):
 
 def test_embedding_by_hand():
     spec = Spec("rnn", (2,))
-    problem = make_problem(spec, embedding=(4, 2))
+    problem = make_problem(spec, embedding=[(4, 2), (3, 1)])
     result = run(spec, **problem)
-    table = problem["weights"].pop("embedding_weight")
+    tables = [problem["weights"].pop(f"embedding_weight_{column}") for column in (0, 1)]
+    ids = problem["sequences"]
     problem["sequences"] = [
-        np.concatenate([table[ids[:, column]] for column in range(N_FEATURES)], axis=1)
-        for ids in problem["sequences"]
+        np.array([[*tables[0][first], *tables[1][second]] for first, second in rows])
+        for rows in ids
     ]
-    assert result.loss == run(spec, **problem).loss
+    by_hand = run(spec, **problem)
+    assert result.loss == by_hand.loss
+    # the first table's row 2, wherever it is drawn
+    drawn = np.concatenate(ids)[:, 0] == 2
+    d_row = np.concatenate(by_hand.d_inputs)[drawn, :2].sum(axis=0)
+    assert drawn.any()
+    assert_allclose(result.grads["embedding_weight_0"][2], d_row, rtol=1e-12)
+
+
+def test_one_column_has_one_embedding():
+    shapes = weight_shapes(Spec("rnn", (2,)), 1, [(4, 3)])
+    assert shapes["embedding_weight"] == (4, 3)
+    assert shapes["weight_ih_l0"] == (2, 3)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_label_of_minus_one_has_no_weight(pooling):
+    spec = Spec("rnn", (2,), pooling=pooling, n_outputs=3, alpha=0.3)
+    problem = make_problem(spec)
+    if pooling == "all":
+        problem["sample_weight"][0][1] = problem["sample_weight"][2][0] = 0.0
+        expected = run(spec, **problem)
+        problem["targets"][0][1] = problem["targets"][2][0] = -1
+        problem["sample_weight"][0][1] = problem["sample_weight"][2][0] = 5.0
+    else:
+        problem["sample_weight"][1] = 0.0
+        expected = run(spec, **problem)
+        problem["targets"][1], problem["sample_weight"][1] = -1, 5.0
+    got = run(spec, **problem)
+    assert got.loss == expected.loss
+    for name in expected.grads:
+        assert_array_equal(got.grads[name], expected.grads[name])
 
 
 def test_loss_by_hand():

@@ -84,8 +84,8 @@ def test_training(level, dtype, file):
         recurrent_dropout=0.0,
         seed=0,
     )
-    steps = [trainer.epoch(np.arange(n)) for _ in arrays["losses"]]
-    losses, norms = np.concatenate(steps, axis=1)
+    report = np.concatenate([trainer.epoch(np.arange(n)) for _ in arrays["losses"]])
+    losses, norms, _ = report.T
     assert relative_error(losses, arrays["losses"]) <= TOLERANCE[dtype]
     assert relative_error(norms, arrays["grad_norms"]) <= TOLERANCE[dtype]
     final = network.plan.views(network.params)
@@ -111,13 +111,16 @@ class Reference:
         self.second = {name: np.zeros_like(weight) for name, weight in weights.items()}
 
     def step(self, weights, grads, tokens):
-        """Update `weights` in place; returns the gradient's norm before clipping."""
+        """Update `weights` in place; returns the gradient's norm before clipping.
+
+        `tokens` has for each embedding the rows that the batch holds.
+        """
         norm = np.sqrt(sum(np.sum(gradient**2) for gradient in grads.values()))
         limit = self.settings["max_grad_norm"]
         scale = 1.0 if limit is None else min(1.0, limit / norm)
         self.t += 1
         for name, weight in weights.items():
-            rows = tokens if name == "embedding_weight" else slice(None)
+            rows = tokens.get(name, slice(None))
             update = self._adam if self.settings["solver"] == "adam" else self._sgd
             weight[rows] += update(name, rows, scale * grads[name][rows])
         return norm
@@ -149,7 +152,7 @@ def take(problem, chosen):
     solver=SOLVERS,
     nesterovs_momentum=(True, False),
     max_grad_norm=(0.2, None),
-    embedding=(None, (12, 3)),
+    embedding=(None, ((12, 3), (7, 2))),
 )
 def test_mini_batches(level, cell, solver, nesterovs_momentum, max_grad_norm, embedding):
     spec = oracle.Spec(cell, (7, 4), True, pooling="all", alpha=0.4)
@@ -168,13 +171,15 @@ def test_mini_batches(level, cell, solver, nesterovs_momentum, max_grad_norm, em
     rng = np.random.default_rng(0)
     for _ in range(3):
         order = rng.permutation(len(network.lengths))
-        losses, norms = network.train(order, 3, optimiser)
+        report = network.train(order, 3, optimiser)
         for k, start in enumerate(range(0, len(order), 3)):
             batch = take(problem, order[start : start + 3])
             result = oracle.run(spec, **batch)
-            tokens = None if embedding is None else np.unique(np.concatenate(batch["sequences"]))
+            columns = () if embedding is None else np.concatenate(batch["sequences"]).T
+            tokens = {f"embedding_weight_{c}": np.unique(ids) for c, ids in enumerate(columns)}
             norm = reference.step(problem["weights"], result.grads, tokens)
-            np.testing.assert_allclose([losses[k], norms[k]], [result.loss, norm], rtol=1e-10)
+            weight = sum(np.sum(w) for w in batch["sample_weight"])
+            np.testing.assert_allclose(report[:, k], [result.loss, norm, weight], rtol=1e-10)
     views = network.plan.views(network.params)
     for name, weight in problem["weights"].items():
         assert relative_error(views[name], weight) <= 1e-10, name
@@ -187,8 +192,9 @@ def test_a_batch_without_a_target_is_passed_over(level, dtype):
     network = Network(spec, **problem | {"targets": np.array([-1, -1])}, level=level, dtype=dtype)
     before = network.params.copy()
     optimiser = network.optimiser()
-    losses, norms = network.train([0, 1], 2, optimiser)
-    assert (losses, norms, optimiser.step) == ([0.0], [0.0], 0)
+    report = network.train([0, 1], 2, optimiser)
+    assert not report.any()
+    assert optimiser.step == 0
     assert (network.params == before).all()
 
 

@@ -303,15 +303,15 @@ def test_equal_lengths_of_ids_may_change_later(form):
     assert_same(door.read(form(np.array([[1, 2]]))), [[1, 2]], dtype=np.int64)
 
 
-def test_several_columns_of_ids_share_a_table():
+def test_each_column_of_ids_has_its_own_unknown():
     X = [np.array([[0, 2], [1, 0]]), np.array([[3, 1]], dtype=np.uint8)]
     door = Door().fit(X, embed=True)
     assert door.n_features_in_ == 2
     assert_array_equal(door._token_counts, [4, 3])
-    # Column 0 has rows 0-3 and 4 for unknown ids; column 1 rows 5-7 and 8.
-    wanted = [[[0, 7], [1, 5]], [[3, 6]]]
+    # Column 0 has rows 0-3 and 4 for unknown ids; column 1 rows 0-2 and 3.
+    wanted = [[[0, 2], [1, 0]], [[3, 1]]]
     assert_same(door.sequences_, wanted, dtype=np.int64)
-    assert_same(door.read([np.array([[9, 3]])]), [[[4, 8]]], dtype=np.int64)
+    assert_same(door.read([np.array([[9, 7], [-1, 3]])]), [[[4, 3], [4, 3]]], dtype=np.int64)
     padded = np.full((2, 2, 2), np.nan)
     padded[0], padded[1, :1] = X
     assert_same(door.read(padded), wanted, dtype=np.int64)
@@ -320,7 +320,7 @@ def test_several_columns_of_ids_share_a_table():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ([[0, 1], [2, -1, 3]], r"sequence 1 has -1 at step 1 \(column 0\), but a token id must"),
+        ([[0, 1], [2, -2, 3]], r"sequence 1 has -2 at step 1 \(column 0\), but a token id must"),
         ([[0, 1], [0.5]], r"sequence 1 has 0.5 at step 0 .*embedding_dim=None"),
         ([[0, 1], [2, np.nan, 1]], "sequence 1 has NaN at step 1"),
         ([[0, 1], [2, np.inf, 1]], "Input X contains infinity"),

@@ -1,7 +1,7 @@
 """From the user's order to packed rows: sort by length, gather, embed; and the way back."""
 from libc.string cimport memcpy, memset
 
-from .core cimport Layer, Net, idx, imax, imin, mix64, real
+from .core cimport EmbeddingColumn, Layer, Net, idx, imax, imin, mix64, real
 
 
 cdef inline void sort_batch(
@@ -59,47 +59,66 @@ cdef inline void gather_sequence(
 ) noexcept nogil:
     """Packed input rows of one sequence: copied, or looked up in the embedding."""
     cdef idx D = net.plan.D
-    cdef idx C = net.plan.n_columns
-    cdef idx E = net.plan.embedding_dim
     cdef idx start = offsets[net.order[b]]
-    cdef idx t, c, row, token
-    cdef const real* table = net.params + net.plan.embedding
+    cdef idx t
     for t in range(net.lengths[b]):
-        row = net.first[t] + b
-        if C == 0:
-            memcpy(net.x + row * D, values + (start + t) * D, D * sizeof(real))
-        for c in range(C):
-            token = tokens[(start + t) * C + c]
-            net.tokens[row * C + c] = token
-            memcpy(net.x + row * D + c * E, table + token * E, E * sizeof(real))
+        if net.plan.n_columns == 0:
+            memcpy(net.x + (net.first[t] + b) * D, values + (start + t) * D, D * sizeof(real))
+        else:
+            look_up(net, tokens + (start + t) * net.plan.n_columns, net.first[t] + b)
+
+
+# Word dropout: in training a token gives way to its column's unknown token with probability
+# `word_dropout`, so that the row of unknown tokens learns from all the places it may stand in.
+cdef inline void look_up(const Net* net, const idx* tokens, idx row) noexcept nogil:
+    """One packed input row: the embeddings of a step's tokens side by side."""
+    cdef unsigned long long threshold = share_of_64_bits(net.word_dropout)
+    cdef unsigned long long seed = mix64(mix64(net.seed, 0), row)
+    cdef idx C = net.plan.n_columns
+    cdef idx c, token
+    cdef const EmbeddingColumn* column
+    for c in range(C):
+        column = &net.columns[c]
+        token = tokens[c]
+        if net.training and net.word_dropout > 0 and mix64(seed, c) < threshold:
+            token = column.rows - 1
+        net.tokens[c * net.N + row] = token
+        memcpy(net.x + row * net.plan.D + column.place,
+               net.params + column.start + token * column.dim, column.dim * sizeof(real))
 
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are
 # touched; each sums its places in packed order.
-cdef inline void embedding_gradient(Net* net) noexcept nogil:
-    cdef idx C = net.plan.n_columns
-    cdef idx E = net.plan.embedding_dim
-    cdef idx run, p, k, at, token
+cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
+    """Gradient of the embedding of token column c."""
+    cdef const EmbeddingColumn* column = &net.columns[c]
+    cdef const idx* tokens = net.tokens + c * net.N
+    cdef const idx* order = net.token_order + 2 * c * net.N
+    cdef const idx* touched = net.touched + c * (net.N + 1)
+    cdef idx run, p, k
     cdef real* to
     cdef const real* source
-    sort_tokens(net)
-    for run in range(net.n_touched):
-        token = net.tokens[net.token_order[net.touched[run]]]
-        to = net.grads + net.plan.embedding + token * E
-        memset(to, 0, E * sizeof(real))
-        for p in range(net.touched[run], net.touched[run + 1]):
-            at = net.token_order[p]
-            source = net.dx + at // C * net.ld_dx + at % C * E
-            for k in range(E):
+    net.n_touched[c] = sort_tokens(tokens, net.N, net.token_order + 2 * c * net.N,
+                                   net.touched + c * (net.N + 1))
+    for run in range(net.n_touched[c]):
+        to = net.grads + column.start + tokens[order[touched[run]]] * column.dim
+        memset(to, 0, column.dim * sizeof(real))
+        for p in range(touched[run], touched[run + 1]):
+            source = net.dx + order[p] * net.ld_dx + column.place
+            for k in range(column.dim):
                 to[k] += source[k]
 
 
-cdef inline void sort_tokens(Net* net) noexcept nogil:
-    """token_order: places of the batch by (token, place); touched: where each token's run starts."""
-    cdef idx n = net.N * net.plan.n_columns
-    cdef idx p, width, lo, mid, hi, i, j, k
-    cdef idx* source = net.token_order
-    cdef idx* to = net.token_order + n
+cdef inline idx sort_tokens(
+    const idx* tokens,     # in  (n,)
+    idx n,
+    idx* order,            # out (2 * n,) places by (token, place), and scratch
+    idx* touched,          # out (n + 1,) where each token's run starts
+) noexcept nogil:
+    """Merge sort; returns the number of runs."""
+    cdef idx p, width, lo, mid, hi, i, j, k, runs = 0
+    cdef idx* source = order
+    cdef idx* to = order + n
     for p in range(n):
         source[p] = p
     width = 1
@@ -110,7 +129,7 @@ cdef inline void sort_tokens(Net* net) noexcept nogil:
             i = lo
             j = mid
             for k in range(lo, hi):
-                if i < mid and (j >= hi or net.tokens[source[i]] <= net.tokens[source[j]]):
+                if i < mid and (j >= hi or tokens[source[i]] <= tokens[source[j]]):
                     to[k] = source[i]
                     i += 1
                 else:
@@ -118,14 +137,19 @@ cdef inline void sort_tokens(Net* net) noexcept nogil:
                     j += 1
         source, to = to, source
         width *= 2
-    if source != net.token_order:
-        memcpy(net.token_order, source, n * sizeof(idx))
-    net.n_touched = 0
+    if source != order:
+        memcpy(order, source, n * sizeof(idx))
     for p in range(n):
-        if p == 0 or net.tokens[net.token_order[p]] != net.tokens[net.token_order[p - 1]]:
-            net.touched[net.n_touched] = p
-            net.n_touched += 1
-    net.touched[net.n_touched] = n
+        if p == 0 or tokens[order[p]] != tokens[order[p - 1]]:
+            touched[runs] = p
+            runs += 1
+    touched[runs] = n
+    return runs
+
+
+cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
+    """Random 64 bits lie below this with probability `rate` < 1."""
+    return <unsigned long long> (rate * 18446744073709551615.0)
 
 
 # out = x * m / (1 - rate), m = 0 with probability `rate` (Srivastava et al. 2014). m is a function
@@ -140,7 +164,7 @@ cdef inline void dropout_rows(
     double rate,
     unsigned long long seed,
 ) noexcept nogil:
-    cdef unsigned long long threshold = <unsigned long long> (rate * 18446744073709551615.0)
+    cdef unsigned long long threshold = share_of_64_bits(rate)
     cdef real scale = <real> (1.0 / (1.0 - rate))
     cdef unsigned long long row_seed
     cdef idx r, s, k, at

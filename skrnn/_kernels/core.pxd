@@ -25,6 +25,7 @@ cdef extern from "simd.h" nogil:
     real sum_lanes(vec v)
     real max_lanes(vec v)
     vec exp_negative(vec x)
+    vec log_vec(vec x)
     vec sigmoid(vec x)
     vec tanh_vec(vec x)
     vec relu_vec(vec x)
@@ -51,6 +52,7 @@ cdef enum Pooling:
 cdef enum Loss:
     SOFTMAX
     SQUARED_ERROR
+    CRF
 
 cdef struct LayerPlan:
     # One layer in one direction. A cell stores `slots` numbers a unit and row (its activated gates,
@@ -81,14 +83,18 @@ cdef struct LayerPlan:
     idx b_ih           # (gates * H,)
     idx b_hh           # (gates * H,)
 
+cdef struct EmbeddingColumn:
+    idx start          # of its weights (rows, dim) in the flat parameter vector
+    idx rows           # the last one is that of unknown tokens
+    idx dim
+    idx place          # first of its columns in an input row
+
 cdef struct NetPlan:
     idx n_levels
     idx n_directions
     idx n_layers       # levels x directions
     idx n_columns      # token columns; 0 for vectors
-    idx embedding      # (embedding_rows, embedding_dim) in the flat parameter vector
-    idx embedding_rows
-    idx embedding_dim
+    idx columns        # table (n_columns, 4): an embedding each; fields as in EmbeddingColumn
     idx D              # width of the rows level 0 reads
     idx H              # width of the top level
     idx Hp
@@ -97,6 +103,7 @@ cdef struct NetPlan:
     idx n_outputs
     idx head_w         # (n_outputs, n_directions * H)
     idx head_b         # (n_outputs,)
+    idx crf            # (n_outputs + 2, n_outputs): start, transitions, end; crf only
     idx row_head       # table: row of head_weight for each output, -1 for padding
     idx bptt_steps     # 0: never cut
     idx n_params
@@ -157,10 +164,11 @@ cdef struct Net:
     idx* first               # (T + 1,)
     idx* buckets             # (T + 2,) scratch of the counting sort
     idx* bounds              # (threads + 1,) rows of each thread, by equal work
-    idx* tokens              # (N, n_columns) embedding rows of the batch
-    idx* token_order         # (N * n_columns,) positions sorted by embedding row
-    idx* touched             # (N * n_columns + 1,) starts of runs of one embedding row
-    idx n_touched
+    const EmbeddingColumn* columns  # (n_columns,)
+    idx* tokens              # (n_columns, N) embedding rows of the batch
+    idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
+    idx* touched             # (n_columns, N + 1) starts of runs of one embedding row
+    idx* n_touched           # (n_columns,)
     real* x                  # (N, D)
     real* dx                 # (N, ld_dx)
     idx ld_dx
@@ -168,6 +176,7 @@ cdef struct Net:
     # dropout
     double dropout
     double recurrent_dropout
+    double word_dropout
     unsigned long long seed
     real** dropped           # (n_levels + 1,) input of each level after dropout, or NULL
     # the head; R rows: B pooled, N at every step
@@ -182,7 +191,16 @@ cdef struct Net:
     real* pack_head
     real* pack_head_b
     real* pack_dhead
-    double* row_loss         # (R,)
+    # the CRF (crf.pxd); K = n_outputs
+    bint paths               # whole label sequences are scored: crf in training, or decoding
+    real* crf_scores         # (K + 2, Op) start, transitions, end
+    real* crf_columns        # (K + 1, Op) exp(T_ij - m_j), and m_j = max_i T_ij
+    real* crf_rows           # (K + 1, Op) exp(T_ij - m_i) at [j, i], and m_i = max_j T_ij
+    real* crf_alpha          # (N, Op) log forward scores, each row's highest 0
+    real* crf_sums           # (N, Op) sum_i exp(alpha_i + T_ij - m_j) of the step before
+    real* crf_scratch        # (threads, 4, Op)
+    real* crf_grads          # (B, K + 2, Op) gradient of the scores, a sequence each
+    double* row_loss         # (max(R, B),)
     double* row_weight       # (R,)
     double* partial          # (2 * n_chunks,) sums of squares
     real* scratch            # (threads, scratch_size) for weight gradients

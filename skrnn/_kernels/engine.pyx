@@ -6,16 +6,18 @@ data, and leaves its results in arrays that NumPy owns. Sizes are checked here, 
 """
 import numpy as np
 
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy, memset
 
 from .batch cimport dropout_rows
 from .core cimport (
-    ALL, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
-    SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load, real, sigmoid,
+    ALL, CRF, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
+    SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load,
+    log_vec, real, sigmoid,
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
+from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
     clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
@@ -30,7 +32,7 @@ from .workspace cimport carve, connect_parameters
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
 POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
-LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR}
+LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF}
 SOLVERS = {"adam": ADAM, "sgd": SGD}
 lanes = LANES
 block_cols = BLOCK_COLS
@@ -71,6 +73,8 @@ cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
     net.threads = max(1, options.threads)
     net.dropout = options.dropout
     net.recurrent_dropout = options.recurrent_dropout
+    net.word_dropout = options.word_dropout
+    net.paths = options.paths or (net.training and net.plan.loss == CRF)
     return <const LayerPlan*> &layers[0, 0]
 
 
@@ -138,8 +142,8 @@ cdef int _check_data(
             steps += length
             for t in range(starts[chosen[b]], starts[chosen[b] + 1]):
                 for c in range(net.plan.n_columns):
-                    if not 0 <= ids[t, c] < net.plan.embedding_rows:
-                        raise ValueError(f"the embedding has no row {ids[t, c]}")
+                    if not 0 <= ids[t, c] < net.columns[c].rows:
+                        raise ValueError(f"the embedding of column {c} has no row {ids[t, c]}")
         if steps > most_steps:
             raise ValueError(f"batch {k} has more steps than the workspace")
     return 0
@@ -179,13 +183,13 @@ cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
 def train(
     plan, options, limits, unsigned char[::1] workspace,
     real[::1] params, real[::1] grads, real[::1] first, real[::1] second,
-    data, targets, const idx[::1] chosen, const idx[::1] bounds, optimiser,
-    double[::1] losses, double[::1] norms,
+    data, targets, const idx[::1] chosen, const idx[::1] bounds, optimiser, double[:, ::1] report,
 ):
     """One optimiser step for each batch chosen[bounds[k]:bounds[k + 1]].
 
     Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
-    (batches done, optimiser step count). `losses` and `norms` get a figure a batch.
+    (batches done, optimiser step count). `report` (n_batches, 3) gets each batch's loss, gradient
+    norm and weight.
     """
     cdef Net net
     cdef Optimiser opt
@@ -213,17 +217,18 @@ def train(
             pack_weights(&net)
             network_forward(&net)
             loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
+            report[k, 0] = report[k, 1] = 0
+            report[k, 2] = weight
             if weight <= 0:
-                losses[k] = norms[k] = 0
                 done += 1
                 continue
             head_backward(&net)
             clear_state_gradients(&net)
             layers_backward(&net)
             norm = _regularise(&net, &opt, weight, &penalty)
-            losses[k] = loss + penalty
-            norms[k] = norm
-            if not (isfinite(losses[k]) and isfinite(norm)):
+            report[k, 0] = loss + penalty
+            report[k, 1] = norm
+            if not (isfinite(report[k, 0]) and isfinite(norm)):
                 break
             _step(&net, &opt, norm)
             done += 1
@@ -252,9 +257,15 @@ cdef int _read_optimiser(
 
 def predict(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    data, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out, bint probabilities,
+    data, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out, idx[::1] path,
+    bint probabilities, const real[:, ::1] scores,
 ):
-    """Outputs of the head for each sequence (or step), in the user's order; softmax on request."""
+    """What the head puts out for each sequence (or step), in the user's order.
+
+    `out` (rows, n_outputs) gets logits, or with `probabilities` their softmax. With `scores`
+    (n_outputs + 2, n_outputs), those of whole label sequences (crf.pxd), `out` gets marginals and
+    `path` (rows,) the best sequence of labels; either may be None.
+    """
     cdef Net net
     cdef idx k, n_batches = bounds.shape[0] - 1
     cdef const idx[::1] offsets = data[0]
@@ -262,16 +273,37 @@ def predict(
     cdef const idx[:, ::1] tokens = data[2]
     cdef const real* x = _reals(values)
     cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    cdef real* to = NULL if out is None else &out[0, 0]
+    cdef idx* best = NULL if path is None else &path[0]
     _open(&net, plan, options, limits, workspace, params, None)
     _check_data(&net, data, limits, chosen, bounds)
-    if out.shape[1] != net.plan.n_outputs:
+    if out is not None and out.shape[1] != net.plan.n_outputs:
         raise ValueError("out does not fit the plan")
+    if net.paths:
+        if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
+                or scores.shape[0] != net.plan.n_outputs + 2:
+            raise ValueError("scores do not fit the plan")
+        crf_prepare(&net, &scores[0, 0])
     with nogil:
         pack_weights(&net)
         for k in range(n_batches):
             load_batch(&net, &offsets[0], x, ids, &chosen[bounds[k]], bounds[k + 1] - bounds[k])
             network_forward(&net)
-            _scatter_outputs(&net, &offsets[0], &out[0, 0], probabilities)
+            if net.paths:
+                _label_sequences(&net, &offsets[0], best, to != NULL)
+            if to != NULL:
+                _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
+
+
+cdef inline void _label_sequences(
+    Net* net, const idx* offsets, idx* path, bint wants_marginals
+) noexcept nogil:
+    cdef idx b, threads = useful_threads(net.threads, 4.0 * net.N * net.plan.n_outputs * net.Op)
+    for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
+        if path != NULL:
+            best_path(net, b, path + offsets[net.order[b]])
+        if wants_marginals:
+            marginals(net, b, net.crf_scratch + threadid() * 4 * net.Op)
 
 
 cdef inline void _scatter_outputs(
@@ -288,204 +320,4 @@ cdef inline void _scatter_outputs(
                    O * sizeof(real))
 
 
-def lay_open(
-    plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    real[::1] grads, data, const idx[::1] chosen, *, targets=None, alpha=0.0,
-    h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0,
-):
-    """One batch forward and backward, with everything that happens on the way.
-
-    For gradient checks and diagnostics; slow, correct, and through the very functions `train`
-    calls. Initial and final states, and their gradients, are lists with an array (B, H) for each
-    layer and direction, in the order of `chosen`.
-
-    Parameters
-    ----------
-    targets : (labels, numbers, weights) or None
-        With targets, the head's loss is propagated back.
-    d_outputs : ndarray (total_steps, n_directions * H) or None
-        Cotangents of the top level's outputs, added to what the head sends down.
-    d_hn, d_cn : list of ndarray or None
-        Cotangents of the final states.
-
-    Returns
-    -------
-    dict
-        `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
-        in `chosen` of each packed sequence; `layers`, for each layer and direction `h` and (in
-        training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
-        `last` steps. In training also `loss`, `norm` (of the gradient), `d_h0`, `d_c0` and, with
-        `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
-    """
-    cdef Net net
-    cdef Optimiser opt
-    cdef double loss = 0, weight = 1, penalty = 0
-    cdef const idx[::1] offsets = data[0]
-    cdef const real[:, ::1] values = data[1]
-    cdef const idx[:, ::1] tokens = data[2]
-    cdef const idx[::1] labels = None
-    cdef const real[:, ::1] numbers = None
-    cdef const double[::1] weights = None
-    cdef idx k
-    _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
-    net.seed = seed
-    load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
-               &chosen[0], chosen.shape[0])
-    pack_weights(&net)
-    place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
-    lookup = {int(c): i for i, c in enumerate(chosen)}
-    for k in range(net.B):
-        place[k] = lookup[net.order[k]]
-    for k in range(net.plan.n_layers):
-        _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
-        if net.layers[k].plan.has_c:
-            _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
-    network_forward(&net)
-    result = {}
-    rows = _row_order(&net, &offsets[0])
-    top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
-    result["rows"] = rows
-    result["sequences"] = place
-    result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
-    if not net.training:
-        return result
-    memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
-    memset(top.dy, 0, net.N * net.F * sizeof(real))
-    if targets is not None:
-        labels, numbers, weights = targets
-        loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
-                         NULL if weights is None else &weights[0], &weight)
-        head_backward(&net)
-    clear_state_gradients(&net)
-    _add_cotangents(&net, top.dy, d_outputs, rows)
-    for k in range(net.plan.n_layers):
-        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
-        if net.layers[k].plan.has_c:
-            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
-    layers_backward(&net)
-    opt.alpha = alpha
-    result["norm"] = _regularise(&net, &opt, weight, &penalty)
-    result["loss"] = loss + penalty
-    result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
-                      for k in range(net.plan.n_layers)]
-    result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
-                      for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
-    if net.wants_dx:
-        result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
-        result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
-    return result
-
-
-cdef real* grads_pointer(real[::1] grads):
-    return &grads[0]
-
-
-cdef _copy(const real* rows, idx n, idx ld, idx width):
-    """(n, width) array of rows `ld` apart."""
-    cdef idx r
-    out = np.empty((n, width), real_dtype)
-    cdef real[:, ::1] view = out
-    for r in range(n):
-        memcpy(&view[r, 0], rows + r * ld, width * sizeof(real))
-    return out
-
-
-cdef _row_order(const Net* net, const idx* offsets):
-    """Row of the user's data for each packed row."""
-    cdef idx b, t
-    out = np.empty(net.N, dtype=np.intp)
-    cdef idx[::1] view = out
-    for b in range(net.B):
-        for t in range(net.lengths[b]):
-            view[net.first[t] + b] = offsets[net.order[b]] + t
-    return out
-
-
-cdef _put_states(real* to, const Net* net, idx k, states, place):
-    cdef idx H = net.layers[k].plan.H, Hp = net.layers[k].plan.Hp
-    cdef real[:, ::1] view = <real[:net.B, :Hp]> to
-    view[...] = 0
-    if states is not None:
-        np.asarray(view)[:, :H] = np.asarray(states)[place]
-
-
-cdef _take_states(const real* source, const Net* net, idx k, place):
-    out = np.empty((net.B, net.layers[k].plan.H), real_dtype)
-    out[place] = _copy(source, net.B, net.layers[k].plan.Hp, net.layers[k].plan.H)
-    return out
-
-
-cdef _layer_states(const Net* net, idx k):
-    """h (and c, in training) of every packed row of one layer, its dropout, and its last rows."""
-    cdef const Layer* layer = &net.layers[k]
-    cdef idx b
-    H = layer.plan.H
-    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "c": None, "mask": None}
-    if net.training and layer.plan.has_c:
-        states["c"] = _copy(layer.c, net.N, layer.plan.Hp, H)
-    if layer.mask != NULL:
-        states["mask"] = _copy(layer.mask, net.B, layer.plan.Hp, H)
-    states["last"] = np.array([last_row(net, b, layer.plan.direction) for b in range(net.B)])
-    return states
-
-
-cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):
-    cdef idx d, H = net.plan.H, Hp = net.plan.Hp
-    if d_outputs is None:
-        return
-    cdef real[:, ::1] view = <real[:net.N, :net.F]> dy
-    ours = np.asarray(view)
-    theirs = np.asarray(d_outputs, dtype=real_dtype)[rows]
-    for d in range(net.plan.n_directions):
-        ours[:, d * Hp:d * Hp + H] += theirs[:, d * H:(d + 1) * H]
-
-
-def dropout_multipliers(idx rows, idx width, double rate, unsigned long long seed):
-    """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
-    out = np.ones((rows, width), dtype=real_dtype)
-    cdef real[:, ::1] view = out
-    dropout_rows(&view[0, 0], &view[0, 0], rows, 1, width, width, rate, seed)
-    return out
-
-
-def elementary(name, const real[::1] x):
-    """sigmoid, tanh or exp (of numbers <= 0) of x, whose size is a multiple of `lanes`."""
-
-    out = np.empty(x.shape[0], dtype=real_dtype)
-    cdef real[::1] view = out
-    cdef idx k
-    cdef int which = ("sigmoid", "tanh", "exp").index(name)
-    if x.shape[0] % LANES:
-        raise ValueError(f"size must be a multiple of {LANES}")
-    for k from 0 <= k < x.shape[0] by LANES:
-        if which == 0:
-            store(&view[k], sigmoid(load(&x[k])))
-        elif which == 1:
-            store(&view[k], tanh_vec(load(&x[k])))
-        else:
-            store(&view[k], exp_negative(load(&x[k])))
-    return out
-
-
-def tile_flops(idx repeats, real value):
-    """Run the register tile from level-1 cache and return its floating-point operations: timed by
-    the caller, the speed the processor's multiply-add units can give.
-
-    Returns (operations, sum of the results). The sum, and operands that all are `value`, which
-    the compiler cannot know, keep it from dropping the work.
-    """
-    cdef vec acc[TILE_ROWS * BLOCK_COLS]
-    cdef vec w[64 * BLOCK_COLS]
-    cdef real a[TILE_ROWS * 64]
-    cdef idx k
-    memset(acc, 0, sizeof(acc))
-    for k in range(64 * BLOCK_COLS):
-        w[k] = splat(value)
-    for k in range(TILE_ROWS * 64):
-        a[k] = value
-    with nogil:
-        for k in range(repeats):
-            tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
-    return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES, sum_lanes(acc[0])
+include "probes.pxi"

@@ -9,9 +9,10 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ALL, BLOCK_COLS, LANES, MAX, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
+    ALL, BLOCK_COLS, CRF, LANES, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
     store, useful_threads,
 )
+from .crf cimport crf_loss
 from .heads cimport pool_backward, pool_forward, softmax_loss, squared_error_loss
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
@@ -238,6 +239,8 @@ cdef inline double head_loss(
     if total <= 0:
         memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
         return 0
+    if net.plan.loss == CRF:
+        return crf_loss(net, offsets, labels, total)
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
@@ -391,5 +394,7 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
             input_gradient(net, layer, dx, ld, block)
         if level > 0 and net.dropout > 0:
             level_dropout(net, dx, dx, net.N, layer - dirs, level)
-    if net.plan.n_columns > 0:
-        embedding_gradient(net)
+    threads = useful_threads(net.threads, 100.0 * net.N * net.plan.n_columns)
+    for block in prange(net.plan.n_columns, num_threads=threads, use_threads_if=threads > 1,
+                        schedule='dynamic'):
+        embedding_gradient(net, block)

@@ -44,15 +44,21 @@ cdef inline void penalise_chunk(Net* net, double alpha, double weight, idx chunk
 
 
 cdef inline double touched_squares(const Net* net) noexcept nogil:
-    cdef idx E = net.plan.embedding_dim
-    cdef idx run, k
-    cdef const real* g
+    """Sum of squares of the gradients of the embedding rows that occur in the batch."""
+    cdef idx c, run, k, at
     cdef double total = 0
-    for run in range(net.n_touched):
-        g = net.grads + net.plan.embedding + net.tokens[net.token_order[net.touched[run]]] * E
-        for k in range(E):
-            total += <double> g[k] * g[k]
+    for c in range(net.plan.n_columns):
+        for run in range(net.n_touched[c]):
+            at = touched_row(net, c, run)
+            for k in range(at, at + net.columns[c].dim):
+                total += <double> net.grads[k] * net.grads[k]
     return total
+
+
+cdef inline idx touched_row(const Net* net, idx c, idx run) noexcept nogil:
+    """Where in the flat vector the row lies that run `run` of column c has touched."""
+    cdef idx place = net.token_order[2 * c * net.N + net.touched[c * (net.N + 1) + run]]
+    return net.columns[c].start + net.tokens[c * net.N + place] * net.columns[c].dim
 
 
 # Adam (Kingma and Ba 2015, algorithm 1 with the step size of section 2), and momentum in the form
@@ -110,8 +116,8 @@ cdef inline double step_size(const Optimiser* opt) noexcept nogil:
 cdef inline void update_touched(
     Net* net, const Optimiser* opt, double scale, double rate
 ) noexcept nogil:
-    cdef idx E = net.plan.embedding_dim
-    cdef idx run, at
-    for run in range(net.n_touched):
-        at = net.plan.embedding + net.tokens[net.token_order[net.touched[run]]] * E
-        update_range(net, opt, scale, rate, at, at + E)
+    cdef idx c, run, at
+    for c in range(net.plan.n_columns):
+        for run in range(net.n_touched[c]):
+            at = touched_row(net, c, run)
+            update_range(net, opt, scale, rate, at, at + net.columns[c].dim)

@@ -90,6 +90,7 @@ INLINE real max_lanes(vec v)
 #define TANH_LIMIT 22.0  /* tanh(22) rounds to 1 */
 #define SCALE_SHIFT 128
 #define SCALE_BACK 0x1p-128
+#define SQRT_HALF 0x1.6a09e667f3bcdp-1
 #else
 #define MANTISSA 23
 #define EXPONENT_BIAS 127
@@ -100,6 +101,7 @@ INLINE real max_lanes(vec v)
 #define TANH_LIMIT 10.0f /* tanh(10) rounds to 1 */
 #define SCALE_SHIFT 64
 #define SCALE_BACK 0x1p-64f
+#define SQRT_HALF 0x1.6a09e6p-1f
 #endif
 
 INLINE vec expm1_reduced(vec x, ivec *n)
@@ -137,6 +139,31 @@ INLINE vec exp_negative(vec x)
     x = select_vec(x < -EXP_LIMIT, splat(-EXP_LIMIT), x);
     vec p = expm1_reduced(x, &n);
     return (p + 1) * power_of_two(n + SCALE_SHIFT) * SCALE_BACK;
+}
+
+/* log(x) of a positive normal number: x = 2^n m with sqrt(1/2) <= m < sqrt(2), and
+ * log m = 2 atanh(s), s = (m - 1) / (m + 1), by its series in s^2 <= 0.0295. */
+INLINE vec log_vec(vec x)
+{
+    ivec n = (((ivec)x - (ivec)splat(SQRT_HALF)) >> MANTISSA);
+    vec m = (vec)((ivec)x - (n << MANTISSA));
+    vec e = (vec)(n + (ivec)splat(ROUND_MAGIC)) - ROUND_MAGIC;
+    vec s = (m - 1) / (m + 1), z = s * s;
+#ifdef SKRNN_F64
+    vec q = splat(1.0 / 21.0);
+    q = q * z + 1.0 / 19.0;
+    q = q * z + 1.0 / 17.0;
+    q = q * z + 1.0 / 15.0;
+    q = q * z + 1.0 / 13.0;
+    q = q * z + 1.0 / 11.0;
+#else
+    vec q = splat(1.0f / 11.0f);
+#endif
+    q = q * z + REAL(1.0) / REAL(9.0);
+    q = q * z + REAL(1.0) / REAL(7.0);
+    q = q * z + REAL(1.0) / REAL(5.0);
+    q = q * z + REAL(1.0) / REAL(3.0);
+    return e * LN2_HI + (e * LN2_LO + (2 * s * z * q + 2 * s));
 }
 
 /* 1 / (1 + exp(-x)), written on exp(-|x|) so that neither side overflows. */

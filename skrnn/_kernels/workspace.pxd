@@ -4,7 +4,7 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .core cimport (
-    ALL, BLOCK_COLS, LANES, Layer, LayerPlan, MAX, Net, NetPlan, idx, imax, padded, real,
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, idx, imax, padded, real,
 )
 from .linear cimport weight_scratch
 
@@ -73,7 +73,8 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.x = reals(arena, N * net.plan.D)
     if net.training:
         net.token_order = indices(arena, 2 * N * C)
-        net.touched = indices(arena, N * C + 1)
+        net.touched = indices(arena, (N + 1) * C)
+        net.n_touched = indices(arena, C)
         net.ld_dx = padded(net.plan.D)
         net.dx = reals(arena, N * net.ld_dx if net.wants_dx else 0)
 
@@ -91,9 +92,22 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
         net.dlogits = reals(arena, net.R * net.Op)
         net.dfeatures = reals(arena, net.R * net.F)
         net.pack_dhead = reals(arena, net.F * net.Op)
-        net.row_loss = <double*> take(arena, net.R, sizeof(double))
+        net.row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
         net.row_weight = <double*> take(arena, net.R, sizeof(double))
         net.partial = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))
+    if net.paths:
+        carve_paths(arena, net, B, N)
+
+
+cdef inline void carve_paths(Arena* arena, Net* net, idx B, idx N) noexcept nogil:
+    cdef idx K = net.plan.n_outputs
+    net.crf_scores = reals(arena, (K + 2) * net.Op)
+    net.crf_columns = reals(arena, (K + 1) * net.Op)
+    net.crf_rows = reals(arena, (K + 1) * net.Op)
+    net.crf_alpha = reals(arena, N * net.Op)
+    net.crf_sums = reals(arena, N * net.Op)
+    net.crf_scratch = reals(arena, net.threads * 4 * net.Op)
+    net.crf_grads = reals(arena, B * (K + 2) * net.Op if net.training else 0)
 
 
 cdef inline size_t carve(
@@ -168,6 +182,7 @@ cdef inline void connect_parameters(
     cdef Layer* layer
     cdef idx k
     net.tables = tables
+    net.columns = <const EmbeddingColumn*> (tables + net.plan.columns)
     net.params = params
     net.grads = grads
     for k in range(net.plan.n_layers):

@@ -1,0 +1,178 @@
+"""What the docstrings of all estimators say alike, written once.
+
+A class decorated with `documented` has marks such as ``$training_parameters`` in its docstring,
+each on a line of its own; here stands what they become.
+"""
+
+from string import Template
+from textwrap import indent
+
+
+def documented(cls):
+    """Fill the marks in a class's docstring.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    cls : type
+    """
+    if cls.__doc__:  # python -OO has none
+        cls.__doc__ = Template(cls.__doc__).substitute(BLOCKS)
+    return cls
+
+
+BLOCKS = {
+    "training_parameters": """
+hidden_layer_sizes : int or array-like of int, default=(64,)
+    Hidden units of each layer; a tuple of several stacks layers.
+
+activation : {'tanh', 'relu', 'logistic'}, default='tanh'
+    Activation of the 'rnn' cell; 'lstm' and 'gru' have their own.
+
+solver : {'adam', 'sgd'}, default='adam'
+    Optimiser: Adam [1]_, or stochastic gradient descent with momentum.
+
+alpha : float, default=0.0001
+    Strength of the L2 penalty on the weight matrices. It is divided by the weight of the
+    batch (its number of sequences, or of labelled steps) when added to the loss.
+
+batch_size : int, default='auto'
+    Sequences of a mini-batch; 'auto' is `min(32, n_sequences)`.
+
+learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+    Schedule, for `solver='sgd'`: constant; divided by `(sequences seen + 1) ** power_t`; or
+    divided by 5 each time the loss stalls.
+
+learning_rate_init : float, default=0.001
+    Initial step size.
+
+power_t : float, default=0.5
+    Exponent of 'invscaling'.
+
+max_iter : int, default=200
+    Most epochs.
+
+shuffle : bool, default=True
+    Draw a new order of the sequences for each epoch.
+
+random_state : int, RandomState instance or None, default=None
+    Source of initial weights, order, dropout and the validation part. An int makes the fit
+    the same to the last bit, for any number of threads.
+
+tol : float, default=1e-4
+    What counts as improvement of the loss (or of the validation score).
+
+verbose : bool, default=False
+    Print a line an epoch.
+
+warm_start : bool, default=False
+    Go on from the weights and the optimiser state of the previous `fit`.
+
+momentum : float, default=0.9
+    Of 'sgd', between 0 and 1.
+
+nesterovs_momentum : bool, default=True
+    Use Nesterov's form of momentum.
+
+early_stopping : bool, default=False
+    Hold out `validation_fraction` of the sequences (stratified where each has a label), and
+    stop when their score has not improved by `tol` for `n_iter_no_change` epochs; the best
+    weights are kept. Without it the training loss decides, and the last weights are kept.
+
+validation_fraction : float, default=0.1
+    Part of the sequences held out for `early_stopping`.
+
+beta_1, beta_2 : float, default=0.9, 0.999
+    Decay of Adam's first and second moments.
+
+epsilon : float, default=1e-8
+    Keeps Adam's denominator from zero.
+
+n_iter_no_change : int, default=10
+    Epochs without improvement before training stops; `np.inf` for never.
+""",
+    "cell_parameter": """
+cell : {'lstm', 'gru', 'rnn'}, default='lstm'
+    Long short-term memory [2]_, gated recurrent unit [3]_ with the reset gate applied after
+    the matrix product (as PyTorch and cuDNN do), or the simple recurrence
+    `h_t = f(W_hh h_{t-1} + W_hx x_t + b)` [4]_.
+""",
+    "pooling_parameter": """
+pooling : {'last', 'mean', 'max'}, default='last'
+    What the output layer reads of the top layer's hidden states: each direction's own final
+    state (PyTorch's `h_n`), or the mean or maximum over the sequence's steps.
+""",
+    "gradient_parameters": """
+dropout : float, default=0.0
+    Part of the values dropped between layers and before the output layer, in training.
+
+recurrent_dropout : float, default=0.0
+    Part of the hidden units dropped where they enter the recurrent product; one mask a
+    sequence for all its steps [5]_.
+
+max_grad_norm : float or None, default=1.0
+    The gradient of a batch is scaled down to this global norm where it is longer [6]_.
+
+bptt_steps : int or None, default=None
+    Truncated back-propagation through time: the hidden state is carried on, but gradients go
+    back through chunks of this many steps, counted from where a direction ends. None goes
+    back to the start.
+""",
+    "dtype_parameter": """
+dtype : {'float32', 'float64'}, default='float32'
+    Precision of weights and computation.
+""",
+    "fitted_attributes": """
+n_features_in_ : int
+    Features of a step; for 2-D input (series, one a row) its number of columns, as
+    scikit-learn counts; for tokens the number of token columns (1 for `str`).
+
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Column names, where X had them and they are all strings.
+
+vocabulary_ : dict
+    Token to row of the (first) embedding; for `str` input only.
+
+weights_ : dict of ndarray
+    Weights under PyTorch's names and in its layout.
+
+n_iter_ : int
+    Epochs run by the last `fit`.
+
+t_ : int
+    Sequences seen in training.
+
+loss_ : float
+    Loss of the last epoch.
+
+best_loss_ : float or None
+    Lowest loss of an epoch; None with `early_stopping`.
+
+loss_curve_ : list of float
+    Loss of each epoch.
+
+gradient_norm_ : float
+    Mean global norm of the gradients of the last epoch, before clipping.
+
+validation_scores_ : list of float or None
+    Score on the held-out part after each epoch; None without `early_stopping`.
+
+best_validation_score_ : float or None
+    The best of them.
+""",
+    "references": """
+.. [1] Kingma and Ba (2015). Adam: a method for stochastic optimization.
+.. [2] Hochreiter and Schmidhuber (1997). Long short-term memory.
+.. [3] Cho et al. (2014). Learning phrase representations using RNN encoder-decoder.
+.. [4] Elman (1990). Finding structure in time.
+.. [5] Gal and Ghahramani (2016). A theoretically grounded application of dropout in
+   recurrent neural networks.
+.. [6] Pascanu, Mikolov and Bengio (2013). On the difficulty of training recurrent neural
+   networks.
+""",
+}
+# A mark stands where its block's first line goes, already indented.
+BLOCKS = {name: indent(text.strip(), "    ").strip() for name, text in BLOCKS.items()}

@@ -1,0 +1,208 @@
+"""Part of engine.pyx: what tests, benchmarks and diagnostics ask of the kernels."""
+
+
+def lay_open(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
+    real[::1] grads, data, const idx[::1] chosen, *, targets=None, alpha=0.0,
+    h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0,
+):
+    """One batch forward and backward, with everything that happens on the way.
+
+    For gradient checks and diagnostics; slow, correct, and through the very functions `train`
+    calls. Initial and final states, and their gradients, are lists with an array (B, H) for each
+    layer and direction, in the order of `chosen`.
+
+    Parameters
+    ----------
+    targets : (labels, numbers, weights) or None
+        With targets, the head's loss is propagated back.
+    d_outputs : ndarray (total_steps, n_directions * H) or None
+        Cotangents of the top level's outputs, added to what the head sends down.
+    d_hn, d_cn : list of ndarray or None
+        Cotangents of the final states.
+
+    Returns
+    -------
+    dict
+        `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
+        in `chosen` of each packed sequence; `tokens` (n_columns, N) as looked up; `layers`, for each layer and direction `h` and (in
+        training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
+        `last` steps. In training also `loss`, `norm` (of the gradient), `d_h0`, `d_c0` and, with
+        `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
+    """
+    cdef Net net
+    cdef Optimiser opt
+    cdef double loss = 0, weight = 1, penalty = 0
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[:, ::1] tokens = data[2]
+    cdef const idx[::1] labels = None
+    cdef const real[:, ::1] numbers = None
+    cdef const double[::1] weights = None
+    cdef idx k
+    _open(&net, plan, options, limits, workspace, params, grads)
+    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
+    net.seed = seed
+    load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
+               &chosen[0], chosen.shape[0])
+    pack_weights(&net)
+    place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
+    lookup = {int(c): i for i, c in enumerate(chosen)}
+    for k in range(net.B):
+        place[k] = lookup[net.order[k]]
+    for k in range(net.plan.n_layers):
+        _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
+        if net.layers[k].plan.has_c:
+            _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
+    network_forward(&net)
+    result = {}
+    rows = _row_order(&net, &offsets[0])
+    top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
+    result["rows"] = rows
+    result["sequences"] = place
+    result["tokens"] = np.array(<idx[:net.plan.n_columns, :net.N]> net.tokens) \
+        if net.plan.n_columns else None
+    result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
+    if not net.training:
+        return result
+    memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
+    memset(top.dy, 0, net.N * net.F * sizeof(real))
+    if targets is not None:
+        labels, numbers, weights = targets
+        loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
+                         NULL if weights is None else &weights[0], &weight)
+        head_backward(&net)
+    clear_state_gradients(&net)
+    _add_cotangents(&net, top.dy, d_outputs, rows)
+    for k in range(net.plan.n_layers):
+        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
+        if net.layers[k].plan.has_c:
+            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
+    layers_backward(&net)
+    opt.alpha = alpha
+    result["norm"] = _regularise(&net, &opt, weight, &penalty)
+    result["loss"] = loss + penalty
+    result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
+                      for k in range(net.plan.n_layers)]
+    result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
+                      for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
+    if net.wants_dx:
+        result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
+        result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
+    return result
+
+
+cdef real* grads_pointer(real[::1] grads):
+    return &grads[0]
+
+
+cdef _copy(const real* rows, idx n, idx ld, idx width):
+    """(n, width) array of rows `ld` apart."""
+    cdef idx r
+    out = np.empty((n, width), real_dtype)
+    cdef real[:, ::1] view = out
+    for r in range(n):
+        memcpy(&view[r, 0], rows + r * ld, width * sizeof(real))
+    return out
+
+
+cdef _row_order(const Net* net, const idx* offsets):
+    """Row of the user's data for each packed row."""
+    cdef idx b, t
+    out = np.empty(net.N, dtype=np.intp)
+    cdef idx[::1] view = out
+    for b in range(net.B):
+        for t in range(net.lengths[b]):
+            view[net.first[t] + b] = offsets[net.order[b]] + t
+    return out
+
+
+cdef _put_states(real* to, const Net* net, idx k, states, place):
+    cdef idx H = net.layers[k].plan.H, Hp = net.layers[k].plan.Hp
+    cdef real[:, ::1] view = <real[:net.B, :Hp]> to
+    view[...] = 0
+    if states is not None:
+        np.asarray(view)[:, :H] = np.asarray(states)[place]
+
+
+cdef _take_states(const real* source, const Net* net, idx k, place):
+    out = np.empty((net.B, net.layers[k].plan.H), real_dtype)
+    out[place] = _copy(source, net.B, net.layers[k].plan.Hp, net.layers[k].plan.H)
+    return out
+
+
+cdef _layer_states(const Net* net, idx k):
+    """h (and c, in training) of every packed row of one layer, its dropout, and its last rows."""
+    cdef const Layer* layer = &net.layers[k]
+    cdef idx b
+    H = layer.plan.H
+    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "c": None, "mask": None}
+    if net.training and layer.plan.has_c:
+        states["c"] = _copy(layer.c, net.N, layer.plan.Hp, H)
+    if layer.mask != NULL:
+        states["mask"] = _copy(layer.mask, net.B, layer.plan.Hp, H)
+    states["last"] = np.array([last_row(net, b, layer.plan.direction) for b in range(net.B)])
+    return states
+
+
+cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):
+    cdef idx d, H = net.plan.H, Hp = net.plan.Hp
+    if d_outputs is None:
+        return
+    cdef real[:, ::1] view = <real[:net.N, :net.F]> dy
+    ours = np.asarray(view)
+    theirs = np.asarray(d_outputs, dtype=real_dtype)[rows]
+    for d in range(net.plan.n_directions):
+        ours[:, d * Hp:d * Hp + H] += theirs[:, d * H:(d + 1) * H]
+
+
+def dropout_multipliers(idx rows, idx width, double rate, unsigned long long seed):
+    """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
+    out = np.ones((rows, width), dtype=real_dtype)
+    cdef real[:, ::1] view = out
+    dropout_rows(&view[0, 0], &view[0, 0], rows, 1, width, width, rate, seed)
+    return out
+
+
+def elementary(name, const real[::1] x):
+    """sigmoid, tanh, exp (of numbers <= 0) or log of x, whose size is a multiple of `lanes`."""
+
+    out = np.empty(x.shape[0], dtype=real_dtype)
+    cdef real[::1] view = out
+    cdef idx k
+    cdef int which = ("sigmoid", "tanh", "exp", "log").index(name)
+    if x.shape[0] % LANES:
+        raise ValueError(f"size must be a multiple of {LANES}")
+    for k from 0 <= k < x.shape[0] by LANES:
+        if which == 0:
+            store(&view[k], sigmoid(load(&x[k])))
+        elif which == 1:
+            store(&view[k], tanh_vec(load(&x[k])))
+        elif which == 2:
+            store(&view[k], exp_negative(load(&x[k])))
+        else:
+            store(&view[k], log_vec(load(&x[k])))
+    return out
+
+
+def tile_flops(idx repeats, real value):
+    """Run the register tile from level-1 cache and return its floating-point operations: timed by
+    the caller, the speed the processor's multiply-add units can give.
+
+    Returns (operations, sum of the results). The sum, and operands that all are `value`, which
+    the compiler cannot know, keep it from dropping the work.
+    """
+    cdef vec acc[TILE_ROWS * BLOCK_COLS]
+    cdef vec w[64 * BLOCK_COLS]
+    cdef real a[TILE_ROWS * 64]
+    cdef idx k
+    memset(acc, 0, sizeof(acc))
+    for k in range(64 * BLOCK_COLS):
+        w[k] = splat(value)
+    for k in range(TILE_ROWS * 64):
+        a[k] = value
+    with nogil:
+        for k in range(repeats):
+            tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
+    return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES, sum_lanes(acc[0])

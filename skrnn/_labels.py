@@ -1,0 +1,231 @@
+"""The door for labels and weights of steps: ragged collections become flat arrays.
+
+A label is a string, an integer or a boolean. None, NaN, or -1 among integers, is no label: the
+step does not count. The tag schemes of chunks (BIO, BIOES) say which label may follow which.
+"""
+
+from itertools import chain
+from numbers import Integral, Number
+
+import numpy as np
+
+from skrnn._sequences import locate
+
+MISSING = -1
+OUTSIDE = "O"
+
+
+def read_labels(y, offsets):
+    """Join the labels of all sequences.
+
+    Parameters
+    ----------
+    y : collection of label sequences, or 2-D array-like
+        One a sequence; what is longer than its sequence must end in missing labels (padding).
+
+    offsets : ndarray of shape (n_sequences + 1,)
+        Where the sequences of X start.
+
+    Returns
+    -------
+    labels : list of length total_steps
+        None where a step has no label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the sequence and the step.
+    """
+    labels = []
+    for i, (length, given) in enumerate(zip(np.diff(offsets).tolist(), y, strict=True)):
+        row = _as_list(given, i)
+        if len(row) != length:
+            row = _without_padding(row, length, i)
+        labels += row
+    kinds = set(map(type, labels))
+    if any(not issubclass(kind, (str, Integral, np.bool_, type(None))) for kind in kinds):
+        labels = [_plain(label, offsets, row) for row, label in enumerate(labels)]
+        kinds = set(map(type, labels))
+    strings = any(issubclass(kind, str) for kind in kinds)
+    if strings and any(issubclass(kind, (Integral, np.bool_)) for kind in kinds):
+        row = next(r for r, x in enumerate(labels) if isinstance(x, (Integral, np.bool_)))
+        i, t = locate(offsets, row)
+        raise TypeError(
+            f"y mixes strings and numbers: sequence {i} has the label {labels[row]!r} at step {t}."
+        )
+    if strings:
+        return labels
+    return [None if label is None or label == MISSING else label for label in labels]
+
+
+def _as_list(given, i):
+    if isinstance(given, list):
+        return given
+    if isinstance(given, (str, bytes, dict, set, Number, np.generic)) or given is None:
+        raise TypeError(
+            f"y has {given!r} for sequence {i}, where a sequence of labels is expected, one for "
+            "each step. For one label a sequence use RNNClassifier."
+        )
+    array = np.asarray(given)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"y has shape {array.shape} for sequence {i}, where one label a step is expected."
+        )
+    return array.tolist()
+
+
+def _without_padding(row, length, i):
+    if len(row) > length and all(_is_missing(label) for label in row[length:]):
+        return row[:length]
+    raise ValueError(
+        f"sequence {i} has {length} step(s), but y has {len(row)} label(s) for it. Give each step "
+        "a label; None (or -1 for integers) where it has none."
+    )
+
+
+def _is_missing(label):
+    return label is None or label == MISSING or label != label
+
+
+def _plain(label, offsets, row):
+    """Make an integer of a whole float, which is what a missing value makes of integers."""
+    if label is None or isinstance(label, (str, Integral, np.bool_)):
+        return label
+    if isinstance(label, (float, np.floating)):
+        if label != label:
+            return None
+        if label == int(label):
+            return int(label)
+    i, t = locate(offsets, row)
+    raise ValueError(
+        f"sequence {i} has the label {label!r} at step {t}: a label is a string or an integer."
+    )
+
+
+def read_step_weights(sample_weight, offsets):
+    """Return a weight for each step.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_sequences,), or collection of sequences of weights
+        One for a sequence, which each of its steps gets, or one for each step.
+
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    Returns
+    -------
+    ndarray of shape (total_steps,), dtype=float64
+
+    Raises
+    ------
+    ValueError
+        Naming the sequence and the step.
+    """
+    lengths = np.diff(offsets)
+    if len(sample_weight) != len(lengths):
+        raise ValueError(
+            f"sample_weight has {len(sample_weight)} items, but X has {len(lengths)} sequences."
+        )
+    if all(np.ndim(item) == 0 for item in sample_weight):
+        weights = np.repeat(np.asarray(sample_weight, dtype=np.float64), lengths)
+    else:
+        found = [np.size(item) for item in sample_weight]
+        if len(wrong := np.flatnonzero(found != lengths)):
+            i = wrong[0]
+            raise ValueError(
+                f"sequence {i} has {lengths[i]} step(s), but sample_weight has {found[i]} for it. "
+                "Give one weight for each sequence, or one for each step."
+            )
+        weights = np.fromiter(
+            chain.from_iterable(map(np.ravel, sample_weight)), np.float64, offsets[-1]
+        )
+    if len(wrong := np.flatnonzero(~((weights >= 0) & (weights < np.inf)))):
+        i, t = locate(offsets, wrong[0])
+        raise ValueError(
+            "sample_weight must be finite and not negative; it is "
+            f"{weights[wrong[0]]} for sequence {i}, step {t}."
+        )
+    return weights
+
+
+def split_steps(flat, offsets):
+    """Cut an array of all steps into a 1-D object array of arrays, one a sequence.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (total_steps, ...)
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=object
+    """
+    parts = np.empty(len(offsets) - 1, dtype=object)
+    for i in range(len(parts)):
+        parts[i] = flat[offsets[i] : offsets[i + 1]].copy()
+    return parts
+
+
+# Tag schemes
+
+
+def find_scheme(classes):
+    """Tell the scheme of labels by their tags: 'BIOES', 'BIO', or None where they are no chunks."""
+    if classes.dtype.kind != "U":
+        return None
+    tags = {str(c)[0] for c in classes if c != OUTSIDE and str(c)[1:2] == "-"}
+    chunks = all(c == OUTSIDE or (c[0] in "BIOES" and c[1:2] == "-") for c in classes)
+    if not chunks or not tags & {"B", "S"}:
+        return None
+    return "BIOES" if tags & {"E", "S"} else "BIO"
+
+
+def forbidden_paths(classes, scheme):
+    """Say where a scheme forbids a label to stand.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    scheme : {'BIO', 'BIOES'}
+
+    Returns
+    -------
+    ndarray of shape (n_classes + 2, n_classes), dtype=bool
+        First row: at the start. Then: after label i. Last row: at the end.
+
+    Raises
+    ------
+    ValueError
+        For a label that the scheme has not, or labels of which none may stand alone.
+    """
+    tags = []
+    for label in classes:
+        tag, hyphen, kind = str(label).partition("-")
+        if label != OUTSIDE and not (tag in list(scheme.replace("O", "")) and hyphen):
+            raise ValueError(
+                f"The label {label!r} is not of the scheme {scheme}: 'O', or one of "
+                f"{', '.join(scheme.replace('O', ''))} with a hyphen and a type. Set "
+                "tag_scheme=None for labels without a scheme."
+            )
+        tags.append((tag, kind))
+    closed = "O" if scheme == "BIO" else "OES"  # after these nothing goes on
+    goes_on = "I" if scheme == "BIO" else "IE"
+    n = len(tags)
+    forbidden = np.zeros((n + 2, n), dtype=bool)
+    for j, (tag, kind) in enumerate(tags):
+        forbidden[0, j] = tag in goes_on
+        forbidden[n + 1, j] = scheme == "BIOES" and tag in "BI"
+        for i, (before, kind_before) in enumerate(tags):
+            open_chunk = before not in closed
+            if tag in goes_on:
+                forbidden[1 + i, j] = not (open_chunk and kind == kind_before)
+            else:
+                forbidden[1 + i, j] = open_chunk and scheme == "BIOES"
+    if (forbidden[0] | forbidden[n + 1]).all():
+        raise ValueError(
+            f"No label of {list(classes)} may stand alone under the scheme {scheme}. Set "
+            "tag_scheme=None."
+        )
+    return forbidden

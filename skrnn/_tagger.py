@@ -1,0 +1,469 @@
+"""LSTMTagger: a label for every step of a sequence."""
+
+from itertools import pairwise
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+
+from skrnn._base import BaseRecurrentNetwork
+from skrnn._batching import Targets, best_labels, label_marginals, predict
+from skrnn._docs import documented
+from skrnn._initialize import log_priors
+from skrnn._labels import find_scheme, forbidden_paths, read_labels, read_step_weights, split_steps
+from skrnn._sequences import locate
+from skrnn._tokens import token_columns
+from skrnn.metrics import token_accuracy_score
+
+MIN_CLASSES = 2
+# Parts of words that stand in for a word never seen; measured in docs/performance.md.
+PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
+
+
+@documented
+class LSTMTagger(BaseRecurrentNetwork):
+    """Recurrent network that gives each step of a sequence a label.
+
+    Part-of-speech tags, named entities, chunks, or frames of audio and sensors. A bidirectional
+    network reads the whole sequence; a softmax at each step, or a conditional random field over
+    all of them, chooses the labels. Sequences of `str` are taken as they are: a token is known by
+    its embedding and those of its prefixes, suffixes and shape, so that words never seen in
+    training are tagged by what they look like.
+
+    Parameters
+    ----------
+    $training_parameters
+
+    $cell_parameter
+
+    bidirectional : bool, default=True
+        Run a second network from the last step to the first, so that a label can depend on what
+        follows.
+
+    $gradient_parameters
+
+    embedding_dim : int, array-like of int or None, default=None
+        Width of the embedding of tokens; for several columns of integers of each of them, or one
+        width a column. None chooses it from the number of different tokens. For integers a width
+        declares that they are token ids. The parts of `str` tokens get at most 32.
+
+    $dtype_parameter
+
+    crf : bool, default=False
+        Put a linear-chain conditional random field [7]_ over the labels of a sequence: it learns
+        a score for each pair of neighbouring labels, and the most probable sequence of labels is
+        predicted (Viterbi) rather than the most probable label of each step.
+
+    tag_scheme : {'auto', 'BIO', 'BIOES'} or None, default='auto'
+        Scheme of chunk labels such as 'B-PER', 'I-PER', 'O': label sequences that it forbids, such
+        as an I- after an O, are never predicted, with the CRF or without it. 'auto' recognises
+        the scheme by the labels.
+
+    subwords : bool, default=True
+        For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape
+        of a token beside the token itself, as
+        :class:`~skrnn.preprocessing.TokenEncoder` does; it has parameters for more.
+
+    min_freq : int, default=1
+        Tokens, and parts of tokens, that occur less often in training count as unknown.
+
+    word_dropout : float, default=0.1
+        Probability that, in training, a token, and each of its parts on its own, is replaced by
+        the unknown one. What an unknown token means is learnt from these places.
+
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each label, multiplied with `sample_weight`; 'balanced' weighs labels inversely
+        to their frequency. Not with `crf=True`, whose loss is that of whole sequences.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels in sorted order.
+
+    transitions_ : ndarray of shape (n_classes, n_classes)
+        Score of label j after label i; with `crf=True` only.
+
+    tag_scheme_ : {'BIO', 'BIOES'} or None
+        The scheme that predictions keep.
+
+    weights_ : dict of ndarray
+        Weights under PyTorch's names and in its layout.
+
+    $fitted_attributes
+
+    See Also
+    --------
+    RNNClassifier : A label for each sequence.
+    skrnn.preprocessing.TokenEncoder : Token columns with parameters of their own.
+    skrnn.metrics : Scores of label sequences and of entities.
+
+    Notes
+    -----
+    A step whose label is None (or -1 for integers) does not count in the loss; the CRF sums over
+    all labels it might have [8]_. The loss is the mean over the labelled steps.
+
+    References
+    ----------
+    $references
+    .. [7] Lafferty, McCallum and Pereira (2001). Conditional random fields: probabilistic models
+       for segmenting and labeling sequence data.
+    .. [8] Tsuboi et al. (2008). Training conditional random fields using incomplete annotations.
+
+    Examples
+    --------
+    >>> from skrnn import LSTMTagger
+    >>> X = [["the", "cat", "sat"], ["a", "dog", "barked"], ["the", "dog", "sat"]] * 20
+    >>> y = [["DET", "NOUN", "VERB"]] * 60
+    >>> tagger = LSTMTagger((16,), max_iter=20, random_state=0, n_iter_no_change=np.inf).fit(X, y)
+    >>> tagger.predict([["the", "cow", "parked"]])[0].tolist()
+    ['DET', 'NOUN', 'VERB']
+    """
+
+    _min_length = 0
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "crf": ["boolean"],
+        "tag_scheme": [StrOptions({"auto", "BIO", "BIOES"}), None],
+        "subwords": ["boolean"],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    del _parameter_constraints["pooling"]
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        cell="lstm",
+        bidirectional=True,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        embedding_dim=None,
+        dtype="float32",
+        crf=False,
+        tag_scheme="auto",
+        subwords=True,
+        min_freq=1,
+        word_dropout=0.1,
+        class_weight=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            cell=cell,
+            bidirectional=bidirectional,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.crf = crf
+        self.tag_scheme = tag_scheme
+        self.subwords = subwords
+        self.min_freq = min_freq
+        self.word_dropout = word_dropout
+        self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network to sequences and the labels of their steps.
+
+        Parameters
+        ----------
+        X : sequences
+            A list of lists of `str`, a list of arrays of shape (n_timesteps, n_features) or
+            (n_timesteps,), a 3-D array, or a 2-D array of univariate series one a row; the guide
+            has the whole table. A sequence may be empty.
+
+        y : collection of label sequences
+            A label for each step: strings or integers; None (or -1 for integers) is no label.
+
+        sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
+            Weights, not negative, one a sequence or one a step. With `crf=True` the steps of a
+            sequence weigh the same, or nothing.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input the network cannot learn from; the text names the sequence, the step and a
+            remedy, and the estimator stays as it was.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go once through the given sequences, from where the network stands.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`. Tokens that the first call did not hold are unknown.
+
+        y : collection of label sequences
+            As in `fit`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call.
+
+        sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which does not see all "
+                "labels. Compute the weights with compute_class_weight and pass them as a dict."
+            )
+        if classes is None and not hasattr(self, "classes_"):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, classes=None):
+        offsets = sequences.offsets
+        labels = read_labels(y, offsets)
+        if reset:
+            found = set(labels) - {None} if classes is None else set(classes)
+            self._set_classes(np.array(sorted(found)))
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(
+                f"classes={classes!r} are not those the network was started with: {self.classes_}."
+            )
+        place = {label: k for k, label in enumerate(self.classes_.tolist())}
+        place[None] = -1
+        try:
+            codes = np.fromiter((place[label] for label in labels), np.intp, len(labels))
+        except KeyError as error:
+            i, t = locate(offsets, next(r for r, label in enumerate(labels) if label not in place))
+            raise ValueError(
+                f"sequence {i} has the label {error.args[0]!r} at step {t}, which the network does "
+                f"not know; it was started with classes {self.classes_}."
+            ) from None
+        return Targets(codes, None, self._step_weights(codes, sample_weight, offsets), offsets)
+
+    def _set_classes(self, classes):
+        if len(classes) < MIN_CLASSES:
+            raise ValueError(
+                "This tagger needs labels of at least 2 classes, but there "
+                + (f"is only one class: {classes[0]}." if len(classes) else "is no label at all.")
+            )
+        scheme = find_scheme(classes) if self.tag_scheme == "auto" else self.tag_scheme
+        if scheme is not None:
+            forbidden_paths(classes, scheme)  # raises for labels that are not of the scheme
+        self.classes_, self.tag_scheme_ = classes, scheme
+
+    def _step_weights(self, codes, sample_weight, offsets):
+        """Weight of each step, 0 without a label; None where all weigh 1."""
+        counts = codes >= 0
+        if sample_weight is None and self.class_weight is None and counts.all():
+            return None
+        weights = counts.astype(np.float64)
+        if sample_weight is not None:
+            weights *= read_step_weights(sample_weight, offsets)
+        if self.class_weight is not None:
+            if self.crf:
+                raise ValueError(
+                    "class_weight needs crf=False: the loss of a CRF is that of whole sequences. "
+                    "Weigh sequences with sample_weight."
+                )
+            named = self.classes_[codes[counts]]
+            weights[counts] *= compute_sample_weight(self.class_weight, named)
+        if self.crf:
+            _check_even_weights(weights, offsets)
+        if not 0 < weights.sum() < np.inf:
+            raise ValueError(
+                f"The weights of labelled steps add up to {weights.sum()}: there is nothing to "
+                "learn from."
+            )
+        return weights
+
+    def _initial_bias(self, targets):
+        return log_priors(targets.labels, targets.weights, len(self.classes_))
+
+    def _has_crf(self):
+        """Whether the fitted network has a CRF."""
+        return self._architecture["loss"] == "crf"
+
+    def _loss_name(self):
+        return "crf" if self.crf else "softmax"
+
+    def _network_parameters(self):
+        return {**super()._network_parameters(), "loss": self._loss_name()}
+
+    def _token_columns(self):
+        parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
+        return token_columns(self.min_freq, True, *parts)
+
+    def _dropout(self):
+        tokens = self._token_counts is not None
+        return {**super()._dropout(), "word_dropout": self.word_dropout if tokens else 0.0}
+
+    def _strata(self, targets):
+        return None
+
+    def _score_sequences(self, params, sequences, targets):
+        right = self._codes(params, sequences) == targets.labels
+        weights = targets.weights
+        return float(np.average(right, weights=weights))
+
+    def _path_scores(self, params):
+        """Scores of starts, pairs and ends of labels, -inf where forbidden; None where free."""
+        if not self._has_crf() and self.tag_scheme_ is None:
+            return None
+        n = len(self.classes_)
+        scores = np.zeros((n + 2, n), self._get_plan().dtype)
+        if self._has_crf():
+            views = self._get_plan().views(params)
+            scores[0] = views["crf_start"]
+            scores[1:-1] = views["crf_transitions"]
+            scores[-1] = views["crf_end"]
+        if self.tag_scheme_ is not None:
+            scores[forbidden_paths(self.classes_, self.tag_scheme_)] = -np.inf
+        return scores
+
+    def _codes(self, params, sequences):
+        """Predicted label of every step, as its place in `classes_`."""
+        plan, scores = self._get_plan(), self._path_scores(params)
+        if scores is not None:
+            codes = best_labels(plan, params, sequences, scores)
+            self._check_finite(codes >= 0, sequences)
+            return codes
+        outputs = predict(plan, params, sequences)
+        self._check_finite(np.isfinite(outputs).all(axis=1), sequences)
+        return outputs.argmax(axis=1)
+
+    def predict(self, X):
+        """Return the label of each step: the most probable allowed sequence of labels.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=object
+            An array of shape (T_i,) for each sequence.
+        """
+        sequences = self._sequences(X)
+        return split_steps(self.classes_[self._codes(self._params, sequences)], sequences.offsets)
+
+    def predict_proba(self, X):
+        """Return the probability of each label at each step.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=object
+            An array of shape (T_i, n_classes) for each sequence, columns in the order of
+            `classes_`: the softmax of a step; with `crf=True` the marginal probabilities among
+            all label sequences that `tag_scheme` allows.
+        """
+        sequences = self._sequences(X)
+        plan = self._get_plan()
+        if self._has_crf():
+            scores = self._path_scores(self._params)
+            outputs = label_marginals(plan, self._params, sequences, scores)
+        else:
+            outputs = predict(plan, self._params, sequences, probabilities=True)
+        self._check_finite(np.isfinite(outputs).all(axis=1), sequences)
+        return split_steps(outputs, sequences.offsets)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of labelled steps that are predicted right.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of label sequences
+            As in `fit`.
+
+        sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
+            Weights, one a sequence or one a step.
+
+        Returns
+        -------
+        float
+        """
+        return token_accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+
+    @property
+    def transitions_(self):
+        """Score of label j after label i, learnt by the CRF: (n_classes, n_classes), a copy."""
+        if not ("_params" in self.__dict__ and self._has_crf()):
+            raise AttributeError("transitions_ needs a fit with crf=True.")
+        return self.weights_["crf_transitions"]
+
+
+def _check_even_weights(weights, offsets):
+    """Raise unless the steps of a sequence that count weigh the same: a CRF weighs sequences."""
+    for i, (start, stop) in enumerate(pairwise(offsets)):
+        some = weights[start:stop][weights[start:stop] > 0]
+        if len(some) and some.min() != some.max():
+            t = int(np.argmax(weights[start:stop] == some.max()))
+            raise ValueError(
+                f"sequence {i} weighs {some.max()} at step {t} and {some.min()} elsewhere, but "
+                "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
+                "each sequence, or set crf=False."
+            )

@@ -1,0 +1,430 @@
+"""Scores for labels a step: shares of steps, and entities found; cross-validated predictions.
+
+Labels come as collections (a list, an object array) of label sequences of unequal lengths. A step
+whose true label is None, or -1 among integers, has no label: what is predicted there is not judged.
+"""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn import model_selection
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.metrics import classification_report, make_scorer, precision_recall_fscore_support
+
+__all__ = [
+    "cross_val_predict",
+    "entity_classification_report",
+    "entity_f1_score",
+    "entity_f1_scorer",
+    "entity_precision_recall_f1_support",
+    "entity_precision_score",
+    "entity_recall_score",
+    "entity_spans",
+    "flatten_labels",
+    "token_accuracy_score",
+    "token_accuracy_scorer",
+]
+
+SCHEMES = {"BIO": frozenset("BIO"), "BIOES": frozenset("BIOES")}
+OUTSIDE = -1  # where the types of entities are numbered
+
+
+def flatten_labels(y_true, y_pred):
+    """Join the labels of all labelled steps, for scikit-learn's own metrics.
+
+    Parameters
+    ----------
+    y_true, y_pred : collections of label sequences
+        True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no label.
+
+    Returns
+    -------
+    true, pred : ndarray of shape (n_labelled_steps,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where the two do not fit; the text names the sequence.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import f1_score
+    >>> from skrnn.metrics import flatten_labels
+    >>> f1_score(*flatten_labels([[1, 0, -1], [1]], [[1, 1, 1], [1]]))
+    0.8
+    """
+    pairs = _check_pairs(y_true, y_pred)
+    steps = [step for pair in pairs for step in zip(*pair) if not _is_missing(step[0])]
+    return np.array([true for true, _ in steps]), np.array([pred for _, pred in steps])
+
+
+def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
+    """Return the share of labelled steps whose label is right.
+
+    Parameters
+    ----------
+    y_true, y_pred : collections of label sequences
+        True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no label.
+
+    sample_weight : array-like of shape (n_sequences,) or collection of sequences, default=None
+        One weight a sequence, which each of its steps gets, or one a step.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where lengths differ, naming the sequence; where no labelled step has weight.
+
+    See Also
+    --------
+    flatten_labels : Gives `sklearn.metrics.classification_report` and its like what they take.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import token_accuracy_score
+    >>> token_accuracy_score([["D", "N", None], ["V"]], [["D", "N", "V"], ["N"]])
+    0.6666666666666666
+    """
+    pairs = _check_pairs(y_true, y_pred)
+    weights = [1.0] * len(pairs) if sample_weight is None else list(sample_weight)
+    if len(weights) != len(pairs):
+        raise ValueError(f"sample_weight has {len(weights)} items for {len(pairs)} sequences.")
+    right = total = 0.0
+    for i, ((true, pred), weight) in enumerate(zip(pairs, weights)):
+        if np.ndim(weight) and len(weight) != len(true):
+            raise ValueError(f"Sequence {i} has {len(true)} labels but {len(weight)} weights.")
+        for t, p, w in zip(true, pred, np.broadcast_to(weight, len(true)).tolist()):
+            if not _is_missing(t):
+                right += w * (t == p)
+                total += w
+    if not total > 0:
+        raise ValueError("No step of y_true has both a label and a weight above 0.")
+    return float(right / total)
+
+
+def entity_spans(labels, scheme="BIO"):
+    """Return the entities that the labels of one sequence mark.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        'O' outside, else a tag of the scheme and a type, as in 'B-PER'. The type is all that
+        follows the first hyphen, and may be empty. None, or -1, counts as 'O'.
+
+    scheme : {'BIO', 'BIOES'}, default='BIO'
+        Tags for begin, inside, outside; end and single.
+
+    Returns
+    -------
+    list of (type, start, stop)
+        In the order of the steps; `stop` is the first step after the entity.
+
+    Raises
+    ------
+    ValueError
+        For a label that is not of the scheme; the text names the step.
+
+    Notes
+    -----
+    Malformed labels are read as the shared tasks' script conlleval does [1]_: an entity begins at
+    a B- or S-, and at an I- or E- that follows an O, an E- or S-, or another type; it ends where
+    the next begins, and at an O. The original has no S-, and goes on at a B- after an E- of the
+    same type; there these are the rules of its variants for BIOES.
+
+    References
+    ----------
+    .. [1] Tjong Kim Sang and Buchholz (2000). Introduction to the CoNLL-2000 shared task: chunking.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_spans
+    >>> entity_spans(["B-PER", "I-PER", "O", "I-LOC"])
+    [('PER', 0, 2), ('LOC', 3, 4)]
+    """
+    return _spans(_as_list(labels, "labels"), scheme, "")
+
+
+def entity_precision_recall_f1_support(
+    y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
+):
+    """Return precision, recall, F1 and number of entities, as conlleval counts them.
+
+    An entity is right if its type and both its ends are.
+
+    Parameters
+    ----------
+    y_true, y_pred : collections of label sequences
+        True and predicted labels, one a step; :func:`entity_spans` says how they mark entities. A
+        step whose true label is None, or -1, is outside in both; where entities should go on
+        across it, as over the pieces of a word, remove the step first.
+
+    scheme : {'BIO', 'BIOES'}, default='BIO'
+        Tags for begin, inside, outside; end and single.
+
+    average : {'micro', 'macro', 'weighted'} or None, default='micro'
+        'micro' counts entities of all types together, as conlleval's overall figures do; 'macro'
+        is the mean over types, 'weighted' that by support; None gives each type's.
+
+    labels : list of str, default=None
+        The types to count, and their order; None takes all that occur, sorted.
+
+    zero_division : {0.0, 1.0, np.nan, 'warn'}, default=0.0
+        What a share of nothing is; 'warn' is 0 with a warning.
+
+    Returns
+    -------
+    precision, recall, f1 : float, or ndarray of shape (n_types,) where `average` is None
+
+    support : None, or ndarray of shape (n_types,) where `average` is None
+        Number of true entities.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where lengths differ or a label is not of the scheme; the text names sequence and step.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_f1_score
+    >>> y_true = [["B-PER", "I-PER", "O"], ["B-LOC"]]
+    >>> entity_f1_score(y_true, [["B-PER", "I-PER", "O"], ["B-PER"]])
+    0.5
+    """
+    true, pred, types, codes = _entities(y_true, y_pred, scheme, labels)
+    scores = precision_recall_fscore_support(
+        true, pred, labels=codes, average=average, zero_division=zero_division
+    )
+    if average is None:
+        return tuple(score[: len(types)] for score in scores)
+    return (*map(float, scores[:3]), None)
+
+
+def entity_precision_score(
+    y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
+):
+    """Return the share of predicted entities that are right.
+
+    Parameters
+    ----------
+    y_true, y_pred, scheme, average, labels, zero_division
+        As in :func:`entity_precision_recall_f1_support`, which says what is returned and raised.
+    """
+    return entity_precision_recall_f1_support(
+        y_true, y_pred, scheme=scheme, average=average, labels=labels, zero_division=zero_division
+    )[0]
+
+
+def entity_recall_score(
+    y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
+):
+    """Return the share of true entities that are found.
+
+    Parameters
+    ----------
+    y_true, y_pred, scheme, average, labels, zero_division
+        As in :func:`entity_precision_recall_f1_support`, which says what is returned and raised.
+    """
+    return entity_precision_recall_f1_support(
+        y_true, y_pred, scheme=scheme, average=average, labels=labels, zero_division=zero_division
+    )[1]
+
+
+def entity_f1_score(
+    y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
+):
+    """Return the harmonic mean of entities' precision and recall.
+
+    Parameters
+    ----------
+    y_true, y_pred, scheme, average, labels, zero_division
+        As in :func:`entity_precision_recall_f1_support`, which says what is returned and raised.
+    """
+    return entity_precision_recall_f1_support(
+        y_true, y_pred, scheme=scheme, average=average, labels=labels, zero_division=zero_division
+    )[2]
+
+
+def entity_classification_report(
+    y_true, y_pred, *, scheme="BIO", labels=None, digits=2, zero_division=0.0
+):
+    """Return a text of each type's precision, recall, F1 and support, and their averages.
+
+    Parameters
+    ----------
+    y_true, y_pred, scheme, labels, zero_division
+        As in :func:`entity_precision_recall_f1_support`.
+
+    digits : int, default=2
+        Decimals.
+
+    Returns
+    -------
+    str
+    """
+    true, pred, types, codes = _entities(y_true, y_pred, scheme, labels)
+    return classification_report(
+        true, pred, labels=codes, target_names=types or ["(no entities)"], digits=digits,
+        zero_division=zero_division,
+    )  # fmt: skip
+
+
+token_accuracy_scorer = make_scorer(token_accuracy_score)
+entity_f1_scorer = make_scorer(entity_f1_score)
+
+
+def cross_val_predict(
+    estimator, X, y, *, groups=None, cv=None, n_jobs=None, params=None, method="predict"
+):
+    """Predict each sequence by an estimator fitted on other folds.
+
+    This calls scikit-learn's function, which for probabilities would take each label sequence for
+    one label; here the folds' columns are brought together.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its `predict` returns a 1-D object array of arrays, one a sequence, and so do its
+        `predict_proba` and `predict_log_proba`, with columns in the order of its `classes_`.
+
+    X : sequences
+        What the estimator takes.
+
+    y : collection of label sequences
+        True labels, one a step.
+
+    groups, cv, n_jobs, params
+        As in :func:`sklearn.model_selection.cross_val_predict`.
+
+    method : str, default='predict'
+        The method to call.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=object
+        In the order of X. Columns of probabilities are the sorted classes of all folds. What a
+        fold does not know is 0, or the lowest number as a logarithm, with a RuntimeWarning.
+
+    Raises
+    ------
+    ValueError
+        If the test folds do not hold each sequence once.
+    """
+    encodes = method in ("predict_proba", "predict_log_proba") and not is_classifier(estimator)
+    outputs = model_selection.cross_val_predict(
+        _WithClasses(estimator, method) if encodes else estimator, X, y,
+        groups=groups, cv=cv, n_jobs=n_jobs, params=params, method="predict" if encodes else method,
+    )  # fmt: skip
+    if not encodes:
+        return outputs
+    folds = {id(classes): classes for classes, _ in outputs}.values()
+    union = np.unique(np.concatenate(list(folds)))
+    for classes in folds:
+        if len(classes) != len(union):
+            warnings.warn(
+                f"Number of classes in training fold ({len(classes)}) does not match total number "
+                f"of classes ({len(union)}). Results may not be appropriate for your use case.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    for i, (classes, output) in enumerate(outputs):
+        lowest = 0 if method == "predict_proba" else np.finfo(output.dtype).min
+        outputs[i] = np.full((len(output), len(union)), lowest, dtype=output.dtype)
+        outputs[i][:, np.searchsorted(union, classes)] = output
+    return outputs
+
+
+class _WithClasses(BaseEstimator):
+    """Predict what another method returns, each sequence with the fold's classes."""
+
+    def __init__(self, estimator, method):
+        self.estimator = estimator
+        self.method = method
+
+    def fit(self, X, y, **params):
+        self.estimator.fit(X, y, **params)
+        return self
+
+    def predict(self, X):
+        classes = np.asarray(self.estimator.classes_)
+        outputs = getattr(self.estimator, self.method)(X)
+        return np.fromiter(((classes, output) for output in outputs), dtype=object)
+
+    def get_metadata_routing(self):
+        return self.estimator.get_metadata_routing()
+
+
+def _is_missing(label):
+    return label is None or (isinstance(label, Integral) and label == -1)
+
+
+def _as_list(labels, name):
+    if isinstance(labels, str | bytes) or not getattr(labels, "ndim", hasattr(labels, "__len__")):
+        raise TypeError(
+            f"{name} is {labels!r}, which is not a list. The labels of a sequence are a list, one "
+            "a step, as in ['B-PER', 'O'], and y_true and y_pred are lists of such lists."
+        )
+    return labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+
+
+def _check_pairs(y_true, y_pred):
+    """Return the true and the predicted labels of each sequence, two lists of one length."""
+    trues, preds = (
+        [_as_list(labels, f"{name}[{i}]") for i, labels in enumerate(_as_list(y, name))]
+        for name, y in (("y_true", y_true), ("y_pred", y_pred))
+    )
+    if len(trues) != len(preds):
+        raise ValueError(f"y_true has {len(trues)} sequences but y_pred has {len(preds)}.")
+    for i, (true, pred) in enumerate(zip(trues, preds)):
+        if len(true) != len(pred):
+            raise ValueError(
+                f"Sequence {i} has {len(true)} labels in y_true but {len(pred)} in y_pred."
+            )
+    return list(zip(trues, preds))
+
+
+def _spans(labels, scheme, where):
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {list(SCHEMES)}, got {scheme!r}.")
+    spans, start = [], None
+    last_tag, last_type = "O", ""
+    for step, label in enumerate([*labels, "O"]):
+        tag, _, type_ = ("O" if _is_missing(label) else str(label)).partition("-")
+        if tag not in SCHEMES[scheme]:
+            raise ValueError(
+                f"Label {label!r} at {where}step {step} is not of the scheme {scheme!r}: it takes "
+                f"'O', or one of {sorted(SCHEMES[scheme] - {'O'})} with '-' and a type."
+            )
+        begins = tag != "O" and (tag in "BS" or last_tag in "OES" or type_ != last_type)
+        if start is not None and (begins or tag == "O"):
+            spans.append((last_type, start, step))
+            start = None
+        if begins:
+            start = step
+        last_tag, last_type = tag, type_
+    return spans
+
+
+def _entities(y_true, y_pred, scheme, labels):
+    """Return true and predicted type of each span in either, the types, and their numbers.
+
+    Spans that one side does not have are outside there. One entry is outside in both, and a number
+    is given where there is no type: scikit-learn counts neither, but does not take nothing.
+    """
+    true, pred = {}, {}
+    for i, (trues, preds) in enumerate(_check_pairs(y_true, y_pred)):
+        preds = ["O" if _is_missing(t) else p for t, p in zip(trues, preds)]
+        for found, one, name in ((true, trues, "y_true"), (pred, preds, "y_pred")):
+            for type_, start, stop in _spans(one, scheme, f"{name}, sequence {i}, "):
+                found[i, start, stop] = type_
+    types = sorted({*true.values(), *pred.values()}) if labels is None else list(labels)
+    numbers = {type_: number for number, type_ in enumerate(types)}
+    spans = [*(true.keys() | pred.keys()), None]
+    codes = [[numbers.get(side.get(span), OUTSIDE) for span in spans] for side in (true, pred)]
+    return *codes, types, list(numbers.values()) or [0]

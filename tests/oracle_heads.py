@@ -1,0 +1,267 @@
+"""The oracle's heads: poolings, losses, and the linear-chain CRF, forward and backward.
+
+A head makes logits p of what a pooling shows it, a row of ``n_outputs`` numbers at a time, and a
+loss compares them with the targets. In the backward functions ``dz`` stands for the derivative of
+the loss with respect to ``z``.
+"""
+
+import numpy as np
+
+# --------------------------------------------------------------------------------------------------
+# Poolings: (T, n_directions * H) outputs -> the rows the head sees, one row or T of them
+#
+# forward(outputs, H) -> rows;  backward(d_rows, outputs, H) -> d_outputs
+# --------------------------------------------------------------------------------------------------
+
+
+def last_forward(outputs, H):
+    """Take each direction's final state: step T - 1 going forward, step 0 in reverse."""
+    return np.concatenate([outputs[-1, :H], outputs[0, H:]])[None, :]
+
+
+def last_backward(d_rows, outputs, H):
+    """Hand the derivative back to those two steps."""
+    d_outputs = np.zeros_like(outputs)
+    d_outputs[-1, :H] = d_rows[0, :H]
+    d_outputs[0, H:] = d_rows[0, H:]
+    return d_outputs
+
+
+def mean_forward(outputs, H):
+    """Average over the steps."""
+    return outputs.sum(axis=0, keepdims=True) / len(outputs)
+
+
+def mean_backward(d_rows, outputs, H):
+    """Share the derivative out evenly."""
+    return np.ones_like(outputs) * d_rows / len(outputs)
+
+
+def max_forward(outputs, H):
+    """Take the largest value over the steps, unit by unit."""
+    return outputs.max(axis=0, keepdims=True)
+
+
+def max_backward(d_rows, outputs, H):
+    """Give the derivative to the step that won; argmax is the first of equals."""
+    d_outputs = np.zeros_like(outputs)
+    for unit, t in enumerate(outputs.argmax(axis=0)):
+        d_outputs[t, unit] = d_rows[0, unit]
+    return d_outputs
+
+
+def all_forward(outputs, H):
+    """Keep every step."""
+    return outputs
+
+
+def all_backward(d_rows, outputs, H):
+    """Hand back every step."""
+    return d_rows
+
+
+POOLINGS = {
+    "last": (last_forward, last_backward),
+    "mean": (mean_forward, mean_backward),
+    "max": (max_forward, max_backward),
+    "all": (all_forward, all_backward),
+}
+
+
+# --------------------------------------------------------------------------------------------------
+# Linear-chain conditional random field (Lafferty, McCallum, Pereira 2001)
+#
+# A path y gives each of T steps one of K tags. With the logits p (T, K),
+#
+#     score(y) = start[y_1] + sum_t p[t, y_t] + sum_t transitions[y_{t-1}, y_t] + end[y_T]
+#     P(y) = exp(score(y)) / Z,    Z = sum over all paths of exp(score(y))
+#
+# transitions[i, j] is the score of tag j after tag i. A score of -inf forbids; that goes for the
+# logits too.
+# --------------------------------------------------------------------------------------------------
+
+
+def log_sum_exp(scores, axis=None):
+    """Return log sum exp(scores); -inf of nothing but -inf."""
+    # log sum exp(s) = m + log sum exp(s - m), m the highest of s
+    m = np.max(scores, axis=axis, keepdims=True)
+    m = np.where(m == -np.inf, 0.0, m)
+    with np.errstate(divide="ignore"):
+        return np.squeeze(m, axis) + np.log(np.sum(np.exp(scores - m), axis=axis))
+
+
+def shares(scores):
+    """Return exp(scores - log Z), log Z taken of these scores, so that rounding cancels."""
+    return np.exp(scores - log_sum_exp(scores))
+
+
+def crf_lattice(p, start, transitions, end):
+    """Sum exp(score) over the beginnings and the endings of paths, in log space.
+
+    Parameters
+    ----------
+    p : ndarray of shape (T, K)
+        Logits.
+    start, end : ndarray of shape (K,)
+    transitions : ndarray of shape (K, K)
+
+    Returns
+    -------
+    alpha : ndarray of shape (T, K)
+        [t, k]: over the beginnings y_1 .. y_t with y_t = k, of their scores up to p[t, k].
+    beta : ndarray of shape (T, K)
+        [t, k]: over the endings y_{t+1} .. y_T after y_t = k, of their scores from
+        transitions[k, y_{t+1}] on.
+    log_z : float
+        Over all paths. So is log sum_k exp(alpha[t, k] + beta[t, k]), whatever the step t.
+    """
+    alpha, beta = np.zeros_like(p), np.zeros_like(p)
+    # alpha[1, j] = start[j] + p[1, j]
+    # alpha[t, j] = log sum_i exp(alpha[t-1, i] + transitions[i, j]) + p[t, j]
+    alpha[0] = start + p[0]
+    for t in range(1, len(p)):
+        alpha[t] = log_sum_exp(alpha[t - 1][:, None] + transitions, axis=0) + p[t]
+    # beta[T, i] = end[i]
+    # beta[t, i] = log sum_j exp(transitions[i, j] + p[t+1, j] + beta[t+1, j])
+    beta[-1] = end
+    for t in reversed(range(len(p) - 1)):
+        beta[t] = log_sum_exp(transitions + (p[t + 1] + beta[t + 1])[None, :], axis=1)
+    # log Z = log sum_k exp(alpha[T, k] + end[k])
+    return alpha, beta, log_sum_exp(alpha[-1] + end)
+
+
+def crf_log_partition(p, start, transitions, end):
+    """Return log Z and its derivatives, which are the marginals of the tags and of their pairs.
+
+    Parameters
+    ----------
+    p, start, transitions, end : as in `crf_lattice`
+
+    Returns
+    -------
+    log_z : float
+        -inf where every path is forbidden; the derivatives are zeros then.
+    dp : ndarray of shape (T, K)
+    d_start : ndarray of shape (K,)
+    d_transitions : ndarray of shape (K, K)
+    d_end : ndarray of shape (K,)
+    """
+    alpha, beta, log_z = crf_lattice(p, start, transitions, end)
+    if log_z == -np.inf:
+        return log_z, *(np.zeros_like(scores) for scores in (p, start, transitions, end))
+    # d log Z / d p[t, k] = P(y_t = k) = exp(alpha[t, k] + beta[t, k] - log Z)
+    dp = np.array([shares(alpha[t] + beta[t]) for t in range(len(p))])
+    # d log Z / d transitions[i, j] = sum_t P(y_{t-1} = i, y_t = j)
+    #       = sum_t exp(alpha[t-1, i] + transitions[i, j] + p[t, j] + beta[t, j] - log Z)
+    d_transitions = np.zeros_like(transitions)
+    for t in range(1, len(p)):
+        after = (p[t] + beta[t])[None, :]
+        d_transitions += shares(alpha[t - 1][:, None] + transitions + after)
+    # d log Z / d start[k] = P(y_1 = k)    d log Z / d end[k] = P(y_T = k)
+    return log_z, dp, dp[0], d_transitions, dp[-1]
+
+
+def crf_marginals(logits, start, transitions, end):
+    """Return P(y_t = k) of every step and tag, (T, K); zeros where every path is forbidden."""
+    _, marginals, *_ = crf_log_partition(*as_floats(logits, start, transitions, end))
+    return marginals
+
+
+def viterbi(logits, start, transitions, end):
+    """Return the path of the highest score, (T,); -1 throughout where every path is forbidden.
+
+    Of tags that do equally well the first is taken, from the last step back (Viterbi 1967).
+    """
+    p, start, transitions, end = as_floats(logits, start, transitions, end)
+    # best[t, k] is the highest score of the beginnings y_1 .. y_t with y_t = k, before[t, k] the
+    # y_{t-1} of the one that has it
+    best, before = np.zeros_like(p), np.zeros(p.shape, dtype=np.intp)
+    best[0] = start + p[0]
+    for t in range(1, len(p)):
+        scores = best[t - 1][:, None] + transitions
+        best[t] = scores.max(axis=0) + p[t]
+        before[t] = scores.argmax(axis=0)
+    path = np.full(len(p), -1)
+    if np.max(best[-1] + end) == -np.inf:
+        return path
+    path[-1] = np.argmax(best[-1] + end)
+    for t in reversed(range(1, len(p))):
+        path[t - 1] = before[t, path[t]]
+    return path
+
+
+def as_floats(*arrays):
+    """Return the arrays in float64."""
+    return [np.asarray(array, dtype=np.float64) for array in arrays]
+
+
+# --------------------------------------------------------------------------------------------------
+# Losses of one sequence: the (rows, n_outputs) logits p, targets y and weights w of its rows
+#
+# loss(p, y, w, weights) -> weighted loss, its derivative dp, {name: derivative} of its own weights
+#
+# One whose targets are labels gets weight 0 where the label is -1: see `counted_weights`.
+# --------------------------------------------------------------------------------------------------
+
+
+def softmax_loss(p, y, w, weights):
+    """Cross-entropy of integer targets, row by row."""
+    # l = -w log q_y    q = exp(p) / sum exp(p)    dl/dp = w (q - onehot(y))
+    rows = np.arange(len(p))
+    shifted = p - p.max(axis=1, keepdims=True)
+    log_q = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    dp = np.exp(log_q)
+    dp[rows, y] -= 1
+    return np.sum(w * -log_q[rows, y]), w[:, None] * dp, {}
+
+
+def squared_error_loss(p, y, w, weights):
+    """Half the squared error, averaged over the outputs, row by row."""
+    # l = w/2 mean_k (p_k - y_k)^2    dl/dp_k = w (p_k - y_k) / n_outputs
+    error = p - np.reshape(y, p.shape)
+    return np.sum(w * 0.5 * (error**2).mean(axis=1)), w[:, None] * error / p.shape[1], {}
+
+
+def crf_loss(p, y, w, weights):
+    """Negative log probability that a CRF gives the labels of a sequence; a row is a step.
+
+    A step of weight 0 has no label: any tag agrees with it (Tsuboi et al. 2008).
+    """
+    # l = w_b -log sum over the paths that agree with the labels of P(y) = w_b (log Z - log Z')
+    # where Z' is the Z of logits of -inf at the tags that do not agree, and w_b the mean of w over
+    # the labelled steps. So dl is w_b (marginals of all paths - marginals of those that agree).
+    names = ["crf_start", "crf_transitions", "crf_end"]
+    scores = [weights[name] for name in names]
+    labelled = w != 0
+    w_b = w[labelled].mean() if labelled.any() else 0.0
+    agrees = (np.arange(p.shape[1]) == np.asarray(y)[:, None]) | ~labelled[:, None]
+
+    log_z, *free = crf_log_partition(p, *scores)
+    log_z_agree, *clamped = crf_log_partition(np.where(agrees, p, -np.inf), *scores)
+    dp, *own = (w_b * (f - c) for f, c in zip(free, clamped, strict=True))
+    return w_b * (log_z - log_z_agree), dp, dict(zip(names, own, strict=True))
+
+
+LOSSES = {"softmax": softmax_loss, "squared_error": squared_error_loss, "crf": crf_loss}
+LABEL_LOSSES = ("softmax", "crf")
+
+
+def counted_weights(loss, targets, sample_weight):
+    """Return the weights of the rows of one sequence: where the target is a label of -1, 0.
+
+    Parameters
+    ----------
+    loss : str
+    targets : array-like
+        Of the rows of the sequence; of its one row, a scalar will do.
+    sample_weight : array-like or float
+        Likewise.
+
+    Returns
+    -------
+    w : ndarray of shape (rows,)
+    """
+    w = np.atleast_1d(np.asarray(sample_weight, dtype=np.float64))
+    if loss not in LABEL_LOSSES:
+        return w
+    return np.where(np.atleast_1d(targets) == -1, 0.0, w)
