@@ -80,5 +80,5 @@ $(VENV)/.bench: $(VENV)/.installed benchmarks/requirements.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd quickstart.png spoken_digits.png
+	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd quickstart.png spoken_digits.png ewt_tagger.png
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

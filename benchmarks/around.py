@@ -19,7 +19,8 @@ from timing import thread_counts, timed
 HERE = Path(__file__).resolve().parent
 
 
-def _child(*args):
+def in_child(*args):
+    """Run ``child.py`` in a process of its own and return the number it prints."""
     command = [sys.executable, str(HERE / "child.py"), *args]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -32,8 +33,8 @@ def memory(run):
         ["ours", "PyTorch", "ours / PyTorch", "goal", "verdict"],
         "High-water mark of a process that makes the data and fits once.",
     )
-    mine = _child("memory", "ours")
-    theirs = None if run.peer is None else _child("memory", "pytorch")
+    mine = in_child("memory", "ours")
+    theirs = None if run.peer is None else in_child("memory", "pytorch")
     ratio = None if theirs is None else round(mine / theirs, 2)
     shown = "-" if theirs is None else f"{theirs:.0f} MB"
     met = verdict(ratio, 0.8, at_least=False)
@@ -54,7 +55,7 @@ def import_time(run):
     taken = {statement: [] for statement in statements}
     for repeat in range(run.repeats + 1):
         for statement in statements:
-            seconds = _child("import", statement)
+            seconds = in_child("import", statement)
             if repeat:
                 taken[statement].append(seconds)
     medians = {statement: statistics.median(values) for statement, values in taken.items()}

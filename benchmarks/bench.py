@@ -19,11 +19,13 @@ SECTIONS = [
     ("ragged", "sections", "ragged"),
     ("deep", "sections", "deep"),
     ("single", "sections", "single"),
+    ("tagging", "tagging", "tagging"),
     ("threads", "sections", "threads"),
     ("growth", "around", "growth"),
     ("search", "around", "search"),
     ("import", "around", "import_time"),
     ("memory", "around", "memory"),
+    ("tagging-memory", "tagging", "memory"),
 ]
 # What PyTorch's LSTM library calls our levels.
 ONEDNN_LEVEL = {"avx512": "AVX512_CORE", "avx2": "AVX2", "base": "SSE41"}

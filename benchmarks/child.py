@@ -37,6 +37,22 @@ def memory(side_name):
     return peak_memory()
 
 
+def tagging(side_name):
+    """Read the treebank, train a tagger for an epoch, and return the peak of it all."""
+    from importlib import import_module
+
+    import ours
+    from tagging import NETWORK, OurTagger, treebank
+
+    X, y = treebank("train")
+    peer = side_name != "ours"
+    side = import_module("pytorch") if peer else ours
+    tagger = import_module("pytorch_tagging").Tagger if peer else OurTagger
+    with side.threads(2):
+        tagger(NETWORK).fit(X, y)
+    return peak_memory()
+
+
 def import_time(statement):
     """Time one import statement in this fresh process."""
     start = time.perf_counter()
@@ -45,4 +61,5 @@ def import_time(statement):
 
 
 if __name__ == "__main__":
-    print(json.dumps({"memory": memory, "import": import_time}[sys.argv[1]](sys.argv[2])))
+    measures = {"memory": memory, "tagging": tagging, "import": import_time}
+    print(json.dumps(measures[sys.argv[1]](sys.argv[2])))

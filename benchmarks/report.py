@@ -57,6 +57,18 @@ def times(ratio):
     return "-" if ratio is None else f"{ratio:.2f}x"
 
 
+def speedup(mine, theirs):
+    """Divide the other side's median by ours; None without another side."""
+    return None if theirs is None else round(theirs.seconds / mine.seconds, 2)
+
+
+def timing_cell(timing):
+    """Format a timing and its thread count."""
+    if timing is None:
+        return "-"
+    return f"{duration(timing.seconds)} ({timing.threads} thr.)"
+
+
 def verdict(figure, goal, at_least=True):
     """Say whether `figure` meets `goal`; a dash where either is unknown."""
     if figure is None or goal is None:
@@ -112,8 +124,8 @@ HOW = """\
 Written by `make bench`; do not edit by hand. Times are medians of whole `fit` and `predict`
 calls through the public estimators. The two sides take turns in one run, each with the thread
 count out of 1 and 2 that a quick trial found best for it. The ratio is PyTorch's time over
-ours: above 1 we are faster. One epoch is 20 batches; T steps, B sequences a batch, D features,
-H hidden units; float32, Adam, gradients clipped at norm 1.
+ours: above 1 we are faster. One epoch is 20 batches, unless the data is named; T steps, B
+sequences a batch, D features, H hidden units; float32, Adam, gradients clipped at norm 1.
 """
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 import ours
-from report import Table, duration, times, verdict
+from report import Table, duration, speedup, times, timing_cell, verdict
 from shapes import (
     BATCHES,
     DEEP,
@@ -68,16 +68,6 @@ class Run:
         return rate / (self.peak * timing.threads)
 
 
-def _ratio(mine, theirs):
-    return None if theirs is None else round(theirs.seconds / mine.seconds, 2)
-
-
-def _side(timing):
-    if timing is None:
-        return "-"
-    return f"{duration(timing.seconds)} ({timing.threads} thr.)"
-
-
 def _percent(share):
     return "-" if share is None else f"{100 * share:.0f} %"
 
@@ -91,7 +81,7 @@ def _race_table(run, title, cell, what):
         shape = shape.with_cell(cell)
         X, y = dense_data(shape)
         mine, theirs = run.race(shape, X, y, what)
-        ratio, goal = _ratio(mine, theirs), run.goal(cell, what, index)
+        ratio, goal = speedup(mine, theirs), run.goal(cell, what, index)
         share = run.share_of_peak(shape, mine, what)
         peak_cell = _percent(share)
         floor = PEAK_GOALS.get(shape.H) if (cell, what) == ("lstm", "fit") else None
@@ -100,8 +90,8 @@ def _race_table(run, title, cell, what):
         table.add(
             f"{cell} {what}",
             shape,
-            _side(mine),
-            _side(theirs),
+            timing_cell(mine),
+            timing_cell(theirs),
             times(ratio),
             times(goal),
             verdict(ratio, goal),
@@ -142,8 +132,14 @@ def ragged(run):
     X_equal, y_equal = dense_data(RAGGED)
     for what, goal in [("fit", 4.0), ("predict", 3.0)]:
         mine, theirs = run.race(RAGGED, X, y, what)
-        ratio = _ratio(mine, theirs)
-        cells = [_side(mine), _side(theirs), times(ratio), times(goal), verdict(ratio, goal)]
+        ratio = speedup(mine, theirs)
+        cells = [
+            timing_cell(mine),
+            timing_cell(theirs),
+            times(ratio),
+            times(goal),
+            verdict(ratio, goal),
+        ]
         table.add(f"lstm {what}, ragged", RAGGED, *cells)
     calls = [
         (ours, lambda: ours.fit(RAGGED, X, y)),
@@ -152,9 +148,9 @@ def ragged(run):
     uneven, even = alternate(calls, run.repeats)
     cost = round(uneven.seconds / even.seconds, 2)
     table.add(
-        f"lstm fit, ragged over equal ({_side(even)})",
+        f"lstm fit, ragged over equal ({timing_cell(even)})",
         RAGGED,
-        _side(uneven),
+        timing_cell(uneven),
         "-",
         times(cost),
         "<= 1.25x",
@@ -168,8 +164,8 @@ def deep(run):
     table = Table("Bidirectional, two layers", [*RACE_COLUMNS, "of FMA peak"])
     X, y = dense_data(DEEP)
     mine, theirs = run.race(DEEP, X, y, "fit")
-    ratio = _ratio(mine, theirs)
-    cells = [_side(mine), _side(theirs), times(ratio), times(1.9), verdict(ratio, 1.9)]
+    ratio = speedup(mine, theirs)
+    cells = [timing_cell(mine), timing_cell(theirs), times(ratio), times(1.9), verdict(ratio, 1.9)]
     table.add("lstm fit", DEEP, *cells, _percent(run.share_of_peak(DEEP, mine, "fit")))
     return table
 

@@ -153,7 +153,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
                 embed=self.embedding_dim is not None, min_length=self._min_length,
                 columns=self._token_columns(),
             )  # fmt: skip
-            _check_n_targets(y, len(sequences))
+            check_n_targets(y, len(sequences))
             targets = self._encode_targets(sequences, y, sample_weight, reset=first, **known)
             rng = check_random_state(self.random_state)
             # Drawn first, so that a warm start holds out the same sequences.
@@ -194,9 +194,12 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         """Copy what training changes, so that a failure can put it back."""
         for name, value in self._network_parameters().items():
             if value != self._architecture[name]:
-                name = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}.get(
-                    name, name
-                )
+                names = {
+                    "hidden": "hidden_layer_sizes",
+                    "embedding": "embedding_dim",
+                    "loss": "crf",
+                }
+                name = names.get(name, name)
                 raise ValueError(
                     f"{name} has changed since the network was started, which is now to go on: "
                     "warm_start and partial_fit need the same network. Start anew with fit and "
@@ -392,7 +395,14 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def _check_n_targets(y, n_sequences):
+def check_n_targets(y, n_sequences):
+    """Raise unless there is a target, or a sequence of labels, for each sequence.
+
+    Parameters
+    ----------
+    y : array-like, or collection of label sequences
+    n_sequences : int
+    """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
     if _num_samples(y) != n_sequences:

@@ -51,7 +51,8 @@ def read_labels(y, offsets):
         row = next(r for r, x in enumerate(labels) if isinstance(x, (Integral, np.bool_)))
         i, t = locate(offsets, row)
         raise TypeError(
-            f"y mixes strings and numbers: sequence {i} has the label {labels[row]!r} at step {t}."
+            f"y mixes strings and numbers: sequence {i} has the label {labels[row]!r} at step {t}. "
+            "Write all labels as strings, and None where a step has none."
         )
     if strings:
         return labels
@@ -59,8 +60,8 @@ def read_labels(y, offsets):
 
 
 def _as_list(given, i):
-    if isinstance(given, list):
-        return given
+    if isinstance(given, (list, tuple)):  # of which NumPy might make strings throughout
+        return list(given)
     if isinstance(given, (str, bytes, dict, set, Number, np.generic)) or given is None:
         raise TypeError(
             f"y has {given!r} for sequence {i}, where a sequence of labels is expected, one for "
@@ -96,7 +97,7 @@ def _plain(label, offsets, row):
     if isinstance(label, (float, np.floating)):
         if label != label:
             return None
-        if label == int(label):
+        if label.is_integer():
             return int(label)
     i, t = locate(offsets, row)
     raise ValueError(
@@ -175,9 +176,9 @@ def find_scheme(classes):
     """Tell the scheme of labels by their tags: 'BIOES', 'BIO', or None where they are no chunks."""
     if classes.dtype.kind != "U":
         return None
-    tags = {str(c)[0] for c in classes if c != OUTSIDE and str(c)[1:2] == "-"}
-    chunks = all(c == OUTSIDE or (c[0] in "BIOES" and c[1:2] == "-") for c in classes)
-    if not chunks or not tags & {"B", "S"}:
+    chunks = [str(c) for c in classes if c != OUTSIDE]
+    tags = {c[0] for c in chunks if c[1:2] == "-" and c[0] in "BIES"}
+    if not all(c[1:2] == "-" and c[0] in tags for c in chunks) or not tags & {"B", "S"}:
         return None
     return "BIOES" if tags & {"E", "S"} else "BIO"
 
@@ -201,7 +202,7 @@ def forbidden_paths(classes, scheme):
         For a label that the scheme has not, or labels of which none may stand alone.
     """
     tags = []
-    for label in classes:
+    for label in classes.tolist():
         tag, hyphen, kind = str(label).partition("-")
         if label != OUTSIDE and not (tag in list(scheme.replace("O", "")) and hyphen):
             raise ValueError(
@@ -225,7 +226,7 @@ def forbidden_paths(classes, scheme):
                 forbidden[1 + i, j] = open_chunk and scheme == "BIOES"
     if (forbidden[0] | forbidden[n + 1]).all():
         raise ValueError(
-            f"No label of {list(classes)} may stand alone under the scheme {scheme}. Set "
+            f"No label of {classes.tolist()} may stand alone under the scheme {scheme}. Set "
             "tag_scheme=None."
         )
     return forbidden

@@ -8,7 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skrnn._base import BaseRecurrentNetwork
+from skrnn._base import BaseRecurrentNetwork, check_n_targets
 from skrnn._batching import Targets, best_labels, label_marginals, predict
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
@@ -321,14 +321,19 @@ class LSTMTagger(BaseRecurrentNetwork):
                     "class_weight needs crf=False: the loss of a CRF is that of whole sequences. "
                     "Weigh sequences with sample_weight."
                 )
-            named = self.classes_[codes[counts]]
-            weights[counts] *= compute_sample_weight(self.class_weight, named)
+            of_class = compute_sample_weight(self.class_weight, self.classes_[codes[counts]])
+            if not ((of_class >= 0) & (of_class < np.inf)).all():
+                raise ValueError(
+                    f"class_weight must be finite and not negative; got {self.class_weight}."
+                )
+            weights[counts] *= of_class
         if self.crf:
             _check_even_weights(weights, offsets)
-        if not 0 < weights.sum() < np.inf:
+        with np.errstate(over="ignore"):
+            total = weights.sum()
+        if not 0 < total < np.inf:
             raise ValueError(
-                f"The weights of labelled steps add up to {weights.sum()}: there is nothing to "
-                "learn from."
+                f"The weights of labelled steps add up to {total}: there is nothing to learn from."
             )
         return weights
 
@@ -446,7 +451,13 @@ class LSTMTagger(BaseRecurrentNetwork):
         -------
         float
         """
-        return token_accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        sequences = self._sequences(X)
+        check_n_targets(y, len(sequences))
+        codes, offsets = self._codes(self._params, sequences), sequences.offsets
+        predicted = split_steps(self.classes_[codes], offsets)
+        labels = read_labels(y, offsets)
+        y = [labels[start:stop] for start, stop in pairwise(offsets)]
+        return token_accuracy_score(y, predicted, sample_weight=sample_weight)
 
     @property
     def transitions_(self):

@@ -94,10 +94,10 @@ class Training:
             )
         for part, name in ((train, "training"), (held, "validation")):
             weights = targets.take(part).weights
-            if weights is not None and not weights.any():
+            if not sequences.lengths[part].any() or (weights is not None and not weights.any()):
                 raise ValueError(
-                    f"All sequences of the {name} part have weight 0. Leave sequences without "
-                    "weight out of X and y, or set early_stopping=False."
+                    f"All sequences of the {name} part have weight 0 or are empty. Leave such "
+                    "sequences out of X and y, or set early_stopping=False."
                 )
         self.validation = sequences.take(held), targets.take(held)
         return sequences.take(train), targets.take(train)

@@ -201,7 +201,7 @@ class Network:
     level, dtype : str
         The kernels to use.
     threads : int, default=1
-    dropout, recurrent_dropout : float, default=0.0
+    dropout, recurrent_dropout, word_dropout : float, default=0.0
     seed : int, default=0
         Of the dropout masks.
     order : array-like of int, default=None
@@ -220,7 +220,7 @@ class Network:
     def __init__(
         self, spec, weights, sequences, targets=None, sample_weight=None, h0=None, c0=None,
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
-        recurrent_dropout=0.0, seed=0, order=None, wants_dx=True,
+        recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True,
     ):  # fmt: skip
         tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
@@ -246,7 +246,7 @@ class Network:
         self.h0, self.c0, self.d_hn, self.d_cn = h0, c0, d_hn, d_cn
         self.d_outputs = None if d_outputs is None else np.concatenate(d_outputs)
 
-        self.options = Options(True, wants_dx, threads, dropout, recurrent_dropout)
+        self.options = Options(True, wants_dx, threads, dropout, recurrent_dropout, word_dropout)
         self.limits = len(sequences), int(self.offsets[-1]), int(self.lengths.max())
         self.workspace = self.plan.workspace(self.options, self.limits)
 

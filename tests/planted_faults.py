@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "skrnn", "tests")
-TESTS = ("test_gradients", "test_parity", "test_elementary", "test_bits")
+TESTS = ("test_gradients", "test_crf", "test_parity", "test_elementary", "test_bits")
 PRECISION = "f64"
 
 
@@ -219,6 +219,80 @@ FAULTS = [
         "_kernels/engine.pyx",
         "sqrt(g2 + touched_squares(net))",
         "sqrt(g2)",
+    ),
+    Fault(
+        "embedding: every column takes the first one's gradient",
+        "_kernels/batch.pxd",
+        "order[p] * net.ld_dx + column.place",
+        "order[p] * net.ld_dx",
+    ),
+    Fault(
+        "word dropout: all columns of a step drop together",
+        "_kernels/batch.pxd",
+        "mix64(seed, c) < threshold",
+        "mix64(seed, 0) < threshold",
+    ),
+    # -- CRF --
+    Fault(
+        "CRF: start scores missing",
+        "_kernels/crf.pxd",
+        "memcpy(a, net.crf_scores, Op * sizeof(real))",
+        "memset(a, 0, Op * sizeof(real))",
+    ),
+    Fault(
+        "CRF: backward sums go along the transitions the wrong way",
+        "_kernels/crf.pxd",
+        "net.crf_rows, net.crf_scores + Op, 1, Op, K, Op)",
+        "net.crf_columns, net.crf_scores + Op, Op, 1, K, Op)",
+    ),
+    Fault(
+        "CRF: pairs' marginals without the transition",
+        "_kernels/crf.pxd",
+        "splat(e[i]) * load(net.crf_columns + i * Op + j)",
+        "splat(e[i])",
+    ),
+    Fault(
+        "CRF: end scores missing in log Z",
+        "_kernels/crf.pxd",
+        "load(before + j) + load(net.crf_scores + (K + 1) * Op + j)",
+        "load(before + j)",
+    ),
+    Fault(
+        "CRF: what is counted of the path lacks its end",
+        "_kernels/crf.pxd",
+        "    grads[(K + 1) * Op + before] -= f",
+        "    pass",
+    ),
+    Fault(
+        "CRF: steps without a label not summed over",
+        "_kernels/crf.pxd",
+        "label_at(net, labels, first, t, b), Op)\n        for j from 0 <= j < Op by LANES:\n"
+        "            store(a + j",
+        "-1, Op)\n        for j from 0 <= j < Op by LANES:\n            store(a + j",
+    ),
+    Fault(
+        "CRF: small sums taken as they are",
+        "_kernels/crf.pxd",
+        "if sums[j] < SMALLEST_SUM:\n            out[j]",
+        "if sums[j] < 0:\n            out[j]",
+    ),
+    Fault(
+        "CRF: a sequence weighs the sum of its steps",
+        "_kernels/crf.pxd",
+        "return total / counted if counted else 0",
+        "return total",
+    ),
+    Fault(
+        "CRF: the gradient of the last sequence only",
+        "_kernels/crf.pxd",
+        "to[j] += net.crf_grads",
+        "to[j] = net.crf_grads",
+    ),
+    Fault(
+        "Viterbi: goes back along the transitions the wrong way",
+        "_kernels/crf.pxd",
+        "T + y, Op, K)",
+        "T + y * Op, 1, K)",
     ),
     # -- optimiser --
     Fault(

@@ -47,6 +47,55 @@ def token_lists(n=120, seed=0):
     return X, y
 
 
+ENDINGS = {"ing": "VERB", "ness": "NOUN", "ous": "ADJ"}
+
+
+def tagged(n=60, seed=0):
+    """Sentences of made-up words, and a tag for each word: its ending says which.
+
+    But "run" is a verb after "to" and else a noun, and a sentence has one to six words.
+    """
+    rng = np.random.default_rng(seed)
+    X, y = [], []
+    for size in rng.integers(1, 7, n):
+        words, tags = [], []
+        for kind in rng.integers(0, 5, size):
+            if kind < 3:
+                ending, tag = list(ENDINGS.items())[kind]
+                word = "".join(rng.choice(list("bcdfglmopt"), 3)) + ending
+            else:
+                word = ("to", "run")[kind - 3]
+                tag = "TO" if word == "to" else "VERB" if words[-1:] == ["to"] else "NOUN"
+            words.append(word)
+            tags.append(tag)
+        X.append(words)
+        y.append(tags)
+    return X, y
+
+
+def delayed(n=80, seed=0, width=2, lengths=None):
+    """Vectors; the label of a step is whether the first feature of the step before is positive."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 7, n) if lengths is None else lengths
+    X = [rng.normal(size=(length, width)) for length in lengths]
+    for x in X:
+        x[:, 0] += np.sign(x[:, 0])
+    return X, [[False, *(x[:-1, 0] > 0).tolist()] for x in X]
+
+
+def object_array(items):
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
+def joined(parts):
+    """Return the bytes of arrays, one a sequence, and check that they are in an object array."""
+    assert parts.dtype == object and parts.ndim == 1
+    return b"".join(part.tobytes() for part in parts)
+
+
 def read_split(name):
     """Read the official split of a UCR/UEA set, or skip the test."""
     folder = DATA / "ts"

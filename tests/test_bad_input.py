@@ -291,7 +291,7 @@ def test_a_network_too_large_for_any_memory():
 def test_token_ids():
     model = quick(embedding_dim=3)
     for bad, message in (
-        ([np.array([0, -1])] * 4, "sequence 0 has -1 at step 1"),
+        ([np.array([0, -2])] * 4, "sequence 0 has -2 at step 1"),
         ([np.array([0.0, 0.5])] * 4, "sequence 0 has 0.5 at step 1"),
         ([np.array([0.0, np.nan])] * 4, "sequence 0 has NaN at step 1"),
     ):

@@ -154,6 +154,66 @@ def test_embedding(level, cell, bidirectional, n_columns):
     assert_same(got, expected, EXACT)
 
 
+def looked_up(network):
+    """Return the tokens of every step that a run looks up, in the user's order."""
+    raw = network.lay_open()
+    tokens = np.empty_like(network.values)
+    tokens[raw["rows"]] = raw["tokens"].T
+    return tokens
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True), n_columns=(1, 3))
+def test_word_dropout(level, cell, bidirectional, n_columns):
+    # it is the network of the tokens looked up: outputs, loss, and the rows that gradients go to
+    spec = oracle.Spec(cell, (9, 5), bidirectional, pooling="mean", alpha=0.2)
+    problem, _ = solved(spec, n_features=n_columns, embedding=TABLES[:n_columns])
+    network = Network(
+        spec, **problem, level=level, dropout=0.2, word_dropout=0.4, seed=5, order=range(10, -1, -1)
+    )
+    tokens = looked_up(network)
+    assert (tokens != network.values).any(axis=0).all()
+    problem = problem | {"sequences": np.split(tokens, network.offsets[1:-1])}
+    masks = network.masks()
+    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), EXACT)
+
+
+@each_level
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_share_of_words_dropped(level, rate):
+    # each column by itself gives way to its last row, which no step has here, and else stays
+    spec = oracle.Spec("rnn", (2,))
+    n_unknown = np.array([rows - 1 for rows, _ in TABLES])
+    problem = make_problem(spec, [40] * 60, 3, embedding=[(rows - 1, dim) for rows, dim in TABLES])
+    for c, (rows, dim) in enumerate(TABLES):
+        problem["weights"][f"embedding_weight_{c}"] = np.ones((rows, dim))
+    how = {"level": level, "word_dropout": rate}
+    network = Network(spec, **problem, **how, seed=2**63 + 9)
+    tokens = looked_up(network)
+    dropped = tokens != network.values
+    assert (tokens == np.where(dropped, n_unknown, network.values)).all()
+    spread = np.sqrt(rate * (1 - rate) / len(dropped))
+    assert (abs(dropped.mean(axis=0) - rate) < 4 * spread).all()
+    correlations = np.corrcoef(dropped.T)[np.triu_indices(3, 1)]
+    assert (abs(correlations) < 4 / np.sqrt(len(dropped))).all()
+    after = [np.corrcoef(column[:-1], column[1:])[0, 1] for column in dropped.T]
+    assert (np.abs(after) < 4 / np.sqrt(len(dropped))).all()
+    assert (looked_up(network) == tokens).all()
+    assert (looked_up(Network(spec, **problem, **how, seed=9)) != tokens).any()
+
+
+@each_level
+def test_prediction_drops_no_words(level):
+    spec = oracle.Spec("lstm", (5,), True, pooling="all")
+    problem, _ = solved(spec, n_features=3, embedding=TABLES, states=False)
+    network = Network(spec, **problem, level=level, word_dropout=0.9)
+    plain = Network(spec, **problem, level=level)
+    assert same_bits(network.predict(), plain.predict())
+    assert (looked_up(network) != network.values).any()
+    network.options = network.options._replace(training=False)
+    assert (looked_up(network) == network.values).all()
+
+
 @each_level
 @each(cell=CELLS, head=[head for head in HEADS if head[1] in oracle.LABEL_LOSSES])
 def test_labels_that_do_not_count(level, cell, head):

@@ -157,6 +157,40 @@ cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):
         ours[:, d * Hp:d * Hp + H] += theirs[:, d * H:(d + 1) * H]
 
 
+def repeat_loss(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params, real[::1] grads,
+    data, const idx[::1] chosen, targets, const real[:, ::1] logits, idx repeats,
+):
+    """Loss and its gradient from given logits, one row a step, computed `repeats` times.
+
+    Returns
+    -------
+    (float, ndarray of shape (total_steps, n_outputs))
+        Loss, and its gradient with respect to the logits.
+    """
+    cdef Net net
+    cdef double loss = 0, weight = 0
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[::1] labels = targets[0]
+    cdef const idx* label = _pointer(labels)
+    cdef idx k, O = plan.n_outputs
+    _open(&net, plan, options, limits, workspace, params, grads)
+    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
+    load_batch(&net, &offsets[0], _reals(values), NULL, &chosen[0], chosen.shape[0])
+    net.R = net.N
+    rows = _row_order(&net, &offsets[0])
+    cdef real[:, ::1] packed = <real[:net.N, :net.Op]> net.logits
+    np.asarray(packed)[:, :O] = np.asarray(logits)[rows]
+    np.asarray(packed)[:, O:] = 0
+    with nogil:
+        for k in range(repeats):
+            loss = head_loss(&net, &offsets[0], label, NULL, NULL, &weight)
+    gradient = np.empty((net.N, O), real_dtype)
+    gradient[rows] = _copy(net.dlogits, net.N, net.Op, O)
+    return loss, gradient
+
+
 def dropout_multipliers(idx rows, idx width, double rate, unsigned long long seed):
     """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
     out = np.ones((rows, width), dtype=real_dtype)
