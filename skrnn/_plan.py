@@ -97,6 +97,7 @@ class Options(NamedTuple):
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.0
     paths: bool = False  # prediction scores whole label sequences
+    distinct: int = 0  # prediction: token rows that differ, each of which is projected once
 
 
 class Plan:
@@ -313,6 +314,13 @@ class Plan:
             ],
             dtype=np.intp,
         )
+
+    @property
+    def projection_width(self):
+        """Numbers that W_ih x + b of one input row takes, in all directions of the first level."""
+        first = self.layers[: self.n_directions]
+        bundles = first[:, self.engine.LAYER_FIELDS.index("n_bundles")].sum()
+        return int(bundles) * self.engine.block_cols * self.engine.lanes
 
     def views(self, vector):
         """Name the parts of a flat vector.

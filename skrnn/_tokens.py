@@ -1,7 +1,9 @@
 """Tokens to columns of ids: the word itself and, for words never seen, its parts."""
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +12,10 @@ UNKNOWN = -1
 
 
 class TokenColumn(NamedTuple):
-    """One column of ids: what of a token it looks at, and how often that must occur."""
+    """One column of ids: what of tokens it looks at, and how often that must occur."""
 
     name: str
-    view: Callable[[str], str | None]  # None: the token has no such part
+    view: Callable[[Iterable[str]], list[str]]
     min_freq: int
 
 
@@ -33,49 +35,53 @@ def token_columns(min_freq=1, lowercase=False, prefixes=(), suffixes=(), shape=F
     list of TokenColumn
     """
     fold = str.lower if lowercase else str
-    columns = [TokenColumn("word", fold, min_freq)]
-    columns += [TokenColumn(f"prefix{n}", _Affix(n, fold, 1), min_freq) for n in prefixes]
-    columns += [TokenColumn(f"suffix{n}", _Affix(n, fold, -1), min_freq) for n in suffixes]
+    columns = [TokenColumn("word", partial(_words, fold), min_freq)]
+    columns += [TokenColumn(f"prefix{n}", partial(_prefixes, fold, n), min_freq) for n in prefixes]
+    columns += [TokenColumn(f"suffix{n}", partial(_suffixes, fold, n), min_freq) for n in suffixes]
     if shape:
-        columns.append(TokenColumn("shape", word_shape, min_freq))
+        columns.append(TokenColumn("shape", _shapes, min_freq))
     return columns
 
 
-class _Affix(NamedTuple):
-    """First or last characters of a token; a shorter token has none, which is told apart."""
-
-    n: int
-    fold: Callable[[str], str]
-    side: int
-
-    def __call__(self, token):
-        if len(token) < self.n:
-            return ""
-        return self.fold(token[: self.n] if self.side > 0 else token[-self.n :])
+def _words(fold, tokens):
+    return list(map(fold, tokens))
 
 
-def word_shape(token):
-    """Write a token's capitals as X, small letters as x and digits as d, runs cut to two.
+# A token shorter than n has no such prefix or suffix, which is told apart from all others.
 
-    Parameters
-    ----------
-    token : str
 
-    Returns
-    -------
-    str
-        For example 'Xxx' for 'London', 'dd-dd' for '2004-05', 'XX' for 'NATO'.
-    """
-    kinds: list[str] = []
-    for char in token:
+def _prefixes(fold, n, tokens):
+    return [fold(token[:n]) if len(token) >= n else "" for token in tokens]
+
+
+def _suffixes(fold, n, tokens):
+    return [fold(token[-n:]) if len(token) >= n else "" for token in tokens]
+
+
+class _Kinds(dict):
+    """Table for `str.translate`, filled as characters come: X, x, d, or the character."""
+
+    def __missing__(self, code):
+        char = chr(code)
         kind = char
         if char.isalpha():
             kind = "X" if char.isupper() else "x"
         elif char.isdigit():
             kind = "d"
-        if kinds[-2:] != [kind, kind]:
-            kinds.append(kind)
-    return "".join(kinds)
+        self[code] = kind
+        return kind
+
+
+_KINDS = _Kinds()
+_LONG_RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
+
+
+def _shapes(tokens):
+    """Write capitals as X, small letters as x and digits as d, runs cut to two.
+
+    For example 'Xxx' for 'London', 'dd-dd' for '2004-05', 'XX' for 'NATO'.
+    """
+    return [_LONG_RUN.sub(r"\1\1", token.translate(_KINDS)) for token in tokens]
 
 
 class Vocabularies:
@@ -109,8 +115,8 @@ class Vocabularies:
         self.known = []
         for column in self.columns:
             parts: Counter[str] = Counter()
-            for token, n in counts.items():
-                parts[column.view(token)] += n
+            for part, n in zip(column.view(counts), counts.values(), strict=True):
+                parts[part] += n
             frequent = sorted(part for part, n in parts.items() if n >= column.min_freq)
             self.known.append({part: i for i, part in enumerate(frequent)})
         return self
@@ -133,5 +139,5 @@ class Vocabularies:
         )
         distinct = np.empty((len(place), len(self.columns)), np.int64)
         for c, (column, known) in enumerate(zip(self.columns, self.known, strict=True)):
-            distinct[:, c] = [known.get(column.view(token), UNKNOWN) for token in place]
+            distinct[:, c] = [known.get(part, UNKNOWN) for part in column.view(place)]
         return distinct[rows]

@@ -356,7 +356,7 @@ class Network:
         """Make an optimiser for `train`, with an estimator's parameters."""
         return Optimiser(RNNClassifier(**{"alpha": self.spec.alpha} | settings), self.plan)
 
-    def predict(self, batches=None, probabilities=False):
+    def predict(self, batches=None, probabilities=False, distinct=None):
         """Run the network forward in prediction, batch by batch.
 
         Parameters
@@ -364,13 +364,15 @@ class Network:
         batches : list of list of int, default=None
             Sequences of each batch; all in one by default.
         probabilities : bool, default=False
+        distinct : (rows, places), default=None
+            Token rows that differ, and which of them each step has.
 
         Returns
         -------
         outputs : ndarray of shape (n_sequences or total_steps, n_outputs)
         """
         out = self._empty_outputs()
-        self._predict(batches, out, None, probabilities, None)
+        self._predict(batches, out, None, probabilities, None, distinct)
         return out
 
     def decode(self, scores=None, batches=None):
@@ -405,14 +407,18 @@ class Network:
         views = self.plan.views(self.params)
         return np.vstack([views["crf_start"], views["crf_transitions"], views["crf_end"]])
 
-    def _predict(self, batches, out, path, probabilities, scores):
+    def _predict(self, batches, out, path, probabilities, scores, distinct=None):
         batches = [self.order] if batches is None else batches
-        options = Options(threads=self.options.threads, paths=scores is not None)
+        options = Options(
+            threads=self.options.threads,
+            paths=scores is not None,
+            distinct=0 if distinct is None else len(distinct[0]),
+        )
         if scores is not None:
             scores = np.ascontiguousarray(scores, self.plan.dtype)
         self.engine.predict(
             self.plan, options, self.limits, self.plan.workspace(options, self.limits), self.params,
-            self.data, np.concatenate(batches).astype(np.intp),
+            self.data, distinct, np.concatenate(batches).astype(np.intp),
             np.append(0, np.cumsum([len(batch) for batch in batches])).astype(np.intp), out, path,
             probabilities, scores,
         )  # fmt: skip

@@ -17,6 +17,7 @@ from kernel_tools import (
 )
 
 from skrnn import RNNClassifier
+from skrnn._batching import distinct_rows
 from skrnn._kernels import LEVEL
 from skrnn._plan import CELLS
 
@@ -104,6 +105,21 @@ def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirect
     probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     got = network.predict(probabilities=True)
     np.testing.assert_allclose(got, probabilities, rtol=8 * np.finfo(dtype).eps)
+
+
+@each_variant
+@each(cell=CELLS, bidirectional=(False, True), hidden=HIDDEN)
+def test_prediction_with_projections_of_distinct_tokens(level, dtype, cell, bidirectional, hidden):
+    spec = oracle.Spec(cell, hidden, bidirectional, pooling="all", n_outputs=3)
+    problem = make_problem(
+        spec, LENGTHS, embedding=[(9, 3), (5, 2)], states=False, cotangents=False
+    )
+    for threads in (1, 3):
+        network = Network(spec, **problem, level=level, dtype=dtype, threads=threads)
+        distinct = distinct_rows(network.values)
+        assert len(distinct[0]) < len(network.values) / 2
+        batches = [range(5), range(5, len(LENGTHS))]
+        assert same_bits(network.predict(batches, distinct=distinct), network.predict(batches))
 
 
 @each(cell=CELLS, solver=SOLVERS, dtype=DTYPES)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._tokens import UNKNOWN, Vocabularies, token_columns, word_shape
+from skrnn._tokens import UNKNOWN, Vocabularies, token_columns
 from skrnn.preprocessing import TokenEncoder
 
 X = [["The", "cat", "sat"], ["a", "dog", "barked"], ["The", "dog", "sat"]]
@@ -23,18 +23,30 @@ X = [["The", "cat", "sat"], ["a", "dog", "barked"], ["The", "dog", "sat"]]
 def test_columns():
     columns = token_columns(2, True, (1, 3), (2,), True)
     assert [column.name for column in columns] == ["word", "prefix1", "prefix3", "suffix2", "shape"]
-    assert [column.view("McAdam") for column in columns] == ["mcadam", "m", "mca", "am", "XxXxx"]
+    assert [column.view(["McAdam"]) for column in columns] == [
+        ["mcadam"],
+        ["m"],
+        ["mca"],
+        ["am"],
+        ["XxXxx"],
+    ]
     assert [column.min_freq for column in columns] == [2] * 5
     cased = token_columns(1, False, (1, 3), (2,), True)
-    assert [column.view("McAdam") for column in cased] == ["McAdam", "M", "McA", "am", "XxXxx"]
+    assert [column.view(["McAdam"]) for column in cased] == [
+        ["McAdam"],
+        ["M"],
+        ["McA"],
+        ["am"],
+        ["XxXxx"],
+    ]
     assert [column.name for column in token_columns()] == ["word"]
-    assert token_columns()[0].view("McAdam") == "McAdam"
+    assert token_columns()[0].view(["McAdam"]) == ["McAdam"]
 
 
 def test_affixes_of_short_tokens():
     _, prefix, suffix = token_columns(1, False, (2,), (2,))
-    assert [prefix.view(token) for token in ("", "a", "ab", "abc")] == ["", "", "ab", "ab"]
-    assert [suffix.view(token) for token in ("", "a", "ab", "abc")] == ["", "", "ab", "bc"]
+    assert prefix.view(["", "a", "ab", "abc"]) == ["", "", "ab", "ab"]
+    assert suffix.view(["", "a", "ab", "abc"]) == ["", "", "ab", "bc"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +68,7 @@ def test_affixes_of_short_tokens():
     ],
 )
 def test_word_shape(token, shape):
-    assert word_shape(token) == shape
+    assert token_columns(shape=True)[-1].view([token]) == [shape]
 
 
 # Vocabularies

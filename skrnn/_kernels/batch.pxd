@@ -55,6 +55,7 @@ cdef inline void gather_sequence(
     const idx* offsets,    # in  (n_sequences + 1,)
     const real* values,    # in  (total_steps, D), or NULL
     const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* places,     # in  (total_steps,) among the distinct token rows, or NULL
     idx b,
 ) noexcept nogil:
     """Packed input rows of one sequence: copied, or looked up in the embedding."""
@@ -62,7 +63,9 @@ cdef inline void gather_sequence(
     cdef idx start = offsets[net.order[b]]
     cdef idx t
     for t in range(net.lengths[b]):
-        if net.plan.n_columns == 0:
+        if places != NULL:
+            net.places[net.first[t] + b] = places[start + t]
+        elif net.plan.n_columns == 0:
             memcpy(net.x + (net.first[t] + b) * D, values + (start + t) * D, D * sizeof(real))
         else:
             look_up(net, tokens + (start + t) * net.plan.n_columns, net.first[t] + b)

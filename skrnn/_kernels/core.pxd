@@ -133,6 +133,7 @@ cdef struct Layer:
     real* pack_dh
     const real* x            # (N, ldx) input rows
     idx ldx
+    real* projected          # (n_distinct, n_bundles, BLOCK_COLS, LANES) W_ih x + b, or NULL
     real* y                  # (N, ldy) hidden states; this direction's columns
     real* dy                 # (N, ldy) their gradients
     idx ldy
@@ -169,6 +170,9 @@ cdef struct Net:
     idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
     idx* touched             # (n_columns, N + 1) starts of runs of one embedding row
     idx* n_touched           # (n_columns,)
+    idx n_distinct           # token rows whose projections are made once; 0 for each step its own
+    idx* places              # (N,) which of them stands in a packed row
+    real* distinct_x         # (n_distinct, D)
     real* x                  # (N, D)
     real* dx                 # (N, ld_dx)
     idx ld_dx

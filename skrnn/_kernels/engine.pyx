@@ -21,7 +21,7 @@ from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
     clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
-    pack_weights, target_of,
+    pack_weights, project_tokens, target_of,
 )
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
@@ -74,6 +74,7 @@ cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
     net.dropout = options.dropout
     net.recurrent_dropout = options.recurrent_dropout
     net.word_dropout = options.word_dropout
+    net.n_distinct = options.distinct
     net.paths = options.paths or (net.training and net.plan.loss == CRF)
     return <const LayerPlan*> &layers[0, 0]
 
@@ -213,7 +214,8 @@ def train(
     with nogil:
         for k in range(n_batches):
             net.seed = seed + opt.step
-            load_batch(&net, &offsets[0], x, ids, &chosen[bounds[k]], bounds[k + 1] - bounds[k])
+            load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
+                       bounds[k + 1] - bounds[k])
             pack_weights(&net)
             network_forward(&net)
             loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
@@ -257,14 +259,17 @@ cdef int _read_optimiser(
 
 def predict(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    data, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out, idx[::1] path,
-    bint probabilities, const real[:, ::1] scores,
+    data, distinct, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out,
+    idx[::1] path, bint probabilities, const real[:, ::1] scores,
 ):
     """What the head puts out for each sequence (or step), in the user's order.
 
     `out` (rows, n_outputs) gets logits, or with `probabilities` their softmax. With `scores`
     (n_outputs + 2, n_outputs), those of whole label sequences (crf.pxd), `out` gets marginals and
     `path` (rows,) the best sequence of labels; either may be None.
+
+    `distinct` is None, or (token rows that differ, place among them of each step): then each of
+    them goes through W_ih once, not each step.
     """
     cdef Net net
     cdef idx k, n_batches = bounds.shape[0] - 1
@@ -275,6 +280,8 @@ def predict(
     cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
     cdef real* to = NULL if out is None else &out[0, 0]
     cdef idx* best = NULL if path is None else &path[0]
+    cdef const idx[:, ::1] distinct_rows = None
+    cdef const idx[::1] places = None
     _open(&net, plan, options, limits, workspace, params, None)
     _check_data(&net, data, limits, chosen, bounds)
     if out is not None and out.shape[1] != net.plan.n_outputs:
@@ -284,15 +291,39 @@ def predict(
                 or scores.shape[0] != net.plan.n_outputs + 2:
             raise ValueError("scores do not fit the plan")
         crf_prepare(&net, &scores[0, 0])
+    if net.n_distinct > 0:
+        distinct_rows, places = distinct
+        _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
+    cdef const idx* place = _pointer(places)
     with nogil:
         pack_weights(&net)
+        if net.n_distinct > 0:
+            project_tokens(&net, &distinct_rows[0, 0])
         for k in range(n_batches):
-            load_batch(&net, &offsets[0], x, ids, &chosen[bounds[k]], bounds[k + 1] - bounds[k])
+            load_batch(&net, &offsets[0], x, ids, place, &chosen[bounds[k]],
+                       bounds[k + 1] - bounds[k])
             network_forward(&net)
             if net.paths:
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
+
+
+cdef int _check_distinct(
+    const Net* net, const idx[:, ::1] rows, const idx[::1] places, idx n_steps
+) except -1:
+    cdef idx u, c
+    if rows.shape[0] != net.n_distinct or rows.shape[1] != net.plan.n_columns \
+            or places.shape[0] != n_steps:
+        raise ValueError("distinct token rows do not fit the plan")
+    for u in range(n_steps):
+        if not 0 <= places[u] < net.n_distinct:
+            raise ValueError(f"there is no token row {places[u]}")
+    for u in range(net.n_distinct):
+        for c in range(net.plan.n_columns):
+            if not 0 <= rows[u, c] < net.columns[c].rows:
+                raise ValueError(f"the embedding of column {c} has no row {rows[u, c]}")
+    return 0
 
 
 cdef inline void _label_sequences(

@@ -9,7 +9,7 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ALL, BLOCK_COLS, CRF, LANES, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
+    ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
     store, useful_threads,
 )
 from .crf cimport crf_loss
@@ -18,7 +18,7 @@ from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
     weight_gradient_task, weight_tasks,
 )
-from .scan cimport scan_backward, scan_forward
+from .scan cimport project, scan_backward, scan_forward
 
 cdef enum:
     PRODUCT_ROWS = 96      # rows of one task of a product over all packed rows: 16 tiles
@@ -132,6 +132,7 @@ cdef inline void load_batch(
     const idx* offsets,    # in  (n_sequences + 1,)
     const real* values,    # in  (total_steps, D), or NULL
     const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* places,     # in  (total_steps,) among the distinct token rows, or NULL
     const idx* chosen,     # in  (B,) sequences of this batch
     idx B,
 ) noexcept nogil:
@@ -140,7 +141,29 @@ cdef inline void load_batch(
     sort_batch(net, offsets, chosen, B)
     threads = useful_threads(net.threads, <double> net.N * net.plan.D)
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
-        gather_sequence(net, offsets, values, tokens, b)
+        gather_sequence(net, offsets, values, tokens, places, b)
+
+
+cdef inline void project_tokens(
+    Net* net,
+    const idx* tokens,     # in  (n_distinct, n_columns)
+) noexcept nogil:
+    """Input projections of the distinct token rows: once for all batches of a prediction."""
+    cdef idx u, c, task
+    cdef idx blocks = (net.n_distinct + PRODUCT_ROWS - 1) // PRODUCT_ROWS
+    cdef idx threads = useful_threads(net.threads, 2.0 * net.n_distinct * net.layers[0].plan.slots
+                                      * net.layers[0].plan.Hp * net.layers[0].K)
+    cdef const EmbeddingColumn* column
+    for u in range(net.n_distinct):
+        for c in range(net.plan.n_columns):
+            column = &net.columns[c]
+            memcpy(net.distinct_x + u * net.plan.D + column.place,
+                   net.params + column.start + tokens[u * net.plan.n_columns + c] * column.dim,
+                   column.dim * sizeof(real))
+    for task in prange(blocks * net.plan.n_directions, num_threads=threads,
+                       use_threads_if=threads > 1, schedule='dynamic'):
+        project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
+                imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:

@@ -44,7 +44,7 @@ def lay_open(
     _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
     net.seed = seed
     load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
-               &chosen[0], chosen.shape[0])
+               NULL, &chosen[0], chosen.shape[0])
     pack_weights(&net)
     place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
     lookup = {int(c): i for i, c in enumerate(chosen)}
@@ -177,7 +177,7 @@ def repeat_loss(
     cdef idx k, O = plan.n_outputs
     _open(&net, plan, options, limits, workspace, params, grads)
     _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
-    load_batch(&net, &offsets[0], _reals(values), NULL, &chosen[0], chosen.shape[0])
+    load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &chosen[0], chosen.shape[0])
     net.R = net.N
     rows = _row_order(&net, &offsets[0])
     cdef real[:, ::1] packed = <real[:net.N, :net.Op]> net.logits

@@ -78,12 +78,45 @@ cdef inline void forward_tile(
     at_x = columns(enters_x, &cols_x)
     at_h = columns(enters_h, &cols_h)
     for r in range(rows):
+        if layer.projected != NULL:
+            bias = projection(layer, net.places[row + r], bundle)
         for c in range(BLOCK_COLS):
             acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
-    tile(rows, cols_x, layer.K, layer.x + row * layer.ldx, layer.ldx, 1, pack_x, acc + at_x)
+    if layer.projected == NULL:
+        tile(rows, cols_x, layer.K, layer.x + row * layer.ldx, layer.ldx, 1, pack_x, acc + at_x)
     tile(rows, cols_h, layer.plan.H, h_in_at(net, layer, t) + b0 * Hp, Hp, 1, pack_h, acc + at_h)
     for r in range(rows):
         cell_forward(net, layer, t, b0 + r, bundle, cols_x, acc + r * BLOCK_COLS)
+
+
+cdef inline real* projection(const Layer* layer, idx place, idx bundle) noexcept nogil:
+    return layer.projected + (place * layer.plan.n_bundles + bundle) * BLOCK_COLS * LANES
+
+
+# A token's W_ih x + b is the same wherever it stands: with few distinct tokens it is computed once
+# for each. The time loop starts its accumulators from it, so the sums, and their bits, are the same.
+cdef inline void project(Net* net, const Layer* layer, idx first, idx rows) noexcept nogil:
+    """Projections of `rows` distinct input rows from `first`, in one direction of level 0."""
+    cdef vec acc[TILE_ROWS * BLOCK_COLS]
+    cdef const real* pack_x = layer.pack_x
+    cdef const real* bias
+    cdef real* to
+    cdef idx bundle, r0, r, c, at_x, cols_x, n
+    for bundle in range(layer.plan.n_bundles):
+        bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+        at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x)
+        for r0 from first <= r0 < first + rows by TILE_ROWS:
+            n = imin(TILE_ROWS, first + rows - r0)
+            for r in range(n):
+                for c in range(BLOCK_COLS):
+                    acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
+            tile(n, cols_x, layer.K, net.distinct_x + r0 * layer.ldx, layer.ldx, 1, pack_x,
+                 acc + at_x)
+            for r in range(n):
+                to = projection(layer, r0 + r, bundle)
+                for c in range(BLOCK_COLS):
+                    store(to + c * LANES, acc[r * BLOCK_COLS + c])
+        pack_x += cols_x * layer.K * LANES
 
 
 cdef inline idx columns(const idx* enters, idx* count) noexcept nogil:

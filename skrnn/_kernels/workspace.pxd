@@ -50,6 +50,9 @@ cdef inline void carve_layer(
     layer.c = reals(arena, plan.has_c * (N if net.training else B) * Hp)
     layer.c0 = reals(arena, plan.has_c * B * Hp)
     layer.mask = NULL
+    layer.projected = NULL
+    if net.n_distinct > 0 and plan.level == 0:
+        layer.projected = reals(arena, net.n_distinct * blocks * LANES)
     if not net.training:
         return
     layer.pack_dh = reals(arena, hh * Hp)
@@ -70,7 +73,9 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.buckets = indices(arena, T + 2)
     net.bounds = indices(arena, net.threads + 1)
     net.tokens = indices(arena, N * C)
-    net.x = reals(arena, N * net.plan.D)
+    net.x = reals(arena, (N if net.n_distinct == 0 else 0) * net.plan.D)
+    net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
+    net.places = indices(arena, N if net.n_distinct > 0 else 0)
     if net.training:
         net.token_order = indices(arena, 2 * N * C)
         net.touched = indices(arena, (N + 1) * C)
