@@ -4,7 +4,8 @@ A label is a string, an integer or a boolean. None, NaN, or -1 among integers, i
 step does not count. The tag schemes of chunks (BIO, BIOES) say which label may follow which.
 """
 
-from itertools import chain
+import warnings
+from itertools import chain, pairwise
 from numbers import Integral, Number
 
 import numpy as np
@@ -151,6 +152,25 @@ def read_step_weights(sample_weight, offsets):
     return weights
 
 
+def check_even_weights(weights, offsets):
+    """Raise unless the steps of a sequence that count weigh the same: a CRF weighs sequences.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (total_steps,)
+    offsets : ndarray of shape (n_sequences + 1,)
+    """
+    for i, (start, stop) in enumerate(pairwise(offsets)):
+        some = weights[start:stop][weights[start:stop] > 0]
+        if len(some) and some.min() != some.max():
+            t = int(np.argmax(weights[start:stop] == some.max()))
+            raise ValueError(
+                f"sequence {i} weighs {some.max()} at step {t} and {some.min()} elsewhere, but "
+                "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
+                "each sequence, or set crf=False."
+            )
+
+
 def split_steps(flat, offsets):
     """Cut an array of all steps into a 1-D object array of arrays, one a sequence.
 
@@ -172,6 +192,43 @@ def split_steps(flat, offsets):
 # Tag schemes
 
 
+def choose_scheme(tag_scheme, classes, codes, offsets):
+    """Return the scheme that predictions are to keep; 'auto' takes none that y itself breaks.
+
+    Parameters
+    ----------
+    tag_scheme : {'auto', 'BIO', 'BIOES'} or None
+        What the user asked for.
+
+    classes : ndarray of shape (n_classes,)
+
+    codes : ndarray of shape (total_steps,)
+        Labels of y as places in `classes`; -1 for none.
+
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    Returns
+    -------
+    {'BIO', 'BIOES'} or None
+    """
+    scheme = find_scheme(classes) if tag_scheme == "auto" else tag_scheme
+    if scheme is None:
+        return None
+    forbidden = forbidden_paths(classes, scheme)  # raises for labels that are not of the scheme
+    row = first_forbidden(codes, offsets, forbidden) if tag_scheme == "auto" else None
+    if row is None:
+        return scheme
+    i, t = locate(offsets, row)
+    warnings.warn(
+        f"The labels look like {scheme}, but y itself does not keep to it: sequence {i} has "
+        f"{classes.tolist()[codes[row]]!r} at step {t}. Predictions are left free; "
+        f"tag_scheme={scheme!r} holds them to it, and tag_scheme=None silences this warning.",
+        UserWarning,
+        stacklevel=6,
+    )
+    return None
+
+
 def find_scheme(classes):
     """Tell the scheme of labels by their tags: 'BIOES', 'BIO', or None where they are no chunks."""
     if classes.dtype.kind != "U":
@@ -180,7 +237,9 @@ def find_scheme(classes):
     tags = {c[0] for c in chunks if c[1:2] == "-" and c[0] in "BIES"}
     if not all(c[1:2] == "-" and c[0] in tags for c in chunks) or not tags & {"B", "S"}:
         return None
-    return "BIOES" if tags & {"E", "S"} else "BIO"
+    if not tags & {"E", "S"}:
+        return "BIO"
+    return "BIOES" if "S" in tags or OUTSIDE in classes else None  # one may stand alone
 
 
 def forbidden_paths(classes, scheme):
@@ -230,3 +289,30 @@ def forbidden_paths(classes, scheme):
             "tag_scheme=None."
         )
     return forbidden
+
+
+def first_forbidden(codes, offsets, forbidden):
+    """Find the first step whose label is forbidden where it stands.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (total_steps,)
+        Places in the classes; -1 for no label.
+
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    forbidden : ndarray of shape (n_classes + 2, n_classes)
+        As `forbidden_paths` gives it.
+
+    Returns
+    -------
+    int or None
+        Its row among all steps.
+    """
+    filled = offsets[:-1][np.diff(offsets) > 0], offsets[1:][np.diff(offsets) > 0] - 1
+    before = np.concatenate([[0], codes[:-1] + 1])
+    known = (before > 0) & (codes >= 0)
+    before[filled[0]], known[filled[0]] = 0, codes[filled[0]] >= 0
+    wrong = known & forbidden[before, codes]
+    wrong[filled[1]] |= (codes[filled[1]] >= 0) & forbidden[-1, codes[filled[1]]]
+    return int(np.argmax(wrong)) if wrong.any() else None

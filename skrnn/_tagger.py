@@ -12,7 +12,14 @@ from skrnn._base import BaseRecurrentNetwork, check_n_targets
 from skrnn._batching import Targets, best_labels, label_marginals, predict
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
-from skrnn._labels import find_scheme, forbidden_paths, read_labels, read_step_weights, split_steps
+from skrnn._labels import (
+    check_even_weights,
+    choose_scheme,
+    forbidden_paths,
+    read_labels,
+    read_step_weights,
+    split_steps,
+)
 from skrnn._sequences import locate
 from skrnn._tokens import token_columns
 from skrnn.metrics import token_accuracy_score
@@ -59,7 +66,7 @@ class LSTMTagger(BaseRecurrentNetwork):
     tag_scheme : {'auto', 'BIO', 'BIOES'} or None, default='auto'
         Scheme of chunk labels such as 'B-PER', 'I-PER', 'O': label sequences that it forbids, such
         as an I- after an O, are never predicted, with the CRF or without it. 'auto' recognises
-        the scheme by the labels.
+        the scheme by the labels, and warns where y breaks it.
 
     subwords : bool, default=True
         For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape
@@ -294,6 +301,8 @@ class LSTMTagger(BaseRecurrentNetwork):
                 f"sequence {i} has the label {error.args[0]!r} at step {t}, which the network does "
                 f"not know; it was started with classes {self.classes_}."
             ) from None
+        if reset:
+            self.tag_scheme_ = choose_scheme(self.tag_scheme, self.classes_, codes, offsets)
         return Targets(codes, None, self._step_weights(codes, sample_weight, offsets), offsets)
 
     def _set_classes(self, classes):
@@ -302,10 +311,7 @@ class LSTMTagger(BaseRecurrentNetwork):
                 "This tagger needs labels of at least 2 classes, but there "
                 + (f"is only one class: {classes[0]}." if len(classes) else "is no label at all.")
             )
-        scheme = find_scheme(classes) if self.tag_scheme == "auto" else self.tag_scheme
-        if scheme is not None:
-            forbidden_paths(classes, scheme)  # raises for labels that are not of the scheme
-        self.classes_, self.tag_scheme_ = classes, scheme
+        self.classes_ = classes
 
     def _step_weights(self, codes, sample_weight, offsets):
         """Weight of each step, 0 without a label; None where all weigh 1."""
@@ -328,7 +334,7 @@ class LSTMTagger(BaseRecurrentNetwork):
                 )
             weights[counts] *= of_class
         if self.crf:
-            _check_even_weights(weights, offsets)
+            check_even_weights(weights, offsets)
         with np.errstate(over="ignore"):
             total = weights.sum()
         if not 0 < total < np.inf:
@@ -465,16 +471,3 @@ class LSTMTagger(BaseRecurrentNetwork):
         if not ("_params" in self.__dict__ and self._has_crf()):
             raise AttributeError("transitions_ needs a fit with crf=True.")
         return self.weights_["crf_transitions"]
-
-
-def _check_even_weights(weights, offsets):
-    """Raise unless the steps of a sequence that count weigh the same: a CRF weighs sequences."""
-    for i, (start, stop) in enumerate(pairwise(offsets)):
-        some = weights[start:stop][weights[start:stop] > 0]
-        if len(some) and some.min() != some.max():
-            t = int(np.argmax(weights[start:stop] == some.max()))
-            raise ValueError(
-                f"sequence {i} weighs {some.max()} at step {t} and {some.min()} elsewhere, but "
-                "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
-                "each sequence, or set crf=False."
-            )

@@ -112,7 +112,7 @@ def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirect
 def test_prediction_with_projections_of_distinct_tokens(level, dtype, cell, bidirectional, hidden):
     spec = oracle.Spec(cell, hidden, bidirectional, pooling="all", n_outputs=3)
     problem = make_problem(
-        spec, LENGTHS, embedding=[(9, 3), (5, 2)], states=False, cotangents=False
+        spec, LENGTHS, n_features=2, embedding=[(4, 3), (3, 2)], states=False, cotangents=False
     )
     for threads in (1, 3):
         network = Network(spec, **problem, level=level, dtype=dtype, threads=threads)

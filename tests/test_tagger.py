@@ -1,5 +1,6 @@
 """LSTMTagger: it learns, what it predicts, and what labels, weights and words do to it."""
 
+import warnings
 from itertools import pairwise, product
 
 import numpy as np
@@ -11,7 +12,7 @@ from problems import delayed, joined, object_array, quick, tagged
 from scipy.special import softmax
 
 from skrnn import LSTMTagger
-from skrnn._labels import forbidden_paths
+from skrnn._labels import first_forbidden, forbidden_paths
 from skrnn.metrics import token_accuracy_score
 from skrnn.preprocessing import TokenEncoder
 
@@ -245,8 +246,8 @@ def test_score_counts_labelled_steps():
 @BOTH
 def test_impossible_labels_are_never_predicted(given, classes, scheme, crf):
     rng = np.random.default_rng(1)
-    y = [["O", name] for name in classes]
-    model = tagger(tag_scheme=given, crf=crf).fit(rng.normal(size=(len(y), 2, 3)), y)
+    y = [[None, name, None] for name in classes]
+    model = tagger(tag_scheme=given, crf=crf).fit(rng.normal(size=(len(y), 3, 3)), y)
     assert model.tag_scheme_ == scheme
     x = [3 * rng.normal(size=(T, 3)) for T in rng.integers(1, 12, 100)]
     places = {name: k for k, name in enumerate(model.classes_)}
@@ -394,3 +395,33 @@ def test_embedding_dim():
     for wrong in ((3, 4), (3,) * 12, (3,) * 10 + (0,), (3.5,) * 11):
         with pytest.raises(ValueError, match="a width, or a width for each of the 11 token"):
             tagger(embedding_dim=wrong).fit(X, Y)
+
+
+def test_auto_scheme_gives_way_where_y_breaks_it():
+    X = [["a", "b"], ["c"], ["d", "e", "f"]] * 4
+    y = [["B-x", "I-x"], ["O"], ["O", "I-x", "O"]] * 4  # IOB1: an I- may begin a chunk
+    model = LSTMTagger((4,), max_iter=1, n_iter_no_change=np.inf, random_state=0)
+    with pytest.warns(UserWarning, match="BIO.*sequence 2 has 'I-x' at step 1.*tag_scheme='BIO'"):
+        assert model.fit(X, y).tag_scheme_ is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.set_params(tag_scheme="BIO").fit(X, y).tag_scheme_ == "BIO"
+        assert model.set_params(tag_scheme="auto").fit(X[:2], y[:2]).tag_scheme_ == "BIO"
+        # what stands after an unlabelled step is nobody's fault
+        assert model.fit(X[:3], [["B-x", "I-x"], ["O"], [None, "I-x", "O"]]).tag_scheme_ == "BIO"
+
+
+def test_first_forbidden():
+    classes = np.array(["B-x", "I-x", "O"])
+    forbidden = forbidden_paths(classes, "BIO")
+    offsets = np.array([0, 2, 2, 3, 5])
+
+    def first(*codes):
+        return first_forbidden(np.array(codes), offsets, forbidden)
+
+    assert first(0, 1, 2, 0, 1) is None
+    assert first(0, 1, 2, 2, 1) == 4
+    assert first(0, 1, 1, 2, 1) == 2  # at a start, after an empty sequence
+    assert first(0, 1, 2, -1, 1) is None
+    bioes = forbidden_paths(np.array(["B-x", "E-x", "O"]), "BIOES")
+    assert first_forbidden(np.array([0, 1, 2, 2, 0]), offsets, bioes) == 4  # an open end
