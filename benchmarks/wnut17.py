@@ -20,12 +20,14 @@ from skrnn.datasets import read_conll
 from skrnn.metrics import entity_f1_score, entity_precision_score, entity_recall_score
 
 PARAMETERS = {
-    "hidden_layer_sizes": (128,),
+    "hidden_layer_sizes": (64,),
     "dropout": 0.5,
-    "word_dropout": 0.3,
+    "recurrent_dropout": 0.25,
+    "word_dropout": 0.5,
     "min_freq": 2,
     "learning_rate_init": 0.002,
-    "max_iter": 15,
+    "learning_rate": "linear",
+    "max_iter": 9,
     "n_iter_no_change": np.inf,
 }
 CONFIGURATIONS = [

@@ -42,9 +42,10 @@ alpha : float, default=0.0001
 batch_size : int, default='auto'
     Sequences of a mini-batch; 'auto' is `min(32, n_sequences)`.
 
-learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-    Schedule, for `solver='sgd'`: constant; divided by `(sequences seen + 1) ** power_t`; or
-    divided by 5 each time the loss stalls.
+learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='constant'
+    Schedule of the step size: constant; or falling linearly to zero over `max_iter` epochs, which
+    takes the noise out of the last weights. With `solver='sgd'` also divided by `(sequences seen +
+    1) ** power_t`, or divided by 5 each time the loss stalls.
 
 learning_rate_init : float, default=0.001
     Initial step size.

@@ -75,6 +75,11 @@ class Optimiser:
         self.first[:] = first
         self.second[:] = second
 
+    def epoch_begins(self, epoch, epochs):
+        """Apply the 'linear' schedule: from lr_init in the first epoch towards 0 after the last."""
+        if self.params["learning_rate"] == "linear":
+            self.learning_rate = float(self.params["learning_rate_init"]) * (1 - epoch / epochs)
+
     def epoch_ends(self, n_seen):
         """Apply the 'invscaling' schedule: lr = lr_init / (sequences seen + 1)^power_t."""
         if self.params["solver"] == "sgd" and self.params["learning_rate"] == "invscaling":

@@ -118,6 +118,7 @@ class Training:
         optimiser = trainer.optimiser
         n = len(trainer.data[0]) - 1
         before = self._snapshot()
+        optimiser.epoch_begins(estimator.n_iter_ if not self.incremental else 0, self.epochs)
         while True:
             order = self.rng.permutation(n) if estimator.shuffle else np.arange(n)
             order = order.astype(np.intp, copy=False)
@@ -220,7 +221,10 @@ class Training:
 
     def _warn_not_converged(self):
         estimator = self.estimator
-        if not self.incremental and np.isfinite(estimator.n_iter_no_change) and estimator.tol > 0:
+        # 'linear' ends where its step size does, which is no failure to converge.
+        if self.incremental or estimator.learning_rate == "linear":
+            return
+        if np.isfinite(estimator.n_iter_no_change) and estimator.tol > 0:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
                 "optimization hasn't converged yet.",

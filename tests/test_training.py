@@ -262,7 +262,23 @@ def test_adaptive_schedule():
     assert model._optimiser.learning_rate == pytest.approx(0.1 / 5**8)
 
 
-def test_adam_has_no_schedule():
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_linear_schedule(solver):
+    X, y = first_step(20)
+    model = quick(solver=solver, learning_rate="linear", learning_rate_init=0.1, max_iter=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # that max_iter is reached is the plan
+        model.fit(X, y)
+    assert model._optimiser.learning_rate == pytest.approx(0.025)
+    # the same as going down by hand
+    by_hand = quick(solver=solver, warm_start=True, shuffle=False, max_iter=1)
+    for epoch in range(4):
+        by_hand.set_params(learning_rate_init=0.1 * (1 - epoch / 4)).fit(X, y)
+    model.set_params(shuffle=False).fit(X, y)
+    np.testing.assert_allclose(model._params, by_hand._params, rtol=1e-5, atol=1e-6)
+
+
+def test_adam_has_no_other_schedule():
     X, y = first_step(20)
     plain = quick().fit(X, y)._params.tobytes()
     for schedule in ("invscaling", "adaptive"):

@@ -1,5 +1,5 @@
 """What stands on the top level: pooling over time, and the losses with their gradients."""
-from libc.math cimport log
+from libc.math cimport exp, log
 from libc.string cimport memcpy, memset
 
 from .core cimport (
@@ -121,24 +121,86 @@ cdef inline double softmax_loss(
     return loss
 
 
-# l = 1/2 mean_j (z_j - y_j)^2        dl/dz_j = (z_j - y_j) / n_outputs
+# Losses of numbers are means over the M targets of a row. A target that is NaN is missing: it adds
+# nothing, and the mean stays over M. The O outputs belong to the targets as the formulas say.
+
+
+# l = 1/2 mean_j (z_j - y_j)^2        dl/dz_j = (z_j - y_j) / M                        O = M
 cdef inline double squared_error_loss(
     real* dz,              # out (Op,)
     const real* z,         # in  (Op,)
-    idx n_outputs,
+    idx M,
     idx Op,
-    const real* y,         # in  (n_outputs,)
+    const real* y,         # in  (M,)
     double weight,
 ) noexcept nogil:
     cdef double loss = 0, residual
     cdef idx j
-    for j in range(n_outputs):
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
+        if y[j] == y[j]:
+            residual = <double> z[j] - y[j]
+            loss += residual * residual
+            dz[j] = <real> (residual * weight / M)
+    return 0.5 * loss / M
+
+
+# l = mean_j |z_j - y_j|              dl/dz_j = sign(z_j - y_j) / M                    O = M
+cdef inline double absolute_error_loss(
+    real* dz, const real* z, idx M, idx Op, const real* y, double weight
+) noexcept nogil:
+    cdef double loss = 0, residual
+    cdef idx j
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
         residual = <double> z[j] - y[j]
-        loss += residual * residual
-        dz[j] = <real> (residual * weight / n_outputs)
-    for j in range(n_outputs, Op):
-        dz[j] = 0
-    return 0.5 * loss / n_outputs
+        if residual > 0:
+            loss += residual
+            dz[j] = <real> (weight / M)
+        elif residual < 0:
+            loss -= residual
+            dz[j] = <real> (-weight / M)
+    return loss / M
+
+
+# Pinball loss (Koenker and Bassett 1978) of output j Q + q, the quantile p_q of target j:
+#     l = mean_j sum_q max(p_q r, (p_q - 1) r),  r = y_j - z_jq        dl/dz_jq = [r < 0] - p_q
+cdef inline double quantile_loss(
+    real* dz, const real* z, idx M, idx Op, const real* y, double weight,
+    const double* p,       # in  (Q,) levels
+    idx Q,
+) noexcept nogil:
+    cdef double loss = 0, residual
+    cdef idx j, q
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
+        for q in range(Q):
+            residual = <double> y[j] - z[j * Q + q]
+            if residual > 0:
+                loss += p[q] * residual
+                dz[j * Q + q] = <real> (-p[q] * weight / M)
+            elif residual < 0:
+                loss += (p[q] - 1) * residual
+                dz[j * Q + q] = <real> ((1 - p[q]) * weight / M)
+    return loss / M
+
+
+# Outputs 2 j and 2 j + 1 are mean m and log standard deviation s of target j. Without the constant,
+#     l = mean_j s + 1/2 ((y_j - m) e^-s)^2      dl/dm = -(y_j - m) e^-2s,  dl/ds = 1 - ((y_j - m) e^-s)^2
+cdef inline double gaussian_loss(
+    real* dz, const real* z, idx M, idx Op, const real* y, double weight
+) noexcept nogil:
+    cdef double loss = 0, share = weight / M, inverse, r
+    cdef idx j
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
+        if y[j] == y[j]:
+            inverse = exp(-<double> z[2 * j + 1])
+            r = (<double> y[j] - z[2 * j]) * inverse
+            loss += z[2 * j + 1] + 0.5 * r * r
+            dz[2 * j] = <real> (-r * inverse * share)
+            dz[2 * j + 1] = <real> ((1 - r * r) * share)
+    return loss / M
 
 
 cdef extern from *:
