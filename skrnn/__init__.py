@@ -1,8 +1,16 @@
 """Recurrent networks (RNN, LSTM, GRU) as scikit-learn estimators."""
 
 from skrnn._classifier import RNNClassifier
+from skrnn._forecaster import LSTMForecaster
 from skrnn._regressor import RNNRegressor
 from skrnn._tagger import LSTMTagger
 from skrnn._versions import __version__, show_versions
 
-__all__ = ["LSTMTagger", "RNNClassifier", "RNNRegressor", "__version__", "show_versions"]
+__all__ = [
+    "LSTMForecaster",
+    "LSTMTagger",
+    "RNNClassifier",
+    "RNNRegressor",
+    "__version__",
+    "show_versions",
+]

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
@@ -148,13 +149,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
         before, training = self.__dict__.copy(), None
         try:
-            sequences = check_sequences(
-                self, X, dtype=np.dtype(self.dtype), reset=first,
-                embed=self.embedding_dim is not None, min_length=self._min_length,
-                columns=self._token_columns(),
-            )  # fmt: skip
-            check_n_targets(y, len(sequences))
-            targets = self._encode_targets(sequences, y, sample_weight, reset=first, **known)
+            sequences, targets = self._encode(X, y, sample_weight, reset=first, **known)
             rng = check_random_state(self.random_state)
             # Drawn first, so that a warm start holds out the same sequences.
             split_seed = rng.randint(2**31 - 1)
@@ -172,12 +167,21 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             raise
         return self
 
+    def _encode(self, X, y, sample_weight, *, reset, **known):
+        """Validate what `fit` was given; returns what the network reads, and its targets."""
+        sequences = check_sequences(
+            self, X, dtype=np.dtype(self.dtype), reset=reset, embed=self.embedding_dim is not None,
+            min_length=self._min_length, columns=self._token_columns(),
+        )  # fmt: skip
+        check_n_targets(y, len(sequences))
+        return sequences, self._encode_targets(sequences, y, sample_weight, reset=reset, **known)
+
     def _start(self, sequences, targets, rng):
         """Plan the network and draw its weights; returns what is to draw the rest."""
         bias = self._initial_bias(targets)
         self._architecture = {
             **self._network_parameters(),
-            "n_features": self._step_width,
+            "n_features": sequences.values.shape[1],
             "n_outputs": len(bias),
             "loss": self._loss_name(),
         }
@@ -290,6 +294,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     def _strata(self, targets):
         """Return what early stopping stratifies its validation part by."""
         return targets.labels
+
+    def _hold_out(self, n, seed, targets):
+        """Split n sequences: indices to train on, and those that early stopping holds out."""
+        return train_test_split(
+            np.arange(n), test_size=self.validation_fraction, random_state=seed,
+            stratify=self._strata(targets),
+        )  # fmt: skip
 
     def _score_sequences(self, params, sequences, targets):
         """Score weights in training on the held-out part."""

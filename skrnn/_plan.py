@@ -117,8 +117,11 @@ class Plan:
         Of the rnn cell.
     pooling : {'last', 'mean', 'max', 'all'}
         What the head reads; 'all' puts it on every step.
-    loss : {'softmax', 'squared_error', 'crf'}
-        'crf' needs `pooling='all'`.
+    loss : {'softmax', 'crf', 'squared_error', 'absolute_error', 'quantile', 'gaussian'}
+        'crf' needs `pooling='all'`; 'quantile' has an output for each target and quantile,
+        'gaussian' two (mean, log standard deviation) for each target.
+    quantiles : sequence of float
+        Levels, for 'quantile'.
     bptt_steps : int or None
     embedding : sequence of (rows, dim), or None
         Size of the embedding of each token column; its last row is that of unknown tokens. A
@@ -139,6 +142,7 @@ class Plan:
         activation="tanh",
         pooling="last",
         loss="softmax",
+        quantiles=(),
         bptt_steps=None,
         embedding=None,
         dtype="float32",
@@ -152,6 +156,7 @@ class Plan:
         self.n_outputs = n_outputs
         self.pooling = pooling
         self.loss = loss
+        self.quantiles = np.array(quantiles, dtype=np.float64)
         self.embedding = None if embedding is None else [tuple(size) for size in embedding]
         self.parameters = {}
         self._tables = []
@@ -291,6 +296,8 @@ class Plan:
             "pooling": self.engine.POOLINGS[pooling],
             "loss": self.engine.LOSSES[loss],
             "n_outputs": self.n_outputs,
+            "n_targets": self.n_targets,
+            "n_quantiles": len(self.quantiles),
             "head_w": self.parameters["head_weight"].start,
             "head_b": self.parameters["head_bias"].start,
             "crf": self.parameters["crf_start"].start if loss == "crf" else 0,
@@ -314,6 +321,13 @@ class Plan:
             ],
             dtype=np.intp,
         )
+
+    @property
+    def n_targets(self):
+        """Numbers that a row of outputs is compared with; 0 for labels."""
+        a_target = {"softmax": 0, "crf": 0, "quantile": len(self.quantiles), "gaussian": 2}
+        per = a_target.get(self.loss, 1)
+        return self.n_outputs // per if per else 0
 
     @property
     def projection_width(self):

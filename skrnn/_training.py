@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
 from skrnn._batching import Diverged, Trainer
 
@@ -83,10 +82,7 @@ class Training:
     def _hold_out(self, sequences, targets, seed):
         """Set the validation part; returns the training part."""
         estimator = self.estimator
-        train, held = train_test_split(
-            np.arange(len(sequences)), test_size=estimator.validation_fraction,
-            random_state=seed, stratify=estimator._strata(targets),
-        )  # fmt: skip
+        train, held = estimator._hold_out(len(sequences), seed, targets)
         if len(held) < VALIDATION_MINIMUM:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "

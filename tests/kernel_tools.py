@@ -25,9 +25,7 @@ DTYPES = ("float64", "float32")
 MASK64 = 2**64 - 1
 
 
-# --------------------------------------------------------------------------------------------------
 # What there is to test
-# --------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -105,9 +103,7 @@ def mix64(seed, counter):
     return z ^ (z >> 31)
 
 
-# --------------------------------------------------------------------------------------------------
 # Problems
-# --------------------------------------------------------------------------------------------------
 
 
 def make_problem(
@@ -157,7 +153,8 @@ def make_problem(
         low = -1 if unlabelled else 0
         problem["targets"] = draw_rows(lambda r: rng.integers(low, spec.n_outputs, r))
     else:
-        problem["targets"] = draw_rows(lambda r: rng.standard_normal((r, spec.n_outputs)))
+        M = oracle.n_targets(spec.loss, spec.n_outputs)
+        problem["targets"] = draw_rows(lambda r: rng.standard_normal((r, M)))
     if sample_weight:
         problem["sample_weight"] = draw_rows(lambda r: rng.uniform(0.5, 2.0, r))
     if states:
@@ -186,9 +183,7 @@ def rounded(problem, dtype):
     return round_one(problem)
 
 
-# --------------------------------------------------------------------------------------------------
 # The network
-# --------------------------------------------------------------------------------------------------
 
 
 class Network:
@@ -229,6 +224,7 @@ class Network:
             spec.cell, spec.hidden, sequences[0].shape[1], spec.n_outputs if has_head else 1,
             bidirectional=spec.bidirectional, activation=spec.activation, pooling=spec.pooling,
             loss=spec.loss, bptt_steps=spec.bptt_steps, dtype=dtype, level=level,
+            quantiles=oracle.QUANTILES if spec.loss == "quantile" else (),
             embedding=[table.shape for table in tables] or None,
         )  # fmt: skip
         self.engine, dtype = self.plan.engine, self.plan.dtype
@@ -447,9 +443,7 @@ class Network:
         return sum(float(np.sum(array * cotangent)) for array, cotangent in pairs)
 
 
-# --------------------------------------------------------------------------------------------------
 # Comparison
-# --------------------------------------------------------------------------------------------------
 
 
 def named_arrays(result):

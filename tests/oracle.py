@@ -27,8 +27,10 @@ from oracle_heads import (
     LABEL_LOSSES,
     LOSSES,
     POOLINGS,
+    QUANTILES,
     counted_weights,
     crf_marginals,
+    n_targets,
     viterbi,
 )
 
@@ -37,9 +39,11 @@ __all__ = [
     "LABEL_LOSSES",
     "LOSSES",
     "POOLINGS",
+    "QUANTILES",
     "Result",
     "Spec",
     "crf_marginals",
+    "n_targets",
     "random_weights",
     "run",
     "scans",
@@ -67,7 +71,7 @@ class Spec:
     pooling : {"last", "mean", "max", "all"}, default="last"
         What the head sees of the top layer: each direction's own final state, the mean or the
         maximum over the steps (the first step wins a tie), or every step by itself.
-    loss : {"softmax", "squared_error", "crf"}, default="softmax"
+    loss : one of `LOSSES`, default="softmax"
         "crf", a linear-chain conditional random field over the labels, takes pooling "all".
     n_outputs : int, default=2
     alpha : float, default=0.0

@@ -215,11 +215,61 @@ def softmax_loss(p, y, w, weights):
     return np.sum(w * -log_q[rows, y]), w[:, None] * dp, {}
 
 
+# Losses of numbers compare M targets a row with the outputs, and are means over the M. A target
+# that is NaN is missing: its term is 0, and the mean is still over M.
+
+QUANTILES = (0.2, 0.9)
+
+
+def n_targets(loss, n_outputs):
+    """Return M: how many numbers so many outputs are compared with; an odd output is idle."""
+    return n_outputs // {"quantile": len(QUANTILES), "gaussian": 2}.get(loss, 1)
+
+
+def _residuals(p, y):
+    """Return targets minus outputs, 0 where the target is missing."""
+    return np.nan_to_num(np.reshape(y, p.shape) - p)
+
+
 def squared_error_loss(p, y, w, weights):
-    """Half the squared error, averaged over the outputs, row by row."""
-    # l = w/2 mean_k (p_k - y_k)^2    dl/dp_k = w (p_k - y_k) / n_outputs
-    error = p - np.reshape(y, p.shape)
-    return np.sum(w * 0.5 * (error**2).mean(axis=1)), w[:, None] * error / p.shape[1], {}
+    """Half the squared error."""
+    # l = w/2 mean_k (y_k - p_k)^2    dl/dp_k = -w (y_k - p_k) / M
+    r = _residuals(p, y)
+    return np.sum(w * 0.5 * (r**2).mean(axis=1)), -w[:, None] * r / p.shape[1], {}
+
+
+def absolute_error_loss(p, y, w, weights):
+    """Absolute error."""
+    # l = w mean_k |y_k - p_k|        dl/dp_k = -w sign(y_k - p_k) / M
+    r = _residuals(p, y)
+    return np.sum(w * np.abs(r).mean(axis=1)), -w[:, None] * np.sign(r) / p.shape[1], {}
+
+
+def quantile_loss(p, y, w, weights):
+    """Pinball loss (Koenker and Bassett 1978): target k has the outputs kQ .. kQ + Q - 1."""
+    # l = w mean_k sum_q (a_q - [r < 0]) r,  r = y_k - p_kq        dl/dp_kq = -w (a_q - [r < 0]) / M
+    Q, a = len(QUANTILES), np.array(QUANTILES)
+    M = p.shape[1] // Q
+    dp = np.zeros_like(p)
+    r = np.nan_to_num(np.reshape(y, (-1, M, 1)) - p[:, : M * Q].reshape(-1, M, Q))
+    slope = np.where(r == 0, 0, a - (r < 0))
+    dp[:, : M * Q] = (-w[:, None, None] * slope / M).reshape(len(p), -1)
+    return np.sum(w * (slope * r).sum(axis=(1, 2)) / M), dp, {}
+
+
+def gaussian_loss(p, y, w, weights):
+    """Negative log-likelihood, less its constant: outputs 2k, 2k + 1 are mean and log deviation."""
+    # l = w mean_k s_k + e_k^2 / 2,  e_k = (y_k - m_k) exp(-s_k)
+    # dl/dm_k = -w e_k exp(-s_k) / M      dl/ds_k = w (1 - e_k^2) / M
+    M = p.shape[1] // 2
+    y = np.reshape(y, (-1, M))
+    m, s = p[:, 0 : 2 * M : 2], p[:, 1 : 2 * M : 2]
+    given = ~np.isnan(y)
+    e = np.where(given, y - m, 0) * np.exp(-s)
+    dp = np.zeros_like(p)
+    dp[:, 0 : 2 * M : 2] = -w[:, None] * e * np.exp(-s) / M
+    dp[:, 1 : 2 * M : 2] = w[:, None] * given * (1 - e**2) / M
+    return np.sum(w * (given * s + e**2 / 2).sum(axis=1) / M), dp, {}
 
 
 def crf_loss(p, y, w, weights):
@@ -242,12 +292,19 @@ def crf_loss(p, y, w, weights):
     return w_b * (log_z - log_z_agree), dp, dict(zip(names, own, strict=True))
 
 
-LOSSES = {"softmax": softmax_loss, "squared_error": squared_error_loss, "crf": crf_loss}
+LOSSES = {
+    "softmax": softmax_loss,
+    "squared_error": squared_error_loss,
+    "crf": crf_loss,
+    "absolute_error": absolute_error_loss,
+    "quantile": quantile_loss,
+    "gaussian": gaussian_loss,
+}
 LABEL_LOSSES = ("softmax", "crf")
 
 
 def counted_weights(loss, targets, sample_weight):
-    """Return the weights of the rows of one sequence: where the target is a label of -1, 0.
+    """Return the weights of the rows of one sequence: 0 for a label of -1, or no number at all.
 
     Parameters
     ----------
@@ -263,5 +320,6 @@ def counted_weights(loss, targets, sample_weight):
     """
     w = np.atleast_1d(np.asarray(sample_weight, dtype=np.float64))
     if loss not in LABEL_LOSSES:
-        return w
+        missing = np.isnan(np.asarray(targets, dtype=np.float64)).reshape(len(w), -1)
+        return np.where(missing.all(axis=1), 0.0, w)
     return np.where(np.atleast_1d(targets) == -1, 0.0, w)

@@ -186,8 +186,8 @@ FAULTS = [
     Fault(
         "squared error: gradient twice too large",
         "_kernels/heads.pxd",
-        "residual * weight / n_outputs",
-        "2 * residual * weight / n_outputs",
+        "residual * weight / M",
+        "2 * residual * weight / M",
     ),
     Fault(
         "sample weights ignored",
@@ -198,8 +198,32 @@ FAULTS = [
     Fault(
         "labels of -1 count",
         "_kernels/network.pxd",
-        "net.row_weight[r] = 0",
-        "pass",
+        "labels[at] < 0:\n                net.row_weight[r] = 0",
+        "labels[at] < 0:\n                pass",
+    ),
+    Fault(
+        "absolute error: the sign forgotten",
+        "_kernels/heads.pxd",
+        "dz[j] = <real> (-weight / M)",
+        "dz[j] = <real> (weight / M)",
+    ),
+    Fault(
+        "quantile: the levels the wrong way round",
+        "_kernels/heads.pxd",
+        "dz[j * Q + q] = <real> ((1 - p[q]) * weight / M)",
+        "dz[j * Q + q] = <real> (p[q] * weight / M)",
+    ),
+    Fault(
+        "gaussian: no gradient of the deviation's own term",
+        "_kernels/heads.pxd",
+        "dz[2 * j + 1] = <real> ((1 - r * r) * share)",
+        "dz[2 * j + 1] = <real> (-r * r * share)",
+    ),
+    Fault(
+        "a row without any number counts",
+        "_kernels/network.pxd",
+        "elif targets != NULL and all_missing(targets + at * M, M):",
+        "elif False:",
     ),
     # -- batches and embedding --
     Fault(

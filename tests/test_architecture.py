@@ -33,11 +33,25 @@ ALLOWED = {
     "_docs": set(),
     "_sequences": {"_forms", "_tokens"},
     "_labels": {"_sequences"},
+    "_dates": set(),
+    "_series": {"_sequences"},
+    "_rolling": {"_batching", "_plan", "_sequences", "_series"},
+    "_intervals": {"_dates", "_rolling", "_series"},
     "_batching": {"_plan", "_sequences", "_threads"},
     "_training": {"_batching"},
     "_base": SUPPORT,
     "_classifier": {"_base", "_batching", "_docs", "_initialize"},
     "_regressor": {"_base", "_batching", "_docs"},
+    "_forecaster": {
+        "_base",
+        "_batching",
+        "_dates",
+        "_docs",
+        "_intervals",
+        "_rolling",
+        "_sequences",
+        "_series",
+    },
     "_tagger": {
         "_base",
         "_batching",
@@ -48,11 +62,11 @@ ALLOWED = {
         "_tokens",
         "metrics",
     },
-    "preprocessing": {"_forms", "_sequences", "_tokens"},
+    "preprocessing": {"preprocessing", "_forms", "_sequences", "_tokens"},
     "metrics": set(),
     "datasets": {"datasets"},
     "_kernels": {"_kernels"},
-    "__init__": {"_classifier", "_regressor", "_tagger", "_versions"},
+    "__init__": {"_classifier", "_forecaster", "_regressor", "_tagger", "_versions"},
 }
 
 
@@ -166,7 +180,9 @@ def test_public_names_are_documented(name, thing):
     assert sorted(documented_parameters(doc)) == sorted(parameters)
 
 
-@pytest.mark.parametrize("make", [skrnn.LSTMTagger, skrnn.RNNClassifier, skrnn.RNNRegressor])
+@pytest.mark.parametrize(
+    "make", [skrnn.LSTMForecaster, skrnn.LSTMTagger, skrnn.RNNClassifier, skrnn.RNNRegressor]
+)
 def test_documented_defaults_are_the_signature_s(make):
     parameters = inspect.signature(make).parameters
     # One entry may document two parameters.
@@ -200,13 +216,17 @@ def test_documented_attributes_exist(make, y):
     "module",
     [
         "_classifier",
+        "_forecaster",
         "_regressor",
         "_tagger",
         "_versions",
-        "preprocessing",
         "metrics",
         "datasets._conll",
         "datasets._ts",
+        "preprocessing._calendar",
+        "preprocessing._per_step",
+        "preprocessing._token_encoder",
+        "preprocessing._windows",
     ],
 )
 def test_examples_in_docstrings(module):

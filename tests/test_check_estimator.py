@@ -8,7 +8,7 @@ import inspect
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skrnn import RNNClassifier, RNNRegressor
+from skrnn import LSTMForecaster, RNNClassifier, RNNRegressor
 
 # Compares to 1e-7 what two orders of summation give; scikit-learn exempts its own MLPClassifier.
 EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
@@ -26,7 +26,7 @@ def exact(estimator):
 
 
 def checks():
-    for make in (RNNClassifier, RNNRegressor):
+    for make in (LSTMForecaster, RNNClassifier, RNNRegressor):
         for estimator, check in estimator_checks_generator(make(), **LEGACY):
             if check.func.__name__ != EQUIVALENCE:
                 yield pytest.param(estimator, check, id=f"{make.__name__}-{check.func.__name__}")
@@ -43,6 +43,6 @@ def test_check(estimator, check):
 
 def test_none_is_missing():
     names = [parameter.id for parameter in checks()]
-    for make in (RNNClassifier, RNNRegressor):
+    for make in (LSTMForecaster, RNNClassifier, RNNRegressor):
         assert f"{make.__name__}-{EQUIVALENCE}" in names
         assert sum(name.startswith(make.__name__) for name in names) >= 50

@@ -236,6 +236,23 @@ def test_labels_that_do_not_count(level, cell, head):
 
 
 @each_level
+@each(head=[head for head in HEADS if head[1] not in oracle.LABEL_LOSSES])
+def test_numbers_that_are_missing(level, head):
+    # NaN adds nothing; a row of nothing else weighs nothing either
+    pooling, loss = head
+    spec = oracle.Spec("gru", (9,), True, pooling=pooling, loss=loss, n_outputs=6)
+    problem = make_problem(spec, LENGTHS)
+    whole = oracle.run(spec, **problem)
+    rng = np.random.default_rng(5)
+    for rows in problem["targets"] if pooling == "all" else [problem["targets"]]:
+        rows[rng.random(rows.shape) < 0.3] = np.nan
+        rows[rng.random(len(rows)) < 0.3] = np.nan
+    expected = oracle.run(spec, **problem)
+    assert expected.loss != whole.loss
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
+@each_level
 @each(cell=CELLS, bidirectional=(False, True))
 @each_head
 def test_any_order_of_the_sequences(level, cell, bidirectional, pooling, loss):

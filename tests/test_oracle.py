@@ -12,6 +12,7 @@ from oracle import (
     LOSSES,
     POOLINGS,
     Spec,
+    n_targets,
     random_weights,
     run,
     scans,
@@ -62,7 +63,7 @@ def make_problem(spec, seed=0, embedding=None, head=True):
     if spec.loss in LABEL_LOSSES:
         targets = [rng.integers(0, spec.n_outputs, r) for r in rows]
     else:
-        targets = [rng.standard_normal((r, spec.n_outputs)) for r in rows]
+        targets = [rng.standard_normal((r, n_targets(spec.loss, spec.n_outputs))) for r in rows]
     sample_weight = [rng.uniform(0.5, 2.0, r) for r in rows]
     if spec.pooling != "all":
         targets, sample_weight = np.concatenate(targets), np.concatenate(sample_weight)

@@ -53,6 +53,9 @@ cdef enum Loss:
     SOFTMAX
     SQUARED_ERROR
     CRF
+    ABSOLUTE_ERROR
+    QUANTILE
+    GAUSSIAN
 
 cdef struct LayerPlan:
     # One layer in one direction. A cell stores `slots` numbers a unit and row (its activated gates,
@@ -101,6 +104,8 @@ cdef struct NetPlan:
     idx pooling
     idx loss
     idx n_outputs
+    idx n_targets      # numbers a row that outputs are compared with; 0 for labels
+    idx n_quantiles    # outputs a target; quantile only
     idx head_w         # (n_outputs, n_directions * H)
     idx head_b         # (n_outputs,)
     idx crf            # (n_outputs + 2, n_outputs): start, transitions, end; crf only
@@ -204,6 +209,7 @@ cdef struct Net:
     real* crf_sums           # (N, Op) sum_i exp(alpha_i + T_ij - m_j) of the step before
     real* crf_scratch        # (threads, 4, Op)
     real* crf_grads          # (B, K + 2, Op) gradient of the scores, a sequence each
+    const double* quantiles  # (n_quantiles,) levels
     double* row_loss         # (max(R, B),)
     double* row_weight       # (R,)
     double* partial          # (2 * n_chunks,) sums of squares

@@ -12,7 +12,8 @@ from libc.string cimport memcpy, memset
 
 from .batch cimport dropout_rows
 from .core cimport (
-    ALL, CRF, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, RELU, RNN,
+    ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
+    RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load,
     log_vec, real, sigmoid,
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
@@ -32,7 +33,8 @@ from .workspace cimport carve, connect_parameters
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
 POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
-LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF}
+LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF,
+          "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE, "gaussian": GAUSSIAN}
 SOLVERS = {"adam": ADAM, "sgd": SGD}
 lanes = LANES
 block_cols = BLOCK_COLS
@@ -62,6 +64,7 @@ cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
     """The parts of `net` that a plan and its options fix."""
     cdef const idx[::1] record = plan.net
     cdef const idx[:, ::1] layers = plan.layers
+    cdef const double[::1] levels = plan.quantiles  # the plan keeps them alive
     if record.shape[0] * sizeof(idx) != sizeof(NetPlan):
         raise ValueError("plan was made for another version of the kernels")
     if layers.shape[1] * sizeof(idx) != sizeof(LayerPlan):
@@ -75,6 +78,7 @@ cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
     net.recurrent_dropout = options.recurrent_dropout
     net.word_dropout = options.word_dropout
     net.n_distinct = options.distinct
+    net.quantiles = &levels[0] if levels.shape[0] else NULL
     net.paths = options.paths or (net.training and net.plan.loss == CRF)
     return <const LayerPlan*> &layers[0, 0]
 
@@ -209,6 +213,8 @@ def train(
     cdef const double* weigh = NULL if weights is None else &weights[0]
     _open(&net, plan, options, limits, workspace, params, grads)
     _check_data(&net, data, limits, chosen, bounds)
+    if numbers is not None and numbers.shape[1] != net.plan.n_targets:
+        raise ValueError(f"targets must have {net.plan.n_targets} columns")
     _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:

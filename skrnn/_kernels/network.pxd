@@ -9,11 +9,15 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, Net, SOFTMAX, idx, imax, imin, load, mix64, padded, real,
+    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, Net, QUANTILE, SOFTMAX,
+    SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real,
     store, useful_threads,
 )
 from .crf cimport crf_loss
-from .heads cimport pool_backward, pool_forward, softmax_loss, squared_error_loss
+from .heads cimport (
+    absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
+    squared_error_loss,
+)
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
     weight_gradient_task, weight_tasks,
@@ -246,7 +250,7 @@ cdef inline double head_loss(
     double* total_weight,  # out sum of weights of the batch
 ) noexcept nogil:
     """Weighted mean loss over the head's rows, and dlogits."""
-    cdef idx b, t, r, at, steps, O = net.plan.n_outputs
+    cdef idx b, t, r, at, steps, M = net.plan.n_targets
     cdef double total = 0, loss = 0
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
@@ -255,6 +259,8 @@ cdef inline double head_loss(
             at = target_of(net, offsets, t, b)
             net.row_weight[r] = 1.0 if weights == NULL else weights[at]
             if labels != NULL and labels[at] < 0:
+                net.row_weight[r] = 0
+            elif targets != NULL and all_missing(targets + at * M, M):
                 net.row_weight[r] = 0
     for r in range(net.R):
         total += net.row_weight[r]
@@ -269,18 +275,38 @@ cdef inline double head_loss(
         for t in range(steps):
             r = net.first[t] + b
             at = target_of(net, offsets, t, b)
-            if net.plan.loss == SOFTMAX:
-                net.row_loss[r] = softmax_loss(
-                    net.dlogits + r * net.Op, net.logits + r * net.Op, O, net.Op,
-                    imax(labels[at], 0), net.row_weight[r] / total)
-            else:
-                net.row_loss[r] = squared_error_loss(
-                    net.dlogits + r * net.Op, net.logits + r * net.Op, O, net.Op,
-                    targets + at * O, net.row_weight[r] / total)
+            net.row_loss[r] = row_loss(
+                net, net.dlogits + r * net.Op, net.logits + r * net.Op,
+                imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
+                net.row_weight[r] / total)
     for r in range(net.R):
         if net.row_weight[r] > 0:
             loss += net.row_weight[r] * net.row_loss[r]
     return loss / total
+
+
+cdef inline double row_loss(
+    const Net* net, real* dz, const real* z, idx label, const real* y, double weight
+) noexcept nogil:
+    """Loss of one row, not weighted, and its gradient, weighted."""
+    cdef idx M = net.plan.n_targets, Op = net.Op
+    if net.plan.loss == SOFTMAX:
+        return softmax_loss(dz, z, net.plan.n_outputs, Op, label, weight)
+    if net.plan.loss == SQUARED_ERROR:
+        return squared_error_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == ABSOLUTE_ERROR:
+        return absolute_error_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == QUANTILE:
+        return quantile_loss(dz, z, M, Op, y, weight, net.quantiles, net.plan.n_quantiles)
+    return gaussian_loss(dz, z, M, Op, y, weight)
+
+
+cdef inline bint all_missing(const real* y, idx M) noexcept nogil:
+    cdef idx j
+    for j in range(M):
+        if y[j] == y[j]:
+            return False
+    return True
 
 
 cdef inline void head_backward(Net* net) noexcept nogil:

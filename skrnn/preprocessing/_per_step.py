@@ -1,30 +1,18 @@
-"""Preparing sequences: transformers that keep samples sequences."""
+"""Any transformer applied to the steps of sequences."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-from itertools import pairwise
-from numbers import Integral
-
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skrnn._forms import check_same_columns, recognise
 from skrnn._sequences import check_sequences
-from skrnn._tokens import UNKNOWN, token_columns
-
-__all__ = ["PerStep", "TokenEncoder"]
+from skrnn.preprocessing._collection import as_collection
 
 
 def _inner_has(method):
@@ -223,160 +211,6 @@ class PerStep(  # type: ignore[call-arg]
         return self
 
 
-# scikit-learn's own set_output would make one table of a list of sequences.
-class TokenEncoder(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
-    """Turn tokens into columns of ids: the token, its first and last characters, its shape.
-
-    An estimator with ``embedding_dim`` embeds each column and puts the embeddings side by side, so
-    that a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` does this
-    by itself for sequences of ``str``; here it has parameters, which a grid can reach through a
-    pipeline.
-
-    Parameters
-    ----------
-    min_freq : int, default=1
-        Tokens, and parts of tokens, that occur less often in fit are unknown.
-
-    lowercase : bool, default=True
-        Write tokens, prefixes and suffixes in small letters.
-
-    prefixes : tuple of int, default=(1, 2, 3, 4)
-        Numbers of first characters, each of which makes a column. A shorter token has no such
-        prefix, which is an id of its own.
-
-    suffixes : tuple of int, default=(1, 2, 3, 4, 5)
-        Likewise of last characters.
-
-    shape : bool, default=True
-        Add a column for the shape: capitals as X, small letters as x, digits as d, runs cut to
-        two, so 'Xxx' for 'London'.
-
-    Attributes
-    ----------
-    vocabulary_ : dict
-        Token, in small letters with `lowercase`, to id of the first column.
-
-    n_features_in_ : int
-        1, the number of strings a step.
-
-    Examples
-    --------
-    >>> from skrnn.preprocessing import TokenEncoder
-    >>> encoder = TokenEncoder(prefixes=(), suffixes=(2,))
-    >>> encoder = encoder.fit([["She", "walked"], ["Ed", "talked"]])
-    >>> encoder.get_feature_names_out().tolist()
-    ['word', 'suffix2', 'shape']
-    >>> encoder.transform([["balked", "Ed"]])[0].tolist()
-    [[-1, 0, 2], [0, 0, 0]]
-    """
-
-    _parameter_constraints: dict = {
-        "min_freq": [Interval(Integral, 1, None, closed="left")],
-        "lowercase": ["boolean"],
-        "prefixes": ["array-like"],
-        "suffixes": ["array-like"],
-        "shape": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        *,
-        min_freq=1,
-        lowercase=True,
-        prefixes=(1, 2, 3, 4),
-        suffixes=(1, 2, 3, 4, 5),
-        shape=True,
-    ):
-        self.min_freq = min_freq
-        self.lowercase = lowercase
-        self.prefixes = prefixes
-        self.suffixes = suffixes
-        self.shape = shape
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn which tokens and parts of tokens there are.
-
-        Parameters
-        ----------
-        X : collection of sequences of str
-            Training sequences.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : TokenEncoder
-            The fitted transformer.
-
-        Raises
-        ------
-        TypeError
-            If X does not hold strings, or a sequence mixes them with other values.
-        """
-        for name in ("prefixes", "suffixes"):
-            lengths = getattr(self, name)
-            if not all(isinstance(n, Integral) and n > 0 for n in lengths):
-                raise ValueError(f"{name}={lengths!r} must hold numbers of characters, 1 or more.")
-        columns = token_columns(
-            self.min_freq, self.lowercase, self.prefixes, self.suffixes, self.shape
-        )
-        before = dict(self.__dict__)
-        try:
-            check_sequences(self, X, reset=True, min_length=0, columns=columns)
-            if not hasattr(self, "vocabulary_"):
-                raise TypeError("TokenEncoder encodes strings, but X holds numbers.")
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    def transform(self, X):
-        """Look tokens up.
-
-        Parameters
-        ----------
-        X : collection of sequences of str
-            The sequences.
-
-        Returns
-        -------
-        list (or object array, or Series, as X is) of ndarray of shape (T_i, n_columns), dtype=int64
-            Ids; -1 for what fit has not seen often enough.
-        """
-        check_is_fitted(self)
-        sequences = check_sequences(self, X, reset=False, min_length=0)
-        ids = np.where(sequences.values == self._token_counts, UNKNOWN, sequences.values)
-        return _as_collection(X, sequences.offsets, ids)
-
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns.
-
-        Parameters
-        ----------
-        input_features : None
-            Ignored.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            'word', 'prefix1', ..., 'suffix1', ..., 'shape'.
-        """
-        check_is_fitted(self)
-        names = [column.name for column in self._vocabularies.columns]
-        return np.array(names, dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
-
 def _stack(estimator, X, *, reset):
     """Return the steps of all sequences as one table, and where each sequence starts."""
     frames = _as_frames(X)
@@ -437,7 +271,7 @@ def _restore(X, offsets, table):
         table = table.toarray()
     form, data = ("ragged", X) if _as_frames(X) is not None else recognise(X)
     if form == "ragged":
-        return _as_collection(X, offsets, table)
+        return as_collection(X, offsets, table)
     table = np.asarray(table)
     lengths = np.diff(offsets)
     n_steps = data.shape[1] if form == "cube" else lengths[0]
@@ -449,20 +283,3 @@ def _restore(X, offsets, table):
     padded = np.full((len(lengths), n_steps, table.shape[1]), np.nan, dtype=dtype)
     padded[np.arange(n_steps) < lengths[:, np.newaxis]] = table
     return padded
-
-
-def _as_collection(X, offsets, table):
-    parts = [_cut(table, start, stop) for start, stop in pairwise(offsets.tolist())]
-    if isinstance(X, (list, tuple)):
-        return parts
-    # Filled one by one: NumPy would make a 3-D array of sequences of one length.
-    array = np.empty(len(parts), dtype=object)
-    for i, part in enumerate(parts):
-        array[i] = part
-    return type(X)(array, index=X.index) if hasattr(X, "iloc") else array
-
-
-def _cut(table, start, stop):
-    if hasattr(table, "iloc"):
-        return table.iloc[start:stop].reset_index(drop=True)
-    return table[start:stop]

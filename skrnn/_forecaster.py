@@ -1,0 +1,495 @@
+"""LSTMForecaster: the next values of a series, by a network that many series may share."""
+
+from dataclasses import replace
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._base import BaseRecurrentNetwork, check_sample_weight
+from skrnn._batching import Targets
+from skrnn._dates import unwrap
+from skrnn._docs import documented
+from skrnn._intervals import IntervalsMixin
+from skrnn._rolling import Network, forecast
+from skrnn._sequences import Sequences, lengths_to_offsets
+from skrnn._series import (
+    count_targets,
+    first_outputs,
+    learn_every_step,
+    learn_frame,
+    learn_last_step,
+    read_followers,
+    read_series,
+    size,
+    spread,
+)
+
+
+@documented
+class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
+    """Recurrent network that forecasts the next values of series.
+
+    One long series, or thousands with one shared network. At every step of every series the
+    network is asked for the next `horizon` values at once, relative to the last value known (or
+    to that of the last season), so that levels far from those in training are forecast as well as
+    those within. Longer forecasts feed the predictions back in.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Steps to forecast.
+
+    lookback : int or None, default=None
+        Steps of history that a forecast is made from. None takes the longest series' length, at
+        most 96.
+
+    loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian'}, default='squared_error'
+        What is forecast: the mean; the median; the `quantiles` (pinball loss [7]_); or mean and
+        standard deviation of a normal distribution.
+
+    quantiles : sequence of float, default=(0.05, 0.5, 0.95)
+        Levels between 0 and 1 for `loss='quantile'`; `predict` gives the one nearest 0.5.
+
+    n_targets : int or None, default=None
+        The first columns of a step that are forecast. The others are covariates known beforehand,
+        such as calendar features: they are read for the steps to come as well. None forecasts all
+        columns.
+
+    scaling : {'global', 'series', 'none'}, default='global'
+        Divide by one standard deviation for all series, or by each series' own, which is that of
+        the history given; 'none' takes values as they are.
+
+    difference : {'last', 'season'} or None, default='last'
+        What forecasts, and the values read, are relative to: the value before; that of the season
+        before (`season_length` steps); or nothing.
+
+    season_length : int or None, default=None
+        Steps of a season, for `difference='season'`.
+
+    $training_parameters
+
+    $cell_parameter
+
+    $gradient_parameters
+
+    $dtype_parameter
+
+    Attributes
+    ----------
+    horizon_, lookback_ : int
+        Steps forecast at once, and read for it.
+
+    $fitted_attributes
+
+    See Also
+    --------
+    RNNRegressor : Numbers for each sequence.
+    skrnn.preprocessing.SlidingWindow : Windows of series, for any regressor.
+    skrnn.preprocessing.CalendarFeatures : Covariates from dates.
+
+    Notes
+    -----
+    Series longer than two lookbacks are learnt in pieces: each step counts once, after at least a
+    lookback of history (less at a series' start).
+
+    References
+    ----------
+    $references
+    .. [7] Koenker and Bassett (1978). Regression quantiles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import LSTMForecaster
+    >>> series = np.sin(np.arange(300) / 5)
+    >>> model = LSTMForecaster(horizon=10, lookback=40, max_iter=60, learning_rate_init=0.01,
+    ...                        n_iter_no_change=np.inf, random_state=0).fit(series[:280])
+    >>> bool(np.abs(model.predict() - series[280:290]).max() < 0.2)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "lookback": [Interval(Integral, 1, None, closed="left"), None],
+        "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "gaussian"})],
+        "quantiles": ["array-like"],
+        "n_targets": [Interval(Integral, 1, None, closed="left"), None],
+        "scaling": [StrOptions({"global", "series", "none"})],
+        "difference": [StrOptions({"last", "season"}), None],
+        "season_length": [Interval(Integral, 1, None, closed="left"), None],
+    }
+    for _name in ("pooling", "bidirectional", "embedding_dim"):
+        del _parameter_constraints[_name]
+
+    def __init__(
+        self,
+        horizon=1,
+        lookback=None,
+        *,
+        loss="squared_error",
+        quantiles=(0.05, 0.5, 0.95),
+        n_targets=None,
+        scaling="global",
+        difference="last",
+        season_length=None,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        cell="lstm",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        dtype="float32",
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            cell=cell,
+            bidirectional=False,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=None,
+            dtype=dtype,
+        )
+        self.horizon = horizon
+        self.lookback = lookback
+        self.loss = loss
+        self.quantiles = quantiles
+        self.n_targets = n_targets
+        self.scaling = scaling
+        self.difference = difference
+        self.season_length = season_length
+
+    # -- fit ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the network to series, or to histories and what followed them.
+
+        Parameters
+        ----------
+        X : series
+            One series: a 1-D array, a pandas Series, or a DataFrame with dates as its index, one
+            column a feature. Several: a list of arrays of shape (n_timesteps,) or (n_timesteps,
+            n_features), a 3-D array, or a 2-D array of series one a row.
+
+        y : array-like of shape (n,), (n, horizon) or (n, horizon, n_targets), default=None
+            What followed each of the n series of X. None learns from the series themselves: at
+            each step what comes next.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each series, not negative.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input the network cannot learn from; the text names the series, the step and a
+            remedy, and the estimator stays as it was.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go once through the given series, from where the network stands.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+            Scales stay those of the first call.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _encode(self, X, y, sample_weight, *, reset):
+        X, form = unwrap(X) if y is None else (X, None)
+        series, futures = read_series(self, X, reset=reset)
+        weights = check_sample_weight(sample_weight, series)
+        weights = np.ones(len(series)) if weights is None else weights
+        k, given = count_targets(self), None
+        y_ndim = 3 if k > 1 else 2
+        if y is not None:
+            given, y_ndim = read_followers(y, len(series), self.horizon, k)
+        step_weights = np.repeat(weights, [len(s) for s in series])
+        if reset:
+            self._frame, self._y_ndim = learn_frame(self, series, step_weights), y_ndim
+        elif self.horizon != self._frame.horizon:
+            raise ValueError("horizon has changed since the network was started; fit anew.")
+        scaled = [self._frame.prepare(s, f) for s, f in zip(series, futures, strict=True)]
+        if reset:
+            changes = np.concatenate([self._frame.inputs(y, z)[:, :k] for y, z in scaled])
+            self._frame = replace(self._frame, input_scale=spread(changes, step_weights))
+        if given is None:
+            rows, wanted, counts = learn_every_step(self._frame, scaled)
+        else:
+            rows, wanted, counts = learn_last_step(self._frame, scaled, series, given)
+        offsets = lengths_to_offsets([len(part) for part in rows])
+        numbers = np.concatenate(wanted).reshape(offsets[-1], -1)
+        if np.isnan(numbers).all():
+            raise ValueError(
+                f"Every series is too short to learn from: the longest has "
+                f"{max(map(len, series))} step(s), and at least 2 are needed."
+            )
+        weights = np.repeat(np.repeat(weights, counts), np.diff(offsets))
+        if reset:
+            self._frame = replace(self._frame, target_scale=size(numbers, weights).reshape(-1, k))
+            self._conformal = None
+        numbers /= self._frame.target_scale.ravel()
+        self._keep_histories(series, form, len(series[0]))
+        self._piece_series = np.repeat(np.arange(len(series)), counts)
+        dtype = np.dtype(self.dtype)
+        sequences = Sequences(np.concatenate(rows).astype(dtype), offsets)
+        return sequences, Targets(None, numbers.astype(dtype), weights, offsets)
+
+    def _keep_histories(self, series, form, n_given):
+        """Keep what a forecast from the ends of the fitted series reads."""
+        need = self._frame.lookback + max(self._frame.reach, 1)
+        self._histories = [s[-need:].copy() if not self._frame.own_scale else s for s in series]
+        self._form, self._n_given = form, n_given
+
+    def _initial_bias(self, targets):
+        levels = self._levels() if self.loss == "quantile" else []
+        numbers = targets.numbers.astype(np.float64)
+        return first_outputs(numbers, targets.weights, self.loss, levels)
+
+    def _levels(self):
+        levels = np.sort(np.asarray(self.quantiles, dtype=np.float64).ravel())
+        if len(levels) == 0 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"quantiles={self.quantiles!r} must lie between 0 and 1.")
+        return levels
+
+    def _loss_name(self):
+        return self.loss
+
+    def _network_parameters(self):
+        levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
+        return {**super()._network_parameters(), "quantiles": levels}
+
+    def _hold_out(self, n, seed, targets):
+        """Hold out the last pieces of each series: what comes later judges what came before."""
+        held = np.zeros(n, dtype=bool)
+        for i in np.unique(self._piece_series):
+            pieces = np.flatnonzero(self._piece_series == i)
+            held[pieces[len(pieces) - round(self.validation_fraction * len(pieces)) :]] = True
+        if held.sum() < 2:  # short series: the last pieces of all
+            held[n - max(2, round(self.validation_fraction * n)) :] = True
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _score_sequences(self, params, sequences, targets):
+        network = self._network(params)
+        points = network.middle(network.outputs(sequences))
+        numbers = targets.numbers.reshape(points.shape)
+        residual = (points - numbers)[~np.isnan(numbers)]
+        return 1 - float(np.mean(residual**2) / np.nanvar(numbers))
+
+    # -- use ---------------------------------------------------------------------------------
+
+    def _forecast(self, X, horizon):
+        """Forecast each series of X, or from the ends of the fitted ones where X is None.
+
+        Returns
+        -------
+        details : ndarray of shape (n, horizon, n_targets, outputs a target)
+            In the units of the series: points, quantiles, or mean and standard deviation.
+        form : Lone or None
+        n_given : int
+            Known steps of the first series.
+        """
+        check_is_fitted(self)
+        if X is None:
+            series, ahead = self._histories, self._frame.horizon
+            form, n_given = self._form, self._n_given
+            futures = [np.empty((0, self._frame.n_covariates))] * len(series)
+        else:
+            rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
+            X, form = (X, None) if rows else unwrap(X)
+            series, futures = read_series(self, X, reset=False)
+            ahead, n_given = len(futures[0]) or self._frame.horizon, len(series[0])
+        horizon = ahead if horizon is None else horizon
+        if self._frame.n_covariates:
+            self._check_futures(futures, horizon)
+        details = forecast(self._network(), series, futures, horizon)
+        self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
+        return details, form, n_given
+
+    def _network(self, params=None):
+        """Return the fitted network as pure functions take it."""
+        loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
+        params = self._params if params is None else params
+        return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
+
+    def _check_futures(self, futures, horizon):
+        blocks = -(-horizon // self._frame.horizon)
+        for i, future in enumerate(futures):
+            if len(future) < blocks * self._frame.horizon:
+                raise ValueError(
+                    f"series {i} ends in {len(future)} step(s) of covariates to come, but a "
+                    f"forecast of {horizon} step(s) needs {blocks * self._frame.horizon}. Append "
+                    "rows with the covariates, and NaN in place of the targets."
+                )
+
+    def _shaped(self, forecast, form, n_given):
+        """Return (n, horizon, n_targets, ...) without axes that y, or a lone series, had not."""
+        if form is not None:
+            forecast = forecast[0]
+            flat = forecast[:, 0] if forecast.shape[1] == 1 else forecast
+            return form.wrap(flat, n_given) if flat.ndim <= forecast.ndim else flat
+        if self._y_ndim == 1 and forecast.shape[1] == 1:
+            return forecast[:, 0, 0]
+        if forecast.shape[2] == 1:
+            return forecast[:, :, 0]
+        return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast
+
+    def predict(self, X=None, *, horizon=None):
+        """Forecast what follows each series.
+
+        Parameters
+        ----------
+        X : series, default=None
+            As in `fit`; with covariates each series ends in rows for the steps to come, whose
+            targets are NaN. None forecasts from the ends of the fitted series.
+
+        horizon : int, default=None
+            Steps to forecast: more than the network was trained for feeds its forecasts back in.
+            None is the number of rows to come, or `horizon` of the estimator.
+
+        Returns
+        -------
+        ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
+            (n,) where `fit` had such a y. For a lone series (horizon,) or (horizon, n_targets), a
+            pandas Series or DataFrame with the dates that follow if that is what it was.
+        """
+        details, form, n_given = self._forecast(X, horizon)
+        return self._shaped(self._network().middle(details), form, n_given)
+
+    def update(self, X):
+        """Take new observations into the histories that `predict()` starts from; no weight moves.
+
+        Parameters
+        ----------
+        X : series
+            What has been observed of each fitted series since, in their order.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        X, form = unwrap(X)
+        series, _ = read_series(self, X, reset=False)
+        if len(series) != len(self._histories):
+            raise ValueError(
+                f"X has {len(series)} series, but the forecaster was fitted on "
+                f"{len(self._histories)}: new steps of each are needed."
+            )
+        joined = [np.concatenate(pair) for pair in zip(self._histories, series, strict=True)]
+        form = form if self._form is not None else None
+        self._keep_histories(joined, form, len(series[0]))
+        return self
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return R² of the forecasts.
+
+        Parameters
+        ----------
+        X : series
+            Histories, and y what followed them; without y, series whose last `horizon` steps are
+            forecast from those before.
+
+        y : array-like, default=None
+            As in `fit`.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the series.
+
+        Returns
+        -------
+        float
+        """
+        if y is None:
+            X, y = self._last_steps(X)
+        forecast = np.asarray(self.predict(X))
+        y = np.asarray(y, dtype=np.float64)
+        if len(y) == 1 and sample_weight is None:  # one series: R² over its steps
+            return r2_score(y.ravel(), forecast.ravel())
+        return r2_score(
+            y.reshape(len(y), -1), forecast.reshape(len(y), -1), sample_weight=sample_weight
+        )
+
+    def _last_steps(self, X):
+        check_is_fitted(self)
+        series, _ = read_series(self, unwrap(X)[0], reset=False)
+        h, k = self._frame.horizon, self._frame.n_targets
+        if short := [i for i, known in enumerate(series) if len(known) <= h]:
+            raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
+        y = np.stack([known[-h:, :k] for known in series])
+        histories = []
+        for known in series:
+            history = known.copy()
+            history[-h:, :k] = np.nan
+            histories.append(history if self._frame.n_covariates else history[:-h])
+        return histories, y
+
+    @property
+    def horizon_(self):
+        """Steps forecast at once."""
+        return self._frame.horizon
+
+    @property
+    def lookback_(self):
+        """Steps read for a forecast."""
+        return self._frame.lookback

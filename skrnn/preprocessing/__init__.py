@@ -1,0 +1,11 @@
+"""Preparing sequences: steps and tokens transformed, windows cut from series, calendar columns."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skrnn.preprocessing._calendar import CalendarFeatures
+from skrnn.preprocessing._per_step import PerStep
+from skrnn.preprocessing._token_encoder import TokenEncoder
+from skrnn.preprocessing._windows import SlidingWindow
+
+__all__ = ["CalendarFeatures", "PerStep", "SlidingWindow", "TokenEncoder"]

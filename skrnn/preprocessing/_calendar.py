@@ -1,0 +1,265 @@
+"""The hour, the weekday, the month, ... of each step, as columns."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import StrOptions
+
+_REMEDY = (
+    "Pass a DatetimeIndex or PeriodIndex, a Series or DataFrame with such an index "
+    "(frame.set_index(column of dates) makes one), a 1-D array of datetime64, or a list of these."
+)
+# What pandas calls it, the first number of the cycle, and its length; None: that of the month.
+_CYCLES = {
+    "minute": ("minute", 0, 60),
+    "hour": ("hour", 0, 24),
+    "dayofweek": ("day_of_week", 0, 7),
+    "day": ("day", 1, None),
+    "dayofyear": ("day_of_year", 1, 365.25),
+    "week": ("week", 1, 365.25 / 7),
+    "month": ("month", 1, 12),
+    "quarter": ("quarter", 1, 4),
+}
+
+
+# scikit-learn's own set_output would make one table of a list of sequences.
+class CalendarFeatures(  # type: ignore[call-arg]
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Make columns of the dates of the steps: hour, weekday, month and the like.
+
+    These are known for the future, too. A series gets them appended, so that what is to be
+    forecast stands first and the covariates after it; :class:`SlidingWindow` with `n_targets` reads
+    it that way. It needs pandas.
+
+    Parameters
+    ----------
+    features : tuple of str, default=("hour", "dayofweek", "month")
+        Any of 'minute', 'hour', 'dayofweek' (0 is Monday), 'day' (of the month), 'dayofyear',
+        'week' (ISO), 'month' and 'quarter', in the order of the columns.
+
+    encoding : {'cyclic', 'number'}, default='cyclic'
+        'cyclic' gives two columns a feature, sine and cosine of the position in its cycle, so that
+        23 o'clock is next to 0 o'clock; 'number' gives one column of integers.
+
+    Attributes
+    ----------
+    feature_names_in_ : ndarray of str
+        The columns of the series, where fit saw a Series or DataFrames.
+
+    See Also
+    --------
+    SlidingWindow : Series to windows and targets.
+
+    Notes
+    -----
+    Nothing is learned: `transform` works without `fit`. Dates with a time zone count by its
+    clock, periods by their start. A position counts whole hours, days and so on from midnight,
+    Monday, the first of the month or of January. The cycle of 'day' is as long as the month, that
+    of 'dayofyear' 365.25 days, that of 'week' as many days in weeks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skrnn.preprocessing import CalendarFeatures
+    >>> index = pd.date_range("2024-02-29", periods=3, freq="6h")
+    >>> load = pd.Series([5.0, 7.0, 6.0], index=index, name="load")
+    >>> CalendarFeatures(("hour",)).transform(load).round(3)
+                         load  hour_sin  hour_cos
+    2024-02-29 00:00:00   5.0       0.0       1.0
+    2024-02-29 06:00:00   7.0       1.0       0.0
+    2024-02-29 12:00:00   6.0       0.0      -1.0
+    >>> CalendarFeatures(("dayofweek", "hour"), encoding="number").transform(index.to_numpy())
+    array([[ 3,  0],
+           [ 3,  6],
+           [ 3, 12]])
+    """
+
+    _parameter_constraints: dict = {
+        "features": ["array-like"],
+        "encoding": [StrOptions({"cyclic", "number"})],
+    }
+
+    def __init__(self, features=("hour", "dayofweek", "month"), *, encoding="cyclic"):
+        self.features = features
+        self.encoding = encoding
+
+    def fit(self, X, y=None):
+        """Check parameters and dates, and keep the names of the series' columns.
+
+        Parameters
+        ----------
+        X : DatetimeIndex, PeriodIndex, array, Series, DataFrame, or list of these
+            As in :meth:`transform`.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : CalendarFeatures
+            The transformer.
+
+        Raises
+        ------
+        TypeError
+            As :meth:`transform` does.
+
+        ValueError
+            As :meth:`transform` does.
+
+        ImportError
+            If pandas is missing.
+        """
+        self._checked_names()
+        parts = [_read(part, where) for part, where in _parts(X)]
+        self.__dict__.pop("feature_names_in_", None)
+        if parts and parts[0][1] is not None:
+            self.feature_names_in_ = np.array(parts[0][1].columns, dtype=object)
+        return self
+
+    def transform(self, X):
+        """Make the columns.
+
+        Parameters
+        ----------
+        X : DatetimeIndex, PeriodIndex, array, Series, DataFrame, or list of these
+            The dates of one series, as such, as 1-D array of datetime64, or as the index of its
+            values; or a list, with one of these for each series.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (T, n_columns), or list of these
+            The columns of the series and the calendar's after them, under the same index; the
+            calendar's alone for dates, as an array where these are one. Names of columns become
+            strings, as scikit-learn asks for; a Series without a name becomes 'value'.
+
+        Raises
+        ------
+        TypeError
+            If X has no dates.
+
+        ValueError
+            If a name of `features` is unknown or occurs twice, if a date is missing (NaT), or if a
+            series has a column of the calendar's name already.
+
+        ImportError
+            If pandas is missing.
+        """
+        names = self._checked_names()
+        tables = [self._transform_one(part, where, names) for part, where in _parts(X)]
+        return tables if isinstance(X, (list, tuple)) else tables[0]
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            The columns of the series; of None those seen in fit, if any.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            These, then 'hour_sin', 'hour_cos', ..., or 'hour', ... for numbers.
+        """
+        if input_features is None:
+            input_features = getattr(self, "feature_names_in_", ())
+        return np.array([*input_features, *self._columns(self._checked_names())], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        return tags
+
+    def _checked_names(self):
+        self._validate_params()
+        names = self.features
+        unknown = [name for name in names if name not in _CYCLES]
+        if unknown or len(set(names)) < len(names) or len(names) == 0:
+            what = f"unknown: {unknown}" if unknown else "each at most once, and at least one"
+            raise ValueError(f"features={names!r} must hold names among {list(_CYCLES)}; {what}.")
+        return list(names)
+
+    def _columns(self, names):
+        if self.encoding == "number":
+            return names
+        return [f"{name}_{part}" for name in names for part in ("sin", "cos")]
+
+    def _transform_one(self, part, where, names):
+        dates, frame = _read(part, where)
+        table = self._encode(dates, names)
+        if isinstance(part, np.ndarray):
+            return table
+        columns = self._columns(names)
+        index = part if frame is None else frame.index
+        calendar = _pandas().DataFrame(table, index=index, columns=columns)
+        if frame is None:
+            return calendar
+        if taken := [name for name in columns if name in frame.columns]:
+            raise ValueError(
+                f"{where} has the columns {taken} already: rename them, or leave them out of "
+                "features."
+            )
+        return _pandas().concat([frame, calendar], axis=1)
+
+    def _encode(self, dates, names):
+        numbers = {name: _number(dates, name) for name in names}
+        if self.encoding == "number":
+            return np.column_stack(list(numbers.values()))
+        parts = []
+        for name, number in numbers.items():
+            _, first, length = _CYCLES[name]
+            if length is None:
+                length = np.asarray(dates.days_in_month)
+            angle = 2 * np.pi * (number - first) / length
+            parts += [np.sin(angle), np.cos(angle)]
+        return np.column_stack(parts)
+
+
+def _parts(X):
+    """Return each series, and what to call it in an error."""
+    if isinstance(X, (list, tuple)):
+        return [(part, f"sequence {i}") for i, part in enumerate(X)]
+    return [(X, "X")]
+
+
+def _read(part, where):
+    """Return the dates of one series as a DatetimeIndex, and its columns as a DataFrame or None."""
+    pd = _pandas()
+    frame = None
+    dates = part
+    if isinstance(part, (pd.Series, pd.DataFrame)):
+        dates = part.index
+        name = getattr(part, "name", None)
+        frame = part if part.ndim == 2 else part.to_frame("value" if name is None else name)
+        frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    if isinstance(dates, np.ndarray) and dates.dtype.kind == "M" and dates.ndim == 1:
+        dates = pd.DatetimeIndex(dates)
+    if isinstance(dates, pd.PeriodIndex):
+        dates = dates.to_timestamp()
+    if not isinstance(dates, pd.DatetimeIndex):
+        found = f"{where} is of type {type(part).__name__}"
+        found += "" if frame is None else f" with a {type(dates).__name__}"
+        if isinstance(part, np.ndarray):
+            found += f" of dtype {part.dtype} and shape {part.shape}"
+        raise TypeError(f"{found}: there are no dates in it. {_REMEDY}")
+    if dates.hasnans:
+        raise ValueError(f"{where} has no date (NaT) at step {int(dates.isna().argmax())}.")
+    return dates, frame
+
+
+def _number(dates, name):
+    source = dates.isocalendar() if name == "week" else dates
+    return np.asarray(getattr(source, _CYCLES[name][0]), dtype=np.int64)
+
+
+def _pandas():
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("CalendarFeatures needs pandas, which is not installed.") from error
+    return pandas

@@ -1,0 +1,169 @@
+"""Tokens as columns of ids."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._sequences import check_sequences
+from skrnn._tokens import UNKNOWN, token_columns
+from skrnn.preprocessing._collection import as_collection
+
+
+# scikit-learn's own set_output would make one table of a list of sequences.
+class TokenEncoder(  # type: ignore[call-arg]
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Turn tokens into columns of ids: the token, its first and last characters, its shape.
+
+    An estimator with ``embedding_dim`` embeds each column and puts the embeddings side by side, so
+    that a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` does this
+    by itself for sequences of ``str``; here it has parameters, which a grid can reach through a
+    pipeline.
+
+    Parameters
+    ----------
+    min_freq : int, default=1
+        Tokens, and parts of tokens, that occur less often in fit are unknown.
+
+    lowercase : bool, default=True
+        Write tokens, prefixes and suffixes in small letters.
+
+    prefixes : tuple of int, default=(1, 2, 3, 4)
+        Numbers of first characters, each of which makes a column. A shorter token has no such
+        prefix, which is an id of its own.
+
+    suffixes : tuple of int, default=(1, 2, 3, 4, 5)
+        Likewise of last characters.
+
+    shape : bool, default=True
+        Add a column for the shape: capitals as X, small letters as x, digits as d, runs cut to
+        two, so 'Xxx' for 'London'.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        Token, in small letters with `lowercase`, to id of the first column.
+
+    n_features_in_ : int
+        1, the number of strings a step.
+
+    Examples
+    --------
+    >>> from skrnn.preprocessing import TokenEncoder
+    >>> encoder = TokenEncoder(prefixes=(), suffixes=(2,))
+    >>> encoder = encoder.fit([["She", "walked"], ["Ed", "talked"]])
+    >>> encoder.get_feature_names_out().tolist()
+    ['word', 'suffix2', 'shape']
+    >>> encoder.transform([["balked", "Ed"]])[0].tolist()
+    [[-1, 0, 2], [0, 0, 0]]
+    """
+
+    _parameter_constraints: dict = {
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "lowercase": ["boolean"],
+        "prefixes": ["array-like"],
+        "suffixes": ["array-like"],
+        "shape": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        min_freq=1,
+        lowercase=True,
+        prefixes=(1, 2, 3, 4),
+        suffixes=(1, 2, 3, 4, 5),
+        shape=True,
+    ):
+        self.min_freq = min_freq
+        self.lowercase = lowercase
+        self.prefixes = prefixes
+        self.suffixes = suffixes
+        self.shape = shape
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn which tokens and parts of tokens there are.
+
+        Parameters
+        ----------
+        X : collection of sequences of str
+            Training sequences.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TokenEncoder
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError
+            If X does not hold strings, or a sequence mixes them with other values.
+        """
+        for name in ("prefixes", "suffixes"):
+            lengths = getattr(self, name)
+            if not all(isinstance(n, Integral) and n > 0 for n in lengths):
+                raise ValueError(f"{name}={lengths!r} must hold numbers of characters, 1 or more.")
+        columns = token_columns(
+            self.min_freq, self.lowercase, self.prefixes, self.suffixes, self.shape
+        )
+        before = dict(self.__dict__)
+        try:
+            check_sequences(self, X, reset=True, min_length=0, columns=columns)
+            if not hasattr(self, "vocabulary_"):
+                raise TypeError("TokenEncoder encodes strings, but X holds numbers.")
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def transform(self, X):
+        """Look tokens up.
+
+        Parameters
+        ----------
+        X : collection of sequences of str
+            The sequences.
+
+        Returns
+        -------
+        list (or object array, or Series, as X is) of ndarray of shape (T_i, n_columns), dtype=int64
+            Ids; -1 for what fit has not seen often enough.
+        """
+        check_is_fitted(self)
+        sequences = check_sequences(self, X, reset=False, min_length=0)
+        ids = np.where(sequences.values == self._token_counts, UNKNOWN, sequences.values)
+        return as_collection(X, sequences.offsets, ids)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            'word', 'prefix1', ..., 'suffix1', ..., 'shape'.
+        """
+        check_is_fitted(self)
+        names = [column.name for column in self._vocabularies.columns]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags

@@ -1,0 +1,269 @@
+"""Windows cut from series, and the steps that follow each of them."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Number
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils._param_validation import Interval
+
+from skrnn._forms import recognise
+from skrnn._sequences import check_sequences, lengths_to_offsets, locate
+
+_POSITIVE = Interval(Integral, 1, None, closed="left")
+
+
+class SlidingWindow(BaseEstimator):
+    """Cut series into windows and the targets that follow them, for supervised learning.
+
+    A window is `width` consecutive steps of a series, its targets are the `horizon` steps after
+    the last of them, which is the window's origin: all that a forecast made there may know lies
+    in the window, all that it must tell lies after it.
+
+    Parameters
+    ----------
+    width : int
+        Number of steps of a window.
+
+    horizon : int, default=1
+        Number of steps to forecast.
+
+    step : int, default=1
+        Distance between the origins of neighbouring windows of a series.
+
+    n_targets : int, default=None
+        How many of the features, the first ones, are targets; of None all. The others, such as
+        the columns of :class:`CalendarFeatures`, stand in the windows alone.
+
+    drop_missing : bool, default=False
+        Leave out windows with NaN in them or in their targets. Otherwise NaN is an error.
+
+    Attributes
+    ----------
+    gap : int
+        Fewest windows to leave out between training and test, ``(horizon - 1) // step``; see
+        the notes.
+
+    See Also
+    --------
+    sklearn.model_selection.TimeSeriesSplit : Splits with the past as training set.
+
+    Notes
+    -----
+    Nothing is learned, so there is no ``fit``; and a pipeline cannot change the number of
+    samples, so it refuses this object. Cut first, then search or validate on the windows.
+
+    Windows stand in the order of time, series after series. For one series,
+    ``TimeSeriesSplit(n_splits, gap=window.gap)`` therefore trains on nothing that is unknown at
+    the test origins. Without the gap it would: the targets of the last `horizon` - 1 training
+    windows reach past the first test origin. That is a rolling-origin backtest, too, with one fit
+    for each fold: `test_size` is the number of origins a fit serves, `max_train_size` makes the
+    training set roll rather than grow. Whatever learns from the windows, a scaler for instance,
+    belongs into a pipeline behind them, so that it is fitted on the training windows alone.
+
+    For several series :meth:`origins` tells where each window comes from. Its series are the
+    ``groups`` of ``GroupKFold``, which tests on series not trained on. To split series that begin
+    at one time and run side by side, order the windows by step, and leave out as many of each::
+
+        series, steps = window.origins(X)
+        order = np.argsort(steps, kind="stable")
+        windows, targets = windows[order], targets[order]
+        cv = TimeSeriesSplit(n_splits, gap=window.gap * len(X) + len(X) - 1)
+
+    Windows and targets of one series are read-only views of one copy of it. Those of several,
+    or with windows dropped, take ``n_windows * (width + horizon)`` steps of memory, as they do
+    wherever a search or an estimator copies them; a larger `step` makes fewer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+    >>> from skrnn.preprocessing import SlidingWindow
+    >>> SlidingWindow(width=3, horizon=2).transform([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    (array([[0., 1., 2.],
+           [1., 2., 3.]]), array([[3., 4.],
+           [4., 5.]]))
+    >>> window = SlidingWindow(width=24, horizon=6)
+    >>> windows, targets = window.transform(np.sin(np.arange(200)))
+    >>> windows.shape, targets.shape
+    ((171, 24), (171, 6))
+    >>> cv = TimeSeriesSplit(n_splits=3, gap=window.gap)
+    >>> search = GridSearchCV(Ridge(), {"alpha": [1e-6, 1.0]}, cv=cv).fit(windows, targets)
+    >>> search.best_params_
+    {'alpha': 1e-06}
+    """
+
+    _parameter_constraints: dict = {
+        "width": [_POSITIVE],
+        "horizon": [_POSITIVE],
+        "step": [_POSITIVE],
+        "n_targets": [_POSITIVE, None],
+        "drop_missing": ["boolean"],
+    }
+
+    def __init__(self, width, horizon=1, *, step=1, n_targets=None, drop_missing=False):
+        self.width = width
+        self.horizon = horizon
+        self.step = step
+        self.n_targets = n_targets
+        self.drop_missing = drop_missing
+
+    @property
+    def gap(self):
+        """Fewest windows between training and test for no target to be known too early."""
+        return (self.horizon - 1) // self.step
+
+    def transform(self, X):
+        """Cut series into windows and targets.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, or collection of series
+            One series, as a 1-D array-like of numbers or a DataFrame whose rows are steps; or
+            series, in any form the estimators take: a list of ``(T_i,)`` or ``(T_i, n_features)``
+            arrays or DataFrames, a 3-D array, or a 2-D array with one univariate series a row. An
+            array ``(T, n_features)`` that is one series is passed as ``[array]``.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_windows, width, n_features) or (n_windows, width)
+            Windows, without the last axis where every series is 1-D.
+
+        targets : ndarray of shape (n_windows, horizon, n_targets)
+            The steps after each window. An axis of length 1, `horizon` or `n_targets`, is left
+            out: ``(n_windows, horizon)`` for one target, ``(n_windows,)`` for one step of it.
+
+        Raises
+        ------
+        ValueError
+            If no series has ``width + horizon`` steps, if there are fewer than `n_targets`
+            features, or if a value is NaN (without `drop_missing`) or infinite.
+
+        TypeError
+            If X does not hold numbers.
+        """
+        sequences, starts, flat = self._find(X)
+        width = sequences.values.shape[1]
+        spans = _cut(sequences.values, starts, self.width + self.horizon)
+        windows, targets = spans[:, : self.width], spans[:, self.width :, : self.n_targets]
+        axes = tuple(axis for axis in (1, 2) if targets.shape[axis] == 1)
+        return windows[..., 0] if flat and width == 1 else windows, targets.squeeze(axes)
+
+    def origins(self, X):
+        """Tell where the windows of :meth:`transform` come from.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, or collection of series
+            The series, as in :meth:`transform`.
+
+        Returns
+        -------
+        series : ndarray of shape (n_windows,), dtype=int64
+            The index of each window's series in X; 0 where X is one series.
+
+        steps : ndarray of shape (n_windows,), dtype=int64
+            The window's last step, counted from the beginning of its series; the first target
+            is the step after it.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`transform` does.
+
+        TypeError
+            As :meth:`transform` does.
+        """
+        sequences, starts, _ = self._find(X)
+        series = np.searchsorted(sequences.offsets, starts, side="right") - 1
+        return series, starts + (self.width - 1) - sequences.offsets[series]
+
+    def _find(self, X):
+        """Return the series, the row of each window's first step, and whether series are 1-D."""
+        self._validate_params()
+        if _is_one_series(X):
+            X = [X]
+        door = clone(self)  # the door leaves on it what it finds
+        sequences = check_sequences(
+            door, X, dtype=(np.float64, np.float32), reset=True, allow_nan=True, min_length=0
+        )
+        if door._token_counts is not None:
+            raise TypeError("SlidingWindow cuts series of numbers, but X holds strings.")
+        width = sequences.values.shape[1]
+        if self.n_targets is not None and self.n_targets > width:
+            raise ValueError(f"n_targets={self.n_targets}, but a step of X has {width} feature(s).")
+        form, items = recognise(X)
+        starts = self._starts(sequences, form)
+        missing = np.isnan(sequences.values)
+        if missing.any():
+            starts = self._without_missing(sequences, starts, missing)
+        return sequences, starts, form == "rows" or all(np.ndim(item) == 1 for item in items)
+
+    def _starts(self, sequences, form):
+        needed = self.width + self.horizon
+        counts = np.maximum((sequences.lengths - needed) // self.step + 1, 0)
+        first = lengths_to_offsets(counts)
+        if first[-1] == 0:
+            longest = int(np.argmax(sequences.lengths))
+            hint = (
+                " X is 2-D, which means one univariate series a row; pass [X] if it is one series "
+                "of several features."
+            )
+            raise ValueError(
+                f"No window fits into X: the longest series, sequence {longest}, has "
+                f"{sequences.lengths[longest]} step(s), but width + horizon = {self.width} + "
+                f"{self.horizon} = {needed} are needed. Make width or horizon smaller, or pass "
+                f"longer series.{hint if form == 'rows' else ''}"
+            )
+        within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
+        return np.repeat(sequences.offsets[:-1], counts) + self.step * within
+
+    def _without_missing(self, sequences, starts, missing):
+        if not self.drop_missing:
+            row, column = np.argwhere(missing)[0]
+            i, t = locate(sequences.offsets, row)
+            raise ValueError(
+                f"Input X contains NaN.\nsequence {i} has NaN at step {t} (feature {column}). "
+                "Set drop_missing=True to leave out the windows it is part of, or impute it."
+            )
+        seen = lengths_to_offsets(missing.any(axis=1))
+        asked = lengths_to_offsets(missing[:, : self.n_targets].any(axis=1))
+        origins = starts + self.width
+        whole = (seen[origins] == seen[starts]) & (asked[origins + self.horizon] == asked[origins])
+        if not whole.any():
+            raise ValueError(
+                f"All {len(starts)} windows of X, or their targets, contain NaN: no window is left "
+                "with drop_missing=True. Impute NaN, or make width or horizon smaller."
+            )
+        return starts[whole]
+
+
+def _is_one_series(X):
+    """Tell a single series, 1-D or a DataFrame, from a collection of series."""
+    if isinstance(X, (list, tuple)):
+        return len(X) > 0 and all(isinstance(item, (Number, np.generic)) for item in X)
+    if hasattr(X, "columns"):
+        return True
+    if not hasattr(X, "__array__") or getattr(X, "ndim", None) != 1 or len(X) == 0:
+        return False
+    array = np.asarray(X)
+    if array.dtype == object:
+        return not any(hasattr(item, "__len__") for item in array)
+    return array.dtype.kind in "biufc"
+
+
+def _cut(values, starts, length):
+    """Return `length` rows from each start on: a view where the starts are evenly spaced."""
+    width = values.shape[1]
+    # Rows lie end to end, so those of a span are one run of numbers.
+    spans = sliding_window_view(values.reshape(-1), length * width)[::width]
+    steps = np.unique(np.diff(starts))
+    if len(steps) < 2:
+        spans = spans[starts[0] : starts[-1] + 1 : int(steps[0]) if len(steps) else 1]
+    else:
+        spans = spans[starts]
+    return spans.reshape(-1, length, width)
