@@ -28,7 +28,7 @@ COMMON = {
 # Chosen on the validation months.
 TASKS = {
     "OT, 24 hours": (["OT"], {"horizon": 24, "max_iter": 40, "learning_rate_init": 0.002}),
-    "OT, 48 hours": (["OT"], {"horizon": 48, "max_iter": 20}),
+    "OT, 48 hours": (["OT"], {"horizon": 48, "max_iter": 30}),
     "all seven, 24 hours": (
         None,
         {"horizon": 24, "max_iter": 40, "learning_rate_init": 0.002, "hidden_layer_sizes": (128,),

@@ -142,7 +142,7 @@ class Trainer:
         return report
 
 
-def predict(plan, params, sequences, probabilities=False):
+def predict(plan, params, sequences, probabilities=False, states=None):
     """Run the network forward.
 
     Parameters
@@ -152,6 +152,9 @@ def predict(plan, params, sequences, probabilities=False):
     sequences : Sequences
     probabilities : bool
         Softmax of the outputs.
+    states : (h, c) or None
+        Initial states, (n_layers, n_sequences, H) each, which the final ones replace; c is None
+        where the cell has none. All layers must have one width.
 
     Returns
     -------
@@ -159,7 +162,7 @@ def predict(plan, params, sequences, probabilities=False):
     """
     rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
     out = np.empty((rows, plan.n_outputs), plan.dtype)
-    _run(plan, params, sequences, out, None, probabilities, None)
+    _run(plan, params, sequences, out, None, probabilities, None, states)
     return out
 
 
@@ -200,7 +203,7 @@ def best_labels(plan, params, sequences, scores):
     return path
 
 
-def _run(plan, params, sequences, out, path, probabilities, scores):
+def _run(plan, params, sequences, out, path, probabilities, scores, states=None):
     """Call the kernel on batches of sequences of similar length, the empty ones left out."""
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
@@ -223,7 +226,7 @@ def _run(plan, params, sequences, out, path, probabilities, scores):
     )
     plan.engine.predict(
         plan, options, limits, plan.workspace(options, limits), params, data, distinct, order,
-        bounds, out, path, probabilities, scores,
+        bounds, out, path, probabilities, scores, states,
     )  # fmt: skip
 
 

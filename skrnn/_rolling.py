@@ -19,11 +19,19 @@ class Network(NamedTuple):
     loss: str
     levels: np.ndarray  # of the quantile loss
 
-    def outputs(self, sequences):
+    def outputs(self, sequences, states=None):
         """Return the outputs of every step: (total_steps, horizon, n_targets, a target)."""
         sequences = Sequences(sequences.values.astype(self.plan.dtype), sequences.offsets)
-        outputs = predict(self.plan, self.params, sequences).astype(np.float64)
+        outputs = predict(self.plan, self.params, sequences, states=states).astype(np.float64)
         return outputs.reshape(len(outputs), self.frame.horizon, self.frame.n_targets, -1)
+
+    def first_states(self, n):
+        """Return zero states of n sequences, or None where layers differ in width."""
+        if len(set(self.plan.hidden)) > 1:
+            return None
+        shape = len(self.plan.hidden), n, self.plan.hidden[0]
+        has_c = self.plan.cell.has_c
+        return np.zeros(shape, self.plan.dtype), np.zeros(shape, self.plan.dtype) if has_c else None
 
     def middle(self, details):
         """Return the point forecast of (..., outputs a target)."""
@@ -63,34 +71,45 @@ def forecast(network, series, futures, horizon):
 
 
 def _roll(network, known, future, horizon):
-    """Forecast series of one length block by block, feeding points back in."""
-    h = network.frame.horizon
-    blocks: list = []
-    while h * len(blocks) < horizon:
-        blocks.append(_block(network, known, future))
-        step = network.middle(blocks[-1])
-        if network.frame.n_covariates:
-            step = np.concatenate([step, future[:, :h]], axis=2)
-        known, future = np.concatenate([known, step], axis=1), future[:, h:]
-    return np.concatenate(blocks, axis=1)[:, :horizon]
+    """Forecast series of one length block by block, feeding points back in.
 
-
-def _block(network, known, future):
-    """Forecast `horizon` steps of the network's own."""
+    The state is carried on: what was fed back is all that the network reads for the next block.
+    """
     frame = network.frame
-    k = frame.n_targets
+    k, h, fresh = frame.n_targets, frame.horizon, frame.lookback
+    center, scale = frame.scales(known[..., :k])
     y, z = frame.prepare(known, future)
-    inputs = frame.inputs(y, z)[:, -frame.lookback :]
+    states = network.first_states(len(known))
+    blocks = [_block(network, y, z, fresh, states)]
+    while h * len(blocks) < horizon:
+        y = np.concatenate([y, network.middle(blocks[-1])], axis=1)
+        fresh = frame.lookback if states is None else h
+        blocks.append(_block(network, y, z, fresh, states))
+    details = np.concatenate(blocks, axis=1)[:, :horizon] * scale[..., np.newaxis]
+    shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
+    if network.loss == "gaussian":
+        return np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
+    return np.sort(details + shift, axis=-1)  # quantiles learnt apart may cross
+
+
+def _block(network, y, z, fresh, states):
+    """Forecast `horizon` steps of scaled series, reading the last `fresh` of y (n, T, n_targets).
+
+    Returns
+    -------
+    ndarray of shape (n, horizon, n_targets, outputs a target), scaled
+    """
+    frame = network.frame
+    start = max(0, y.shape[1] - fresh - frame.reach)
+    y, z = y[:, start:], None if z is None else z[:, start:]
+    inputs = frame.inputs(y, z)[:, -fresh:]
     n, T, width = inputs.shape
     offsets = np.arange(n + 1, dtype=np.int64) * T
-    outputs = network.outputs(Sequences(inputs.reshape(-1, width), offsets))[offsets[1:] - 1]
-    scales = [np.broadcast_to(a, (n, 1, k)) for a in frame.scales(known[..., :k])]
-    center, scale = (a[..., np.newaxis] for a in scales)
+    sequences = Sequences(inputs.reshape(-1, width), offsets)
+    outputs = network.outputs(sequences, states)[offsets[1:] - 1]
     base = frame.bases(y, frame.horizon)[:, -1, ..., np.newaxis]
-    details = outputs * np.asarray(frame.target_scale)[..., np.newaxis]
+    size = np.asarray(frame.target_scale)[..., np.newaxis]
     if network.loss == "gaussian":
-        mean = (details[..., :1] + base) * scale + center
-        deviation = np.exp(outputs[..., 1:]) * frame.target_scale[..., np.newaxis] * scale
-        return np.concatenate([mean, deviation], axis=-1)
-    details = (details + base) * scale + center
-    return np.sort(details, axis=-1)  # quantiles learnt apart may cross
+        mean = outputs[..., :1] * size + base
+        return np.concatenate([mean, np.exp(outputs[..., 1:]) * size], axis=-1)
+    return outputs * size + base

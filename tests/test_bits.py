@@ -17,9 +17,10 @@ from kernel_tools import (
 )
 
 from skrnn import RNNClassifier
-from skrnn._batching import distinct_rows
+from skrnn._batching import distinct_rows, predict
 from skrnn._kernels import LEVEL
 from skrnn._plan import CELLS
+from skrnn._sequences import Sequences
 
 THREADS = (2, 3, 8)
 LENGTHS = [13, 1, 20, 7, 7, 16, 2, 9, 20, 5, 1, 11, 18]
@@ -120,6 +121,29 @@ def test_prediction_with_projections_of_distinct_tokens(level, dtype, cell, bidi
         assert len(distinct[0]) < len(network.values) / 2
         batches = [range(5), range(5, len(LENGTHS))]
         assert same_bits(network.predict(batches, distinct=distinct), network.predict(batches))
+
+
+@each_variant
+@each(cell=CELLS, hidden=[(19,), (7, 7)])
+def test_prediction_goes_on_from_states(level, dtype, cell, hidden):
+    spec = oracle.Spec(cell, hidden, pooling="all", n_outputs=3)
+    lengths = [n + 1 for n in LENGTHS]
+    problem = make_problem(spec, lengths, states=False, cotangents=False)
+    network = Network(spec, **problem, level=level, dtype=dtype)
+    plan, whole = network.plan, np.split(network.predict(), network.offsets[1:-1])
+    shape = len(hidden), len(lengths), hidden[0]
+    states = np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype)
+    if not plan.cell.has_c:
+        states = states[0], None
+    cuts = [T // 3 + 1 for T in lengths]
+    x = [np.asarray(part, plan.dtype) for part in problem["sequences"]]
+    for where in (lambda cut: slice(None, cut), lambda cut: slice(cut, None)):
+        pieces = [part[where(cut)] for part, cut in zip(x, cuts, strict=True)]
+        offsets = np.append(0, np.cumsum([len(piece) for piece in pieces]))
+        given = Sequences(np.concatenate(pieces), offsets)
+        got = np.split(predict(plan, network.params, given, states=states), offsets[1:-1])
+        for i, cut in enumerate(cuts):
+            assert same_bits(got[i], whole[i][where(cut)])
 
 
 @each(cell=CELLS, solver=SOLVERS, dtype=DTYPES)

@@ -106,9 +106,19 @@ def test_feeding_back():
     model = quick(horizon=4).fit(WAVE)
     longer = model.predict(WAVE, horizon=10)
     assert_allclose(longer[:4], model.predict(WAVE), rtol=1e-6)
-    again = model.predict(np.concatenate([WAVE, longer[:4]]))
-    assert_allclose(longer[4:8], again, rtol=1e-5, atol=1e-6)
+    # read again from the start, which a lookback as long as the series does, it is the same
+    model = quick(horizon=4, lookback=60).fit(WAVE)
+    longer = model.predict(WAVE[:20], horizon=10)
+    again = model.predict(np.concatenate([WAVE[:20], longer[:4]]))
+    assert_allclose(longer[4:8], again, rtol=1e-4, atol=1e-5)
     assert len(longer) == 10
+    # layers of different widths read everything again
+    stacked = quick(horizon=4, lookback=60, hidden_layer_sizes=(6, 5)).fit(WAVE)
+    longer = stacked.predict(WAVE[:20], horizon=8)
+    again = stacked.predict(np.concatenate([WAVE[:20], longer[:4]]))
+    assert_allclose(longer[4:], again, rtol=1e-4, atol=1e-5)
+    for cell in ("gru", "rnn"):
+        assert quick(cell=cell).fit(WAVE).predict(horizon=20).shape == (20,)
 
 
 def test_update_moves_the_ends_and_no_weight():

@@ -21,7 +21,7 @@ from .core cimport (
 from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
+    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, move_states, network_forward,
     pack_weights, project_tokens, target_of,
 )
 from .optim cimport (
@@ -266,7 +266,7 @@ cdef int _read_optimiser(
 def predict(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
     data, distinct, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out,
-    idx[::1] path, bint probabilities, const real[:, ::1] scores,
+    idx[::1] path, bint probabilities, const real[:, ::1] scores, states=None,
 ):
     """What the head puts out for each sequence (or step), in the user's order.
 
@@ -276,6 +276,9 @@ def predict(
 
     `distinct` is None, or (token rows that differ, place among them of each step): then each of
     them goes through W_ih once, not each step.
+
+    `states` is None, or (h, c): arrays (n_layers, n_sequences, H) of the chosen sequences, read as
+    initial states and overwritten by the final ones; all layers of one width, c None without one.
     """
     cdef Net net
     cdef idx k, n_batches = bounds.shape[0] - 1
@@ -301,6 +304,16 @@ def predict(
         distinct_rows, places = distinct
         _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
     cdef const idx* place = _pointer(places)
+    cdef real[:, :, ::1] h_states = None
+    cdef real[:, :, ::1] c_states = None
+    cdef real* h = NULL
+    cdef real* c = NULL
+    cdef idx n_sequences = offsets.shape[0] - 1
+    if states is not None:
+        h_states, c_states = states
+        _check_states(&net, h_states, c_states, n_sequences)
+        h = &h_states[0, 0, 0]
+        c = NULL if c_states is None else &c_states[0, 0, 0]
     with nogil:
         pack_weights(&net)
         if net.n_distinct > 0:
@@ -308,11 +321,31 @@ def predict(
         for k in range(n_batches):
             load_batch(&net, &offsets[0], x, ids, place, &chosen[bounds[k]],
                        bounds[k + 1] - bounds[k])
+            if h != NULL:
+                move_states(&net, h, c, n_sequences, True)
             network_forward(&net)
+            if h != NULL:
+                move_states(&net, h, c, n_sequences, False)
             if net.paths:
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
+
+
+cdef int _check_states(
+    const Net* net, const real[:, :, ::1] h, const real[:, :, ::1] c, idx n_sequences
+) except -1:
+    cdef idx k
+    for k in range(net.plan.n_layers):
+        if net.layers[k].plan.H != h.shape[2]:
+            raise ValueError("states need layers of one width")
+    if h.shape[0] != net.plan.n_layers or h.shape[1] != n_sequences:
+        raise ValueError("states do not fit the plan and the sequences")
+    if net.layers[0].plan.has_c and (
+        c is None or c.shape[0] != h.shape[0] or c.shape[1] != h.shape[1] or c.shape[2] != h.shape[2]
+    ):
+        raise ValueError("cell states do not fit the hidden states")
+    return 0
 
 
 cdef int _check_distinct(

@@ -15,7 +15,7 @@ from .core cimport (
 )
 from .crf cimport crf_loss
 from .heads cimport (
-    absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
+    absolute_error_loss, gaussian_loss, last_row, pool_backward, pool_forward, quantile_loss, softmax_loss,
     squared_error_loss,
 )
 from .linear cimport (
@@ -168,6 +168,31 @@ cdef inline void project_tokens(
                        use_threads_if=threads > 1, schedule='dynamic'):
         project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
                 imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
+
+
+cdef inline void move_states(
+    Net* net,
+    real* h,               # in/out (n_layers, n_sequences, H)
+    real* c,               # in/out likewise, or NULL
+    idx n_sequences,
+    bint enter,
+) noexcept nogil:
+    """Initial states from the user's arrays, or (after a prediction) final states to them."""
+    cdef Layer* layer
+    cdef idx k, b, at
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        for b in range(net.B):
+            at = (k * n_sequences + net.order[b]) * layer.plan.H
+            if enter:
+                memcpy(layer.h0 + b * layer.plan.Hp, h + at, layer.plan.H * sizeof(real))
+            else:
+                memcpy(h + at, layer.y + last_row(net, b, layer.plan.direction) * layer.ldy,
+                       layer.plan.H * sizeof(real))
+            if layer.plan.has_c and enter:
+                memcpy(layer.c0 + b * layer.plan.Hp, c + at, layer.plan.H * sizeof(real))
+            elif layer.plan.has_c:
+                memcpy(c + at, layer.c + b * layer.plan.Hp, layer.plan.H * sizeof(real))
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:
