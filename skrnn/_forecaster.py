@@ -437,8 +437,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
                 f"{len(self._histories)}: new steps of each are needed."
             )
         joined = [np.concatenate(pair) for pair in zip(self._histories, series, strict=True)]
-        form = form if self._form is not None else None
-        self._keep_histories(joined, form, len(series[0]))
+        self._keep_histories(joined, form if self._form else None, len(series[0]))
         return self
 
     def score(self, X, y=None, sample_weight=None):
