@@ -260,40 +260,41 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         series, futures = read_series(self, X, reset=reset)
         weights = check_sample_weight(sample_weight, series)
         weights = np.ones(len(series)) if weights is None else weights
-        k, given = count_targets(self), None
-        y_ndim = 3 if k > 1 else 2
+        k, y_ndim = count_targets(self), None
         if y is not None:
-            given, y_ndim = read_followers(y, len(series), self.horizon, k)
-        step_weights = np.repeat(weights, [len(s) for s in series])
+            followers, y_ndim = read_followers(y, len(series), self.horizon, k)
         if reset:
-            self._frame, self._y_ndim = learn_frame(self, series, step_weights), y_ndim
-        elif self.horizon != self._frame.horizon:
-            raise ValueError("horizon has changed since the network was started; fit anew.")
-        scaled = [self._frame.prepare(s, f) for s, f in zip(series, futures, strict=True)]
-        if reset:
-            changes = np.concatenate([self._frame.inputs(y, z)[:, :k] for y, z in scaled])
-            self._frame = replace(self._frame, input_scale=spread(changes, step_weights))
-        if given is None:
-            rows, wanted, counts = learn_every_step(self._frame, scaled)
+            self._frame = learn_frame(self, series, np.repeat(weights, [len(s) for s in series]))
+            self._y_ndim, self._every_step = y_ndim or (3 if k > 1 else 2), y is None
+        elif self.horizon != self._frame.horizon or self._every_step != (y is None):
+            raise ValueError(
+                "horizon has changed, or y has come or gone, since the network was started: start "
+                "anew with fit and warm_start=False."
+            )
+        if y is None:
+            rows, wanted, counts = learn_every_step(self._frame, series, futures)
         else:
-            rows, wanted, counts = learn_last_step(self._frame, scaled, series, given)
-        offsets = lengths_to_offsets([len(part) for part in rows])
-        numbers = np.concatenate(wanted).reshape(offsets[-1], -1)
+            rows, wanted = learn_last_step(self._frame, series, futures, followers)
+            counts = [1] * len(rows)
+        numbers = wanted.reshape(len(wanted), -1)
         if np.isnan(numbers).all():
             raise ValueError(
                 f"Every series is too short to learn from: the longest has "
                 f"{max(map(len, series))} step(s), and at least 2 are needed."
             )
-        weights = np.repeat(np.repeat(weights, counts), np.diff(offsets))
+        offsets, values = lengths_to_offsets([len(part) for part in rows]), np.concatenate(rows)
+        row_weights = np.repeat(np.repeat(weights, counts), np.diff(offsets))
+        weights = row_weights if y is None else weights
         if reset:
-            self._frame = replace(self._frame, target_scale=size(numbers, weights).reshape(-1, k))
+            scales = spread(values[:, :k], row_weights), size(numbers, weights).reshape(-1, k)
+            self._frame = replace(self._frame, input_scale=scales[0], target_scale=scales[1])
+            values[:, :k] /= scales[0]
             self._conformal = None
-        numbers /= self._frame.target_scale.ravel()
+        numbers = (numbers / self._frame.target_scale.ravel()).astype(self.dtype)
         self._keep_histories(series, form, len(series[0]))
         self._piece_series = np.repeat(np.arange(len(series)), counts)
-        dtype = np.dtype(self.dtype)
-        sequences = Sequences(np.concatenate(rows).astype(dtype), offsets)
-        return sequences, Targets(None, numbers.astype(dtype), weights, offsets)
+        sequences = Sequences(values.astype(self.dtype), offsets)
+        return sequences, Targets(None, numbers, weights, offsets if y is None else None)
 
     def _keep_histories(self, series, form, n_given):
         """Keep what a forecast from the ends of the fitted series reads."""
@@ -317,7 +318,8 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _network_parameters(self):
         levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
-        return {**super()._network_parameters(), "quantiles": levels}
+        pooling = "all" if self._every_step else "last"
+        return {**super()._network_parameters(), "pooling": pooling, "quantiles": levels}
 
     def _hold_out(self, n, seed, targets):
         """Hold out the last pieces of each series: what comes later judges what came before."""

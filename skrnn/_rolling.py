@@ -7,7 +7,7 @@ import numpy as np
 from skrnn._batching import predict
 from skrnn._plan import Plan
 from skrnn._sequences import Sequences
-from skrnn._series import Frame
+from skrnn._series import Frame, stacked
 
 
 class Network(NamedTuple):
@@ -20,7 +20,7 @@ class Network(NamedTuple):
     levels: np.ndarray  # of the quantile loss
 
     def outputs(self, sequences, states=None):
-        """Return the outputs of every step: (total_steps, horizon, n_targets, a target)."""
+        """Return outputs, of every step or of the last: (n, horizon, n_targets, a target)."""
         sequences = Sequences(sequences.values.astype(self.plan.dtype), sequences.offsets)
         outputs = predict(self.plan, self.params, sequences, states=states).astype(np.float64)
         return outputs.reshape(len(outputs), self.frame.horizon, self.frame.n_targets, -1)
@@ -55,17 +55,9 @@ def forecast(network, series, futures, horizon):
     ndarray of shape (n, horizon, n_targets, outputs a target)
         In the units of the series: points, quantiles, or mean and standard deviation.
     """
-    frame = network.frame
-    need = frame.lookback + frame.reach
-    groups: dict = {}
-    for i, (known, future) in enumerate(zip(series, futures, strict=True)):
-        cut = known if frame.own_scale else known[-need:]
-        groups.setdefault((len(cut), len(future)), []).append((i, cut, future))
     details: list = [None] * len(series)
-    for members in groups.values():
-        known = np.stack([cut for _, cut, _ in members])
-        future = np.stack([future for _, _, future in members])
-        for (i, _, _), one in zip(members, _roll(network, known, future, horizon), strict=True):
+    for at, known, future in stacked(network.frame, series, futures):
+        for i, one in zip(at, _roll(network, known, future, horizon), strict=True):
             details[i] = one
     return np.stack(details)
 
@@ -83,7 +75,10 @@ def _roll(network, known, future, horizon):
     blocks = [_block(network, y, z, fresh, states)]
     while h * len(blocks) < horizon:
         y = np.concatenate([y, network.middle(blocks[-1])], axis=1)
-        fresh = frame.lookback if states is None else h
+        if states is not None:
+            fresh = h
+            behind = max(0, y.shape[1] - h - max(1, frame.reach))  # read, and done with
+            y, z = y[:, behind:], None if z is None else z[:, behind:]
         blocks.append(_block(network, y, z, fresh, states))
     details = np.concatenate(blocks, axis=1)[:, :horizon] * scale[..., np.newaxis]
     shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
@@ -106,8 +101,10 @@ def _block(network, y, z, fresh, states):
     n, T, width = inputs.shape
     offsets = np.arange(n + 1, dtype=np.int64) * T
     sequences = Sequences(inputs.reshape(-1, width), offsets)
-    outputs = network.outputs(sequences, states)[offsets[1:] - 1]
-    base = frame.bases(y, frame.horizon)[:, -1, ..., np.newaxis]
+    outputs = network.outputs(sequences, states)
+    if network.plan.pooling == "all":
+        outputs = outputs[offsets[1:] - 1]
+    base = frame.last_base(y)[..., np.newaxis]
     size = np.asarray(frame.target_scale)[..., np.newaxis]
     if network.loss == "gaussian":
         mean = outputs[..., :1] * size + base

@@ -104,6 +104,10 @@ class Frame:
             at = np.where(seasonal < 0, at, seasonal)
         return y[..., at, :]
 
+    def last_base(self, y):
+        """Return what a forecast from the last step is relative to: (..., horizon, n_targets)."""
+        return self.bases(y[..., -max(1, self.reach) :, :], self.horizon)[..., -1, :, :]
+
     def inputs(self, y, future):
         """Return what the network reads: (..., T, n_targets + horizon * n_covariates).
 
@@ -297,50 +301,78 @@ def learn_frame(estimator, series, weights):
     )
 
 
-def learn_every_step(frame, scaled):
+def learn_every_step(frame, series, futures):
     """Make of whole series what the network reads and is asked for, in pieces.
 
     Parameters
     ----------
     frame : Frame
-    scaled : list of (y, future)
-        As `Frame.prepare` gives them.
+    series, futures : list of ndarray
+        As `read_series` gives them.
 
     Returns
     -------
     rows : list of ndarray of shape (T, n_inputs)
-    wanted : list of ndarray of shape (T, horizon, n_targets)
+        One a piece.
+    wanted : ndarray of shape (total_steps, horizon, n_targets)
         NaN where a step does not count.
     counts : list of int
         Pieces of each series.
     """
     rows, wanted, counts = [], [], []
-    for y, future in scaled:
-        inputs, targets = frame.inputs(y, future), frame.targets(y)
+    for known, future in zip(series, futures, strict=True):
+        y, z = frame.prepare(known, future)
+        inputs, targets = frame.inputs(y, z), frame.targets(y)
         pieces = chunks(len(y), frame.lookback)
         for start, stop, counted in pieces:
             rows.append(inputs[start:stop])
             wanted.append(targets[start:stop].copy())
             wanted[-1][: counted - start] = np.nan
         counts.append(len(pieces))
-    return rows, wanted, counts
+    return rows, np.concatenate(wanted), counts
 
 
-def learn_last_step(frame, scaled, series, followers):
-    """Make of histories, and what followed each, what `learn_every_step` makes of series.
+def learn_last_step(frame, series, futures, followers):
+    """Make of histories, and what followed each, what the network reads and is asked for.
 
     Parameters
     ----------
-    frame, scaled
+    frame, series, futures
         As in `learn_every_step`.
-    series : list of ndarray of shape (T_i, n_features)
     followers : ndarray of shape (n, horizon, n_targets)
+
+    Returns
+    -------
+    rows : list of ndarray of shape (T, n_inputs)
+        One a series.
+    wanted : ndarray of shape (n, horizon, n_targets)
     """
-    rows, wanted = [], []
-    for (y, future), known, after in zip(scaled, series, followers, strict=True):
-        center, scale = frame.scales(known[:, : frame.n_targets])
-        targets = np.full((len(y), *after.shape), np.nan)
-        targets[-1] = (after - center) / scale - frame.bases(y, frame.horizon)[-1]
-        rows.append(frame.inputs(y, future)[-frame.lookback :])
-        wanted.append(targets[-frame.lookback :])
-    return rows, wanted, [1] * len(rows)
+    rows: list = [None] * len(series)
+    wanted = np.empty(followers.shape)
+    for at, known, future in stacked(frame, series, futures):
+        y, z = frame.prepare(known, future)
+        center, scale = frame.scales(known[..., : frame.n_targets])
+        wanted[at] = (followers[at] - center) / scale - frame.last_base(y)
+        for i, inputs in zip(at, frame.inputs(y, z)[:, -frame.lookback :], strict=True):
+            rows[i] = inputs
+    return rows, wanted
+
+
+def stacked(frame, series, futures):
+    """Yield series of one length together, cut to what a forecast reads.
+
+    Yields
+    ------
+    at : list of int
+        Which they are.
+    known : ndarray of shape (n, T, n_targets + n_covariates)
+    future : ndarray of shape (n, F, n_covariates)
+    """
+    need = frame.lookback + frame.reach
+    groups: dict = {}
+    for i, (known, future) in enumerate(zip(series, futures, strict=True)):
+        cut = known if frame.own_scale else known[-need:]
+        groups.setdefault((len(cut), len(future)), []).append((i, cut, future))
+    for members in groups.values():
+        at, known, future = zip(*members, strict=True)
+        yield list(at), np.stack(known), np.stack(future)

@@ -228,7 +228,9 @@ def test_bad_parameters():
     before = model.predict()
     with pytest.raises(ValueError, match="horizon has changed"):
         model.set_params(horizon=3).fit(WAVE)
-    assert_array_equal(model.set_params(horizon=8).predict(), before)
+    with pytest.raises(ValueError, match="y has come or gone"):
+        model.set_params(horizon=8).fit(np.ones((5, 9)), np.ones((5, 8)))
+    assert_array_equal(model.predict(), before)
 
 
 # As an estimator
