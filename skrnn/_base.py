@@ -31,6 +31,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     """
 
     _min_length = 1  # fewest steps of a sequence
+    # What users call the parts of a network whose name in `Plan` is another.
+    _plan_names: dict = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -198,12 +200,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         """Copy what training changes, so that a failure can put it back."""
         for name, value in self._network_parameters().items():
             if value != self._architecture[name]:
-                names = {
-                    "hidden": "hidden_layer_sizes",
-                    "embedding": "embedding_dim",
-                    "loss": "crf",
-                }
-                name = names.get(name, name)
+                name = self._plan_names.get(name, name)
                 raise ValueError(
                     f"{name} has changed since the network was started, which is now to go on: "
                     "warm_start and partial_fit need the same network. Start anew with fit and "

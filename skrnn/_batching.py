@@ -28,7 +28,7 @@ class Targets(NamedTuple):
     """What the loss compares with: labels or numbers, and weights; one a sequence, or a step."""
 
     labels: np.ndarray | None  # (n,) intp, for softmax and crf; -1 does not count
-    numbers: np.ndarray | None  # (n, n_outputs), for squared_error
+    numbers: np.ndarray | None  # (n, n_targets), for the other losses; NaN does not count
     weights: np.ndarray | None  # (n,) float64; None for ones
     offsets: np.ndarray | None = None  # (n_sequences + 1,) where there is a target a step
 

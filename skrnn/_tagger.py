@@ -129,6 +129,7 @@ class LSTMTagger(BaseRecurrentNetwork):
     """
 
     _min_length = 0
+    _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "loss": "crf"}
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],
