@@ -38,9 +38,10 @@ class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
 
     $gradient_parameters
 
-    embedding_dim : int or None, default=None
-        Width of the embedding of token input. For sequences of `str` it is chosen from the
-        vocabulary when None; for integers it declares that they are token ids.
+    embedding_dim : int, array-like of int or None, default=None
+        Width of the embedding of token input, or one width for each column of ids. For sequences
+        of `str` it is chosen from the vocabulary when None; for integers it declares that they are
+        token ids.
 
     $dtype_parameter
 
