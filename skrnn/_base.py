@@ -18,6 +18,7 @@ from skrnn._batching import predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
+from skrnn._persistence import check_state, stamp
 from skrnn._plan import CELLS, Plan
 from skrnn._sequences import check_sequences, locate
 from skrnn._training import Training
@@ -198,7 +199,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
-        for name, value in self._network_parameters().items():
+        asked = {**self._network_parameters(), "loss": self._loss_name()}
+        for name, value in asked.items():
             if value != self._architecture[name]:
                 name = self._plan_names.get(name, name)
                 raise ValueError(
@@ -287,6 +289,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _loss_name(self):
         return self._loss
+
+    def _streams(self):
+        """Return which longer sequence each training sequence is a piece of; None: of none.
+
+        Truncated BPTT: the state goes on from piece to piece, the gradient does not.
+        """
+        return None
 
     def _strata(self, targets):
         """Return what early stopping stratifies its validation part by."""
@@ -394,7 +403,12 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         state.pop("_plan", None)
         if not self.warm_start and "_optimiser" in state:
             state["_optimiser"] = None
+        stamp(state)
         return state
+
+    def __setstate__(self, state):
+        """Take a saved state, if it is whole; warn where another version saved it."""
+        super().__setstate__(check_state(type(self).__name__, state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

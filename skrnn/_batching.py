@@ -18,6 +18,7 @@ SECONDS_A_CALL = 0.1
 # Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
 PREDICT_NUMBERS = 4_194_304
 PREDICT_SEQUENCES = 512
+ROLL_SEQUENCES = 4096  # that feed themselves in one call
 # Input projections of tokens: they cost more to read back than they save where most steps have one
 # of their own, and take at most so many numbers (256 MiB of float32).
 MOST_DISTINCT = 0.7
@@ -82,6 +83,8 @@ class Trainer:
         Changed in place.
     seed : int
         Of the dropout masks.
+    streams : ndarray of shape (n_sequences,), or None
+        Which stream each sequence is the next piece of: its state is carried on.
     **dropout : dict of str to float
         Rates: `dropout`, `recurrent_dropout`, `word_dropout`.
     """
@@ -95,6 +98,7 @@ class Trainer:
         params,
         optimiser,
         seed,
+        streams=None,
         **dropout,
     ):
         self.plan = plan
@@ -104,13 +108,20 @@ class Trainer:
         self.optimiser = optimiser
         self.seed = seed
         self.data = kernel_data(plan, sequences)
-        self.bounds = equal_bounds(len(sequences), batch_size)
+        self.batch_size = batch_size
+        self.streams = None if streams is None else Streams(plan, streams)
+        self.n_units = len(sequences) if streams is None else len(self.streams.starts)
         self.limits = batch_limits(sequences.lengths, batch_size)
         self.options = Options(training=True, threads=effective_n_threads(), **dropout)
         self.workspace = plan.workspace(self.options, self.limits)
 
     def epoch(self, order):
-        """Take one optimiser step for each batch of `order`.
+        """Take one optimiser step for each batch.
+
+        Parameters
+        ----------
+        order : ndarray of shape (n_units,), dtype=intp
+            Of sequences, or of streams.
 
         Returns
         -------
@@ -122,7 +133,11 @@ class Trainer:
         Diverged
             Before the step of the first batch that is not finite.
         """
-        n_batches = len(self.bounds) - 1
+        bounds, carried = equal_bounds(len(order), self.batch_size), None
+        if self.streams is not None:
+            order, bounds = self.streams.batches(order, self.batch_size)
+            carried = self.streams.carried
+        n_batches = len(bounds) - 1
         report = np.zeros((n_batches, 3))
         done, slice_ = 0, 1
         while done < n_batches:
@@ -131,7 +146,8 @@ class Trainer:
             taken, self.optimiser.step = self.plan.engine.train(
                 self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
                 self.optimiser.first, self.optimiser.second, self.data, self.targets[:3], order,
-                self.bounds[done : stop + 1], self.optimiser.settings(self.seed), report[done:stop],
+                bounds[done : stop + 1], self.optimiser.settings(self.seed), report[done:stop],
+                carried,
             )  # fmt: skip
             if taken < stop - done:
                 bad = done + taken
@@ -140,6 +156,35 @@ class Trainer:
             slice_ = max(1, int((stop - done) * SECONDS_A_CALL / max(seconds, 1e-6)))
             done = stop
         return report
+
+
+class Streams:
+    """Sequences that are pieces of longer ones, and the states that go from piece to piece.
+
+    Parameters
+    ----------
+    plan : Plan
+    streams : ndarray of shape (n_sequences,)
+        Number of each one's stream, from 0 on without gaps; pieces of one stand together, in order.
+    """
+
+    def __init__(self, plan, streams):
+        self.starts = np.flatnonzero(np.diff(streams, prepend=-1))
+        self.counts = np.diff(np.append(self.starts, len(streams)))
+        fresh = np.zeros(len(streams), np.uint8)
+        fresh[self.starts] = 1
+        states = first_states(plan, len(self.starts))
+        self.carried = states, streams.astype(np.intp), fresh
+
+    def batches(self, order, batch_size):
+        """Return sequences and bounds of batches: up to `batch_size` streams advance together."""
+        chosen, bounds = [], [0]
+        for first in range(0, len(order), batch_size):
+            together = order[first : first + batch_size]
+            for piece in range(self.counts[together].max()):
+                chosen.append(self.starts[together[self.counts[together] > piece]] + piece)
+                bounds.append(bounds[-1] + len(chosen[-1]))
+        return np.concatenate(chosen).astype(np.intp), np.array(bounds, dtype=np.intp)
 
 
 def predict(plan, params, sequences, probabilities=False, states=None):
@@ -153,8 +198,7 @@ def predict(plan, params, sequences, probabilities=False, states=None):
     probabilities : bool
         Softmax of the outputs.
     states : (h, c) or None
-        Initial states, (n_layers, n_sequences, H) each, which the final ones replace; c is None
-        where the cell has none. All layers must have one width.
+        Initial states, as `first_states` makes them, which the final ones replace.
 
     Returns
     -------
@@ -164,6 +208,45 @@ def predict(plan, params, sequences, probabilities=False, states=None):
     out = np.empty((rows, plan.n_outputs), plan.dtype)
     _run(plan, params, sequences, out, None, probabilities, None, states)
     return out
+
+
+def first_states(plan, n):
+    """Return zero states of n sequences: (h, c), each (n_layers, n, widest layer).
+
+    A layer uses as many numbers as it has units; c is None for a cell without cell state.
+    """
+    shape = len(plan.layers), n, max(plan.hidden)
+    return np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype) if plan.cell.has_c else None
+
+
+def roll(plan, params, states, rule, y, z, out):
+    """Forecast series block after block, each from what was forecast before.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of one direction.
+    params : ndarray of shape (n_params,)
+    states : (h, c)
+        After the steps before the last known block of y.
+    rule : dict
+        How steps are read and outputs become values: fields of `Roll` in ``_kernels/roll.pxd``.
+    y : ndarray of shape (n, steps, n_targets)
+        Known steps; the rest, as many as `out` has, is filled with what is fed back.
+    z : ndarray of shape (n, at least steps - 1, n_covariates), or None
+        Covariates from step 1 on.
+    out : ndarray of shape (n, steps to forecast, n_targets, outputs a target)
+    """
+    options = Options(threads=effective_n_threads())
+    for start in range(0, len(y), ROLL_SEQUENCES):
+        part = slice(start, start + ROLL_SEQUENCES)
+        h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
+        n = h.shape[1]
+        workspace = plan.workspace(options, (n, n, 1))
+        covariates = None if z is None else np.ascontiguousarray(z[part])
+        plan.engine.roll(
+            plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
+        )
 
 
 def label_marginals(plan, params, sequences, scores):

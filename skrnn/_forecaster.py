@@ -1,6 +1,5 @@
 """LSTMForecaster: the next values of a series, by a network that many series may share."""
 
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -13,19 +12,16 @@ from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets
 from skrnn._dates import unwrap
 from skrnn._docs import documented
+from skrnn._frame import first_outputs
 from skrnn._intervals import IntervalsMixin
 from skrnn._rolling import Network, forecast
-from skrnn._sequences import Sequences, lengths_to_offsets
+from skrnn._sequences import Sequences
 from skrnn._series import (
     count_targets,
-    first_outputs,
-    learn_every_step,
+    learn,
     learn_frame,
-    learn_last_step,
     read_followers,
     read_series,
-    size,
-    spread,
 )
 
 
@@ -70,6 +66,11 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
     season_length : int or None, default=None
         Steps of a season, for `difference='season'`.
 
+    autoregression : int or None, default=None
+        Last values from which a linear autoregression, a ridge regression of each target on its own
+        past, forecasts before the network does: the network then learns what it leaves [8]_. None
+        for the network alone.
+
     $training_parameters
 
     $cell_parameter
@@ -94,12 +95,16 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
     Notes
     -----
     Series longer than two lookbacks are learnt in pieces: each step counts once, after at least a
-    lookback of history (less at a series' start).
+    lookback of history (less at a series' start). With `bptt_steps` the pieces have that many steps
+    and follow one another, the state carried on from each to the next; `batch_size` series advance
+    together.
 
     References
     ----------
     $references
     .. [7] Koenker and Bassett (1978). Regression quantiles.
+    .. [8] Lai et al. (2018). Modeling long- and short-term temporal patterns with deep neural
+       networks.
 
     Examples
     --------
@@ -122,6 +127,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         "scaling": [StrOptions({"global", "series", "none"})],
         "difference": [StrOptions({"last", "season"}), None],
         "season_length": [Interval(Integral, 1, None, closed="left"), None],
+        "autoregression": [Interval(Integral, 1, None, closed="left"), None],
     }
     for _name in ("pooling", "bidirectional", "embedding_dim"):
         del _parameter_constraints[_name]
@@ -137,6 +143,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         scaling="global",
         difference="last",
         season_length=None,
+        autoregression=None,
         hidden_layer_sizes=(64,),
         activation="tanh",
         solver="adam",
@@ -207,6 +214,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         self.scaling = scaling
         self.difference = difference
         self.season_length = season_length
+        self.autoregression = autoregression
 
     # -- fit ---------------------------------------------------------------------------------
 
@@ -257,50 +265,38 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _encode(self, X, y, sample_weight, *, reset):
         X, form = unwrap(X) if y is None else (X, None)
-        series, futures = read_series(self, X, reset=reset)
-        weights = check_sample_weight(sample_weight, series)
-        weights = np.ones(len(series)) if weights is None else weights
+        known, future = read_series(self, X, reset=reset)
         k, y_ndim = count_targets(self), None
+        weights = check_sample_weight(sample_weight, known)
+        weights = np.ones(len(known)) if weights is None else weights
         if y is not None:
-            followers, y_ndim = read_followers(y, len(series), self.horizon, k)
+            y, y_ndim = read_followers(y, len(known), self.horizon, k)
         if reset:
-            self._frame = learn_frame(self, series, np.repeat(weights, [len(s) for s in series]))
+            self._frame = learn_frame(self, known, np.repeat(weights, known.lengths))
             self._y_ndim, self._every_step = y_ndim or (3 if k > 1 else 2), y is None
+            self._conformal = None
         elif self.horizon != self._frame.horizon or self._every_step != (y is None):
             raise ValueError(
                 "horizon has changed, or y has come or gone, since the network was started: start "
                 "anew with fit and warm_start=False."
             )
-        if y is None:
-            rows, wanted, counts = learn_every_step(self._frame, series, futures)
-        else:
-            rows, wanted = learn_last_step(self._frame, series, futures, followers)
-            counts = [1] * len(rows)
-        numbers = wanted.reshape(len(wanted), -1)
-        if np.isnan(numbers).all():
-            raise ValueError(
-                f"Every series is too short to learn from: the longest has "
-                f"{max(map(len, series))} step(s), and at least 2 are needed."
-            )
-        offsets, values = lengths_to_offsets([len(part) for part in rows]), np.concatenate(rows)
-        row_weights = np.repeat(np.repeat(weights, counts), np.diff(offsets))
-        weights = row_weights if y is None else weights
-        if reset:
-            scales = spread(values[:, :k], row_weights), size(numbers, weights).reshape(-1, k)
-            self._frame = replace(self._frame, input_scale=scales[0], target_scale=scales[1])
-            values[:, :k] /= scales[0]
-            self._conformal = None
-        numbers = (numbers / self._frame.target_scale.ravel()).astype(self.dtype)
-        self._keep_histories(series, form, len(series[0]))
-        self._piece_series = np.repeat(np.arange(len(series)), counts)
-        sequences = Sequences(values.astype(self.dtype), offsets)
-        return sequences, Targets(None, numbers, weights, offsets if y is None else None)
+        self._frame, rows, numbers, weights, counts = learn(
+            self._frame, known, future, weights, y, bptt_steps=self.bptt_steps, reset=reset
+        )
+        self._keep_histories(known, form)
+        self._piece_series = np.repeat(np.arange(len(known)), counts)
+        numbers = numbers.reshape(len(numbers), -1).astype(self.dtype)
+        sequences = Sequences(rows.values.astype(self.dtype), rows.offsets)
+        return sequences, Targets(None, numbers, weights, rows.offsets if y is None else None)
 
-    def _keep_histories(self, series, form, n_given):
-        """Keep what a forecast from the ends of the fitted series reads."""
-        need = self._frame.lookback + max(self._frame.reach, 1)
-        self._histories = [s[-need:].copy() if not self._frame.own_scale else s for s in series]
-        self._form, self._n_given = form, n_given
+    def _keep_histories(self, known, form, n_given=None):
+        """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
+        need = None if self._frame.own_scale else -self._frame.need
+        self._histories = Sequences.of([values[need:] for values in known.split()])
+        self._form, self._n_given = form, n_given or int(known.lengths[0])
+
+    def _streams(self):
+        return self._piece_series if self.bptt_steps and self._every_step else None
 
     def _initial_bias(self, targets):
         levels = self._levels() if self.loss == "quantile" else []
@@ -333,7 +329,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _score_sequences(self, params, sequences, targets):
         network = self._network(params)
-        points = network.middle(network.outputs(sequences))
+        points = network.outputs(sequences)[..., network.point]
         numbers = targets.numbers.reshape(points.shape)
         residual = (points - numbers)[~np.isnan(numbers)]
         return 1 - float(np.mean(residual**2) / np.nanvar(numbers))
@@ -353,18 +349,19 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         """
         check_is_fitted(self)
         if X is None:
-            series, ahead = self._histories, self._frame.horizon
-            form, n_given = self._form, self._n_given
-            futures = [np.empty((0, self._frame.n_covariates))] * len(series)
+            known, form, n_given = self._histories, self._form, self._n_given
+            nothing = np.empty((0, self._frame.n_covariates))
+            future = Sequences(nothing, np.zeros_like(known.offsets))
         else:
             rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
             X, form = (X, None) if rows else unwrap(X)
-            series, futures = read_series(self, X, reset=False)
-            ahead, n_given = len(futures[0]) or self._frame.horizon, len(series[0])
-        horizon = ahead if horizon is None else horizon
+            known, future = read_series(self, X, reset=False)
+            n_given = int(known.lengths[0])
+        if horizon is None:
+            horizon = int(future.lengths[0]) or self._frame.horizon
         if self._frame.n_covariates:
-            self._check_futures(futures, horizon)
-        details = forecast(self._network(), series, futures, horizon)
+            self._check_futures(future.lengths, horizon)
+        details = forecast(self._network(), known, future, horizon)
         self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
         return details, form, n_given
 
@@ -374,15 +371,14 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         params = self._params if params is None else params
         return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
 
-    def _check_futures(self, futures, horizon):
-        blocks = -(-horizon // self._frame.horizon)
-        for i, future in enumerate(futures):
-            if len(future) < blocks * self._frame.horizon:
-                raise ValueError(
-                    f"series {i} ends in {len(future)} step(s) of covariates to come, but a "
-                    f"forecast of {horizon} step(s) needs {blocks * self._frame.horizon}. Append "
-                    "rows with the covariates, and NaN in place of the targets."
-                )
+    def _check_futures(self, given, horizon):
+        needed = -(-horizon // self._frame.horizon) * self._frame.horizon
+        if (short := np.flatnonzero(given < needed)).size:
+            raise ValueError(
+                f"series {short[0]} ends in {given[short[0]]} step(s) of covariates to come, but a "
+                f"forecast of {horizon} step(s) needs {needed}. Append rows with the covariates, "
+                "and NaN in place of the targets."
+            )
 
     def _shaped(self, forecast, form, n_given):
         """Return (n, horizon, n_targets, ...) without axes that y, or a lone series, had not."""
@@ -416,7 +412,7 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
             pandas Series or DataFrame with the dates that follow if that is what it was.
         """
         details, form, n_given = self._forecast(X, horizon)
-        return self._shaped(self._network().middle(details), form, n_given)
+        return self._shaped(details[..., self._network().point], form, n_given)
 
     def update(self, X):
         """Take new observations into the histories that `predict()` starts from; no weight moves.
@@ -432,14 +428,15 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
         """
         check_is_fitted(self)
         X, form = unwrap(X)
-        series, _ = read_series(self, X, reset=False)
-        if len(series) != len(self._histories):
+        new, _ = read_series(self, X, reset=False)
+        if len(new) != len(self._histories):
             raise ValueError(
-                f"X has {len(series)} series, but the forecaster was fitted on "
+                f"X has {len(new)} series, but the forecaster was fitted on "
                 f"{len(self._histories)}: new steps of each are needed."
             )
-        joined = [np.concatenate(pair) for pair in zip(self._histories, series, strict=True)]
-        self._keep_histories(joined, form if self._form else None, len(series[0]))
+        pairs = zip(self._histories.split(), new.split(), strict=True)
+        known = Sequences.of([np.concatenate(pair) for pair in pairs])
+        self._keep_histories(known, form if self._form else None, int(new.lengths[0]))
         return self
 
     def score(self, X, y=None, sample_weight=None):
@@ -473,17 +470,20 @@ class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _last_steps(self, X):
         check_is_fitted(self)
-        series, _ = read_series(self, unwrap(X)[0], reset=False)
+        known, _ = read_series(self, unwrap(X)[0], reset=False)
         h, k = self._frame.horizon, self._frame.n_targets
-        if short := [i for i, known in enumerate(series) if len(known) <= h]:
+        if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
-        y = np.stack([known[-h:, :k] for known in series])
-        histories = []
-        for known in series:
-            history = known.copy()
-            history[-h:, :k] = np.nan
-            histories.append(history if self._frame.n_covariates else history[:-h])
-        return histories, y
+        series = [values.copy() for values in known.split()]
+        y = np.array([values[-h:, :k] for values in series])
+        for values in series:
+            values[-h:, :k] = np.nan
+        return (series if self._frame.n_covariates else [values[:-h] for values in series]), y
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_piece_series", None)  # of the training series: `fit` alone asks for it
+        return state
 
     @property
     def horizon_(self):

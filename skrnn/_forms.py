@@ -50,10 +50,22 @@ def recognise(X, *, embed=False):
     if issparse(X):
         return "rows", X  # refused there in scikit-learn's words
     if hasattr(X, "__array__"):
+        _refuse_masked([X])
         return _recognise_array(X, np.asarray(X))
     if isinstance(X, Sequence):
         return _recognise_items(list(X), rows_allowed=not embed)
     raise TypeError(f"{_ACCEPTED}; got {type(X).__name__}.")
+
+
+def _refuse_masked(items):
+    """Raise for masked values, which NumPy would take for numbers like all others."""
+    for i, item in enumerate(items):
+        if np.ma.is_masked(item):
+            where = f" in sequence {i}" if len(items) > 1 else ""
+            raise ValueError(
+                f"X has masked values{where}. Leave masked steps out, or fill them first, for "
+                "example with X.filled(numpy.nan) and an imputer."
+            )
 
 
 def _recognise_array(X, array):
@@ -73,6 +85,8 @@ def _recognise_items(items, rows_allowed):
             "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by X."
         )
     types = set(map(type, items))
+    if np.ma.MaskedArray in types:
+        _refuse_masked(items)
     if types == {np.ndarray}:
         return "tokens" if _first_holds_strings(items) else "ragged", items
     if all(issubclass(kind, (str, bytes)) for kind in types):

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._dates import unwrap
 from skrnn._rolling import forecast
+from skrnn._sequences import Sequences
 from skrnn._series import read_series
 
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
@@ -78,7 +79,7 @@ class IntervalsMixin:
     def calibrate(self, X):
         """Measure the errors on series held out, for intervals of a network of point forecasts.
 
-        Split-conformal prediction [8]_: at each origin of X with a whole lookback before it and a
+        Split-conformal prediction [9]_: at each origin of X with a whole lookback before it and a
         whole horizon behind, the errors of each step ahead are kept; `predict_quantiles` adds their
         quantiles to its forecasts. X must not have been used in `fit`, save as history.
 
@@ -93,7 +94,7 @@ class IntervalsMixin:
 
         References
         ----------
-        .. [8] Lei et al. (2018). Distribution-free predictive inference for regression.
+        .. [9] Lei et al. (2018). Distribution-free predictive inference for regression.
         """
         check_is_fitted(self)
         if self._architecture["loss"] not in ("squared_error", "absolute_error"):
@@ -101,10 +102,11 @@ class IntervalsMixin:
                 "calibrate is for losses of a point; this network has its own quantiles."
             )
         frame, network = self._frame, self._network()
-        k, h, need = frame.n_targets, frame.horizon, frame.lookback + frame.reach
+        k, h, need = frame.n_targets, frame.horizon, frame.need
         X, _ = unwrap(X)
         histories, futures, truths = [], [], []
-        for known, future in zip(*read_series(self, X, reset=False), strict=True):
+        given = read_series(self, X, reset=False)
+        for known, future in zip(*(part.split() for part in given), strict=True):
             # A scale of the series' own is that of all its history, which differs at each origin.
             stops = range(need, len(known) - h + 1)
             stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
@@ -118,7 +120,10 @@ class IntervalsMixin:
                 f"No series of X has more than {need} + {h} steps, of history and to be forecast: "
                 "there is no error to learn from."
             )
-        errors = np.array(truths) - network.middle(forecast(network, histories, futures, h))
+        found = forecast(network, Sequences.of(histories), Sequences.of(futures), h)[
+            ..., network.point
+        ]
+        errors = np.array(truths) - found
         self._conformal = np.sort(errors, axis=0)
         return self
 

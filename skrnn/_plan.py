@@ -312,15 +312,14 @@ class Plan:
 
     def _chunks(self):
         """Return (start, stop, penalised) pieces of all parameters but embeddings."""
-        return np.array(
-            [
-                (start, min(start + CHUNK, p.start + p.size), name.startswith(PENALISED))
-                for name, p in self.parameters.items()
-                if name not in self.embedding_names
-                for start in range(p.start, p.start + p.size, CHUNK)
-            ],
-            dtype=np.intp,
-        )
+        pieces = []
+        for name, p in self.parameters.items():
+            if name not in self.embedding_names:
+                starts = np.arange(p.start, p.start + p.size, CHUNK, dtype=np.intp)
+                stops = np.minimum(starts + CHUNK, p.start + p.size)
+                penalised = np.full_like(starts, name.startswith(PENALISED))
+                pieces.append(np.column_stack([starts, stops, penalised]))
+        return np.concatenate(pieces)
 
     @property
     def n_targets(self):

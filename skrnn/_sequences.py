@@ -50,6 +50,11 @@ class Sequences:
     values: np.ndarray
     offsets: np.ndarray
 
+    @classmethod
+    def of(cls, parts):
+        """Join arrays of shape (T_i, n_features), at least one, a sequence each."""
+        return cls(np.concatenate(parts), lengths_to_offsets([len(part) for part in parts]))
+
     def __len__(self):
         return self.offsets.shape[0] - 1
 
@@ -315,7 +320,8 @@ def _read_tokens(estimator, items, reset, columns):
 def _as_table_rows(estimator, sequences, reset):
     """Return ids as rows of their column's embedding, unknown ids included."""
     values, offsets = sequences.values, sequences.offsets
-    ids = values.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN, or beyond 64 bits: found to be wrong below
+        ids = values.astype(np.int64)
     wrong = (ids < UNKNOWN) | (ids != values)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

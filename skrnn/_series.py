@@ -1,194 +1,14 @@
-"""What a forecaster makes of series: scaling, differences, chunks to learn from, and the way back.
+"""What a forecaster learns from series: how they are read, cut into pieces, and asked about."""
 
-At step t of a series with targets y and known covariates z the network reads, scaled,
-
-    y_t - y_{t-1}    (difference 'last';  y_t - y_{t-s} for 'season', y_t for None)
-    z_{t+1} .. z_{t+h}
-
-and is asked for y_{t+j} - base_{t,j}, j = 1 .. h, each divided by its standard deviation in
-training. The base is the last value y_t, or the last one known of the same season, or 0. So levels
-never reach the network, and are given back to its outputs.
-
-Arrays are (..., T, columns): one series, or several of one length.
-"""
-
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from skrnn._sequences import check_sequences, locate
+from skrnn._frame import Frame, size, spread
+from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets, locate
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
-TINY = 1e-8  # a column that varies less, relative to its size, is constant
-
-
-@dataclass(frozen=True)
-class Frame:
-    """How series are read: sizes and scales, learnt once.
-
-    Attributes
-    ----------
-    horizon, lookback, n_targets, n_covariates : int
-    difference : {'last', 'season'} or None
-    season : int
-        Steps of a season, for 'season'.
-    center, scale : ndarray of shape (n_targets + n_covariates,)
-    own_scale : bool
-        Whether each series has its own center and scale of targets.
-    input_scale : ndarray of shape (n_targets,), or float
-        Of the changes that the network reads.
-    target_scale : ndarray of shape (horizon, n_targets), or float
-        Of what the network is asked for.
-    """
-
-    horizon: int
-    lookback: int
-    n_targets: int
-    n_covariates: int
-    difference: str | None
-    season: int
-    center: np.ndarray
-    scale: np.ndarray
-    own_scale: bool
-    input_scale: np.ndarray | float = 1.0
-    target_scale: np.ndarray | float = 1.0
-
-    @property
-    def reach(self):
-        """Steps back from a step to the value that its input is a difference from."""
-        return {None: 0, "last": 1, "season": self.season}[self.difference]
-
-    def scales(self, y):
-        """Center and scale of the targets y (..., T, n_targets): (..., 1, n_targets) each."""
-        k = self.n_targets
-        if not self.own_scale:
-            return self.center[:k], self.scale[:k]
-        return y.mean(axis=-2, keepdims=True), spread(y)[..., np.newaxis, :]
-
-    def prepare(self, known, future):
-        """Scale series of one length.
-
-        Parameters
-        ----------
-        known : ndarray of shape (..., T, n_targets + n_covariates)
-        future : ndarray of shape (..., F, n_covariates)
-
-        Returns
-        -------
-        y : ndarray of shape (..., T, n_targets)
-        z : ndarray of shape (..., at least T + horizon - 1, n_covariates), or None
-            Covariates from step 1 on, 0 where they are not known.
-        """
-        k = self.n_targets
-        center, scale = self.scales(known[..., :k])
-        y = (known[..., :k] - center) / scale
-        if not self.n_covariates:
-            return y, None
-        z = np.concatenate([known[..., k:], future], axis=-2)[..., 1:, :]
-        z = (z - self.center[k:]) / self.scale[k:]
-        lacking = max(0, known.shape[-2] + self.horizon - 1 - z.shape[-2])
-        return y, np.concatenate([z, np.zeros((*z.shape[:-2], lacking, z.shape[-1]))], axis=-2)
-
-    def bases(self, y, horizon):
-        """Return what forecasts are relative to: (..., T, horizon, n_targets)."""
-        T = y.shape[-2]
-        ahead = np.arange(1, horizon + 1)
-        at = np.repeat(np.arange(T)[:, np.newaxis], horizon, axis=1)
-        if self.difference is None:
-            return np.zeros((*y.shape[:-2], T, horizon, y.shape[-1]))
-        if self.difference == "season":
-            # The last value known of the season of step t + j; the last of all in the first season.
-            seasonal = at + ahead - self.season * -(-ahead // self.season)
-            at = np.where(seasonal < 0, at, seasonal)
-        return y[..., at, :]
-
-    def last_base(self, y):
-        """Return what a forecast from the last step is relative to: (..., horizon, n_targets)."""
-        return self.bases(y[..., -max(1, self.reach) :, :], self.horizon)[..., -1, :, :]
-
-    def inputs(self, y, future):
-        """Return what the network reads: (..., T, n_targets + horizon * n_covariates).
-
-        `future` holds the scaled covariates of steps 1 .. T + horizon - 1 (those past the end of a
-        series may be anything: what is asked for there does not count), or is None.
-        """
-        T, reach = y.shape[-2], self.reach
-        changes = y.copy()
-        if reach:
-            changes[..., :reach, :] = 0
-            changes[..., reach:, :] = y[..., reach:, :] - y[..., : max(T - reach, 0), :]
-        changes /= self.input_scale
-        if not self.n_covariates:
-            return changes
-        at = np.arange(T)[:, np.newaxis] + np.arange(self.horizon)
-        known = future[..., at, :]
-        return np.concatenate([changes, known.reshape(*known.shape[:-2], -1)], axis=-1)
-
-    def targets(self, y):
-        """Return what is asked for: (..., T, horizon, n_targets), NaN past the end."""
-        T = y.shape[-2]
-        at = np.arange(T)[:, np.newaxis] + np.arange(1, self.horizon + 1)
-        ahead = np.where((at < T)[..., np.newaxis], y[..., np.minimum(at, T - 1), :], np.nan)
-        return ahead - self.bases(y, self.horizon)
-
-
-def spread(values, weights=None):
-    """Return the standard deviation of each column; 1 for a constant one."""
-    mean = np.average(values, axis=-2, weights=weights)
-    deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
-    flat = deviation <= TINY * np.abs(values).max(axis=-2, initial=0.0)
-    return np.where(flat, 1.0, deviation)
-
-
-def size(numbers, weights):
-    """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
-    known = ~np.isnan(numbers) * weights[:, np.newaxis]
-    mean = (known * np.nan_to_num(numbers) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1e-300)
-    return np.where(mean > 0, np.sqrt(mean), 1.0)
-
-
-def first_outputs(numbers, weights, loss, levels):
-    """Return the head's bias: outputs that are right on average before anything is learnt.
-
-    Parameters
-    ----------
-    numbers : ndarray of shape (n, n_targets), with NaN
-    weights : ndarray of shape (n,)
-    loss : str
-    levels : sequence of float
-        Of 'quantile'.
-    """
-    bias = []
-    for column in numbers.T:
-        known = ~np.isnan(column) & (weights > 0)
-        x, w = (column[known], weights[known]) if known.any() else (np.zeros(1), np.ones(1))
-        mean = np.average(x, weights=w)
-        if loss == "squared_error":
-            bias.append(mean)
-        elif loss == "gaussian":
-            deviation = np.sqrt(np.average((x - mean) ** 2, weights=w))
-            bias += [mean, np.log(max(deviation, 1e-3))]
-        else:
-            order = np.argsort(x)
-            share = np.cumsum(w[order]) / w.sum()
-            at = np.searchsorted(share, levels if loss == "quantile" else [0.5])
-            bias += x[order][np.minimum(at, len(x) - 1)].tolist()
-    return np.array(bias)
-
-
-def chunks(length, lookback):
-    """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
-
-    A piece is at most two lookbacks long, and its first half, where the one before was at work
-    already, only warms the state up: each step counts once, after at least a lookback.
-    """
-    pieces = [(0, min(length, 2 * lookback), 0)]
-    while pieces[-1][1] < length:
-        stop = pieces[-1][1]
-        pieces.append((stop - lookback, min(length, stop + lookback), stop))
-    return pieces
 
 
 def read_series(estimator, X, *, reset):
@@ -204,8 +24,10 @@ def read_series(estimator, X, *, reset):
 
     Returns
     -------
-    series : list of ndarray of shape (T_i, n_features)
-    futures : list of ndarray of shape (F_i, n_covariates)
+    known : Sequences
+        All columns of the known steps.
+    future : Sequences
+        Covariates of the steps to come.
 
     Raises
     ------
@@ -214,27 +36,33 @@ def read_series(estimator, X, *, reset):
     """
     sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
     k = count_targets(estimator)
-    missing = np.isnan(sequences.values[:, :k]).all(axis=1)
-    gaps = np.isnan(sequences.values)
-    series, futures = [], []
-    for i, (start, stop) in enumerate(pairwise(sequences.offsets.tolist())):
-        known = stop
-        while known > start and missing[known - 1]:
-            known -= 1
-        if known == start:
-            raise ValueError(f"Input X contains NaN.\nseries {i} has no step with known targets.")
-        gaps[known:stop, :k] = False
-        series.append(sequences.values[start:known])
-        futures.append(sequences.values[known:stop, k:])
+    values, offsets = sequences.values, sequences.offsets
+    gaps = np.isnan(values)
+    if not gaps.any():
+        nothing = np.empty((0, values.shape[1] - k))
+        return sequences, Sequences(nothing, np.zeros_like(offsets))
+    steps = np.arange(len(values))
+    last = np.where(gaps[:, :k].all(axis=1), -1, steps)
+    stops = np.maximum.reduceat(last, offsets[:-1]) + 1  # of what is known
+    if (empty := np.flatnonzero(stops <= offsets[:-1])).size:
+        raise ValueError(
+            f"Input X contains NaN.\nseries {empty[0]} has no step with known targets."
+        )
+    to_come = steps >= np.repeat(stops, np.diff(offsets))
+    gaps[to_come, :k] = False
     if gaps.any():
         row, column = np.argwhere(gaps)[0]
-        i, t = locate(sequences.offsets, row)
+        i, t = locate(offsets, row)
         raise ValueError(
             f"Input X contains NaN.\nseries {i} has NaN at step {t} (feature {column}). Impute it "
             "first, for example with PerStep(SimpleImputer()); only targets at the end of a "
             "series, which are to be forecast, may be NaN."
         )
-    return series, futures
+    n_known = stops - offsets[:-1]
+    return (
+        Sequences(values[~to_come], lengths_to_offsets(n_known)),
+        Sequences(values[to_come, k:], lengths_to_offsets(np.diff(offsets) - n_known)),
+    )
 
 
 def count_targets(estimator):
@@ -268,13 +96,13 @@ def read_followers(y, n, horizon, k):
     return y.reshape(n, horizon, k), y.ndim
 
 
-def learn_frame(estimator, series, weights):
+def learn_frame(estimator, known, weights):
     """Learn the scales of training series.
 
     Parameters
     ----------
     estimator : LSTMForecaster
-    series : list of ndarray of shape (T_i, n_features)
+    known : Sequences
     weights : ndarray of shape (total_steps,)
 
     Returns
@@ -284,95 +112,211 @@ def learn_frame(estimator, series, weights):
     """
     if estimator.difference == "season" and estimator.season_length is None:
         raise ValueError("difference='season' needs season_length, the steps of a season.")
-    rows, k = np.concatenate(series), count_targets(estimator)
-    center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
+    rows, k = known.values, count_targets(estimator)
+    with np.errstate(over="ignore"):
+        center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
+    if not np.isfinite(scale).all():
+        raise ValueError(
+            f"Feature {np.argmin(np.isfinite(scale))} of X has values whose squares overflow: "
+            "divide them by a power of ten first."
+        )
     if estimator.scaling == "none":
         center[:k], scale[:k] = 0, 1
     return Frame(
         horizon=estimator.horizon,
-        lookback=estimator.lookback or min(max(map(len, series)), LONGEST_LOOKBACK),
+        lookback=estimator.lookback or min(int(known.lengths.max()), LONGEST_LOOKBACK),
         n_targets=k,
         n_covariates=rows.shape[1] - k,
         difference=estimator.difference,
         season=estimator.season_length or 0,
+        lags=estimator.autoregression or 0,
         center=center,
         scale=scale,
         own_scale=estimator.scaling == "series",
     )
 
 
-def learn_every_step(frame, series, futures):
+def chunks(length, size, overlap):
+    """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
+
+    A piece has `size` steps that count; `overlap` steps of the one before only warm its state up.
+    The first piece has no such steps, and is that much longer.
+    """
+    pieces = [(0, min(length, size + overlap), 0)]
+    while pieces[-1][1] < length:
+        stop = pieces[-1][1]
+        pieces.append((stop - overlap, min(length, stop + size), stop))
+    return pieces
+
+
+def learn(frame, known, future, weights, followers, *, bptt_steps, reset):
+    """Make of series what the network reads and is asked for.
+
+    Parameters
+    ----------
+    frame : Frame
+    known, future : Sequences
+        As `read_series` gives them.
+    weights : ndarray of shape (n_series,)
+    followers : ndarray of shape (n_series, horizon, n_targets), or None
+        What followed each series; None asks at every step for what comes next.
+    bptt_steps : int or None
+        As in `learn_every_step`.
+    reset : bool
+        Learn the linear autoregression and the scales of inputs and targets as well.
+
+    Returns
+    -------
+    frame : Frame
+    rows : Sequences
+        Of shape (total_steps, n_inputs), one a piece.
+    numbers : ndarray of shape (n_targets_asked, horizon, n_targets)
+        Of each step, or with `followers` of each series; NaN where it does not count.
+    weights : ndarray of shape (n_targets_asked,)
+    counts : list of int
+        Pieces of each series.
+    """
+    k, counts = frame.n_targets, [1] * len(known)
+    if reset and frame.lags:
+        frame = learn_lags(frame, known, weights, followers)
+    if followers is None:
+        rows, numbers, counts = learn_every_step(frame, known, future, bptt_steps)
+    else:
+        rows, numbers = learn_last_step(frame, known, future, followers)
+    if np.isnan(numbers).all():
+        raise ValueError(
+            f"Every series is too short to learn from: the longest has {known.lengths.max()} "
+            "step(s), and at least 2 are needed."
+        )
+    row_weights = np.repeat(np.repeat(weights, counts), rows.lengths)
+    weights = row_weights if followers is None else weights
+    if reset:
+        scale = spread(rows.values[:, :k], row_weights)
+        asked = size(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
+        frame = replace(frame, input_scale=scale, target_scale=asked)
+        rows.values[:, :k] /= scale
+    return frame, rows, numbers / frame.target_scale, weights, counts
+
+
+def learn_every_step(frame, known, future, bptt_steps):
     """Make of whole series what the network reads and is asked for, in pieces.
 
     Parameters
     ----------
     frame : Frame
-    series, futures : list of ndarray
+    known, future : Sequences
         As `read_series` gives them.
+    bptt_steps : int or None
+        With it pieces of so many steps follow one another, and the state is carried on; without it
+        they overlap.
 
     Returns
     -------
-    rows : list of ndarray of shape (T, n_inputs)
-        One a piece.
+    rows : Sequences
+        Of shape (total_steps, n_inputs), one sequence a piece.
     wanted : ndarray of shape (total_steps, horizon, n_targets)
         NaN where a step does not count.
     counts : list of int
         Pieces of each series.
     """
+    size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
     rows, wanted, counts = [], [], []
-    for known, future in zip(series, futures, strict=True):
-        y, z = frame.prepare(known, future)
+    for values, ahead in zip(known.split(), future.split(), strict=True):
+        y, z = frame.prepare(values, ahead)
         inputs, targets = frame.inputs(y, z), frame.targets(y)
-        pieces = chunks(len(y), frame.lookback)
+        pieces = chunks(len(y), size, overlap)
         for start, stop, counted in pieces:
             rows.append(inputs[start:stop])
             wanted.append(targets[start:stop].copy())
             wanted[-1][: counted - start] = np.nan
         counts.append(len(pieces))
-    return rows, np.concatenate(wanted), counts
+    return Sequences.of(rows), np.concatenate(wanted), counts
 
 
-def learn_last_step(frame, series, futures, followers):
+def learn_last_step(frame, known, future, followers):
     """Make of histories, and what followed each, what the network reads and is asked for.
 
     Parameters
     ----------
-    frame, series, futures
+    frame, known, future
         As in `learn_every_step`.
     followers : ndarray of shape (n, horizon, n_targets)
 
     Returns
     -------
-    rows : list of ndarray of shape (T, n_inputs)
-        One a series.
+    rows : Sequences
+        Of shape (total_steps, n_inputs).
     wanted : ndarray of shape (n, horizon, n_targets)
     """
-    rows: list = [None] * len(series)
-    wanted = np.empty(followers.shape)
-    for at, known, future in stacked(frame, series, futures):
-        y, z = frame.prepare(known, future)
-        center, scale = frame.scales(known[..., : frame.n_targets])
-        wanted[at] = (followers[at] - center) / scale - frame.last_base(y)
-        for i, inputs in zip(at, frame.inputs(y, z)[:, -frame.lookback :], strict=True):
-            rows[i] = inputs
-    return rows, wanted
+    offsets = lengths_to_offsets(np.minimum(known.lengths, frame.lookback))
+    width = frame.n_targets + frame.horizon * frame.n_covariates
+    rows, wanted = np.empty((offsets[-1], width)), np.empty(followers.shape)
+    for at, values, ahead in stacked(frame, known, future):
+        wanted[at] = wanted_after(frame, values, followers[at])
+        inputs = frame.inputs(*frame.prepare(values, ahead))[:, -frame.lookback :]
+        rows[offsets[at, np.newaxis] + np.arange(inputs.shape[1])] = inputs
+    return Sequences(rows, offsets), wanted
 
 
-def stacked(frame, series, futures):
+def stacked(frame, known, future):
     """Yield series of one length together, cut to what a forecast reads.
 
     Yields
     ------
-    at : list of int
+    at : ndarray of int
         Which they are.
     known : ndarray of shape (n, T, n_targets + n_covariates)
-    future : ndarray of shape (n, F, n_covariates)
+    future : ndarray of shape (n, F, n_covariates), or None where it is not given
     """
-    need = frame.lookback + frame.reach
-    groups: dict = {}
-    for i, (known, future) in enumerate(zip(series, futures, strict=True)):
-        cut = known if frame.own_scale else known[-need:]
-        groups.setdefault((len(cut), len(future)), []).append((i, cut, future))
-    for members in groups.values():
-        at, known, future = zip(*members, strict=True)
-        yield list(at), np.stack(known), np.stack(future)
+    kept = known.lengths if frame.own_scale else np.minimum(known.lengths, frame.need)
+    ahead = np.zeros_like(kept) if future is None else future.lengths
+    pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
+    for g, (T, F) in enumerate(pairs):
+        at = np.flatnonzero(group.ravel() == g)
+        steps = known.offsets[at + 1, np.newaxis] - T + np.arange(T)
+        coming = (
+            None if future is None else future.values[future.offsets[at, np.newaxis] + np.arange(F)]
+        )
+        yield at, known.values[steps], coming
+
+
+def learn_lags(frame, known, weights, followers=None):
+    """Learn the linear autoregression from every step, or from what followed the last ones.
+
+    Parameters
+    ----------
+    frame : Frame
+    known : Sequences
+    weights : ndarray of shape (n_series,)
+    followers : ndarray of shape (n_series, horizon, n_targets), or None
+
+    Returns
+    -------
+    Frame
+    """
+
+    def every_step():
+        for values, weight in zip(known.split(), weights, strict=True):
+            y = scaled_targets(frame, values)
+            wanted = frame.targets(y)
+            for steps, lagged in frame.lagged(y):
+                yield lagged, wanted[steps], np.full(len(lagged), weight)
+
+    def last_step():
+        for at, values, _ in stacked(frame, known, None):
+            y = scaled_targets(frame, values)
+            yield frame.last_lagged(y), wanted_after(frame, values, followers[at]), weights[at]
+
+    return frame.learn_lags(every_step() if followers is None else last_step())
+
+
+def scaled_targets(frame, known):
+    """Return the targets of (..., T, n_targets + n_covariates), scaled."""
+    center, scale = frame.scales(known[..., : frame.n_targets])
+    return (known[..., : frame.n_targets] - center) / scale
+
+
+def wanted_after(frame, known, followers):
+    """Return what is asked for after the last step: (n, horizon, n_targets)."""
+    center, scale = frame.scales(known[..., : frame.n_targets])
+    return (followers - center) / scale - frame.last_base(scaled_targets(frame, known))

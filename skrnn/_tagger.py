@@ -354,9 +354,6 @@ class LSTMTagger(BaseRecurrentNetwork):
     def _loss_name(self):
         return "crf" if self.crf else "softmax"
 
-    def _network_parameters(self):
-        return {**super()._network_parameters(), "loss": self._loss_name()}
-
     def _token_columns(self):
         parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
         return token_columns(self.min_freq, True, *parts)

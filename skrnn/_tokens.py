@@ -34,13 +34,18 @@ def token_columns(min_freq=1, lowercase=False, prefixes=(), suffixes=(), shape=F
     -------
     list of TokenColumn
     """
-    fold = str.lower if lowercase else str
+    fold = _lower if lowercase else str
     columns = [TokenColumn("word", partial(_words, fold), min_freq)]
     columns += [TokenColumn(f"prefix{n}", partial(_prefixes, fold, n), min_freq) for n in prefixes]
     columns += [TokenColumn(f"suffix{n}", partial(_suffixes, fold, n), min_freq) for n in suffixes]
     if shape:
         columns.append(TokenColumn("shape", _shapes, min_freq))
     return columns
+
+
+def _lower(token):
+    # str.lower itself, a method descriptor, is refused by savers that do not pickle (skops).
+    return token.lower()
 
 
 def _words(fold, tokens):

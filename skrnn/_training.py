@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._batching import Diverged, Trainer
+from skrnn._sequences import Sequences
 
 # A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
 MAX_HALVINGS = 10
@@ -42,14 +43,15 @@ class Training:
         self.incremental = incremental
         self.stalled = 0  # epochs in a row without improvement
         self.params = estimator._params
-        self.validation = None
+        self.validation, streams = None, estimator._streams()
         if estimator.early_stopping:
-            sequences, targets = self._hold_out(sequences, targets, split_seed)
+            sequences, targets, streams = self._hold_out(sequences, targets, streams, split_seed)
         # What fit leaves: the weights of the best epoch with early stopping, else the last.
         self.result = self.params.copy() if self.validation else self.params
         self.trainer = Trainer(
             estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
-            self.params, estimator._optimiser, rng.randint(2**31 - 1), **estimator._dropout(),
+            self.params, estimator._optimiser, rng.randint(2**31 - 1), streams,
+            **estimator._dropout(),
         )  # fmt: skip
         if not incremental:
             estimator.n_iter_ = 0
@@ -79,7 +81,7 @@ class Training:
             self.params[:] = self.result
         progress.finish(self.result)
 
-    def _hold_out(self, sequences, targets, seed):
+    def _hold_out(self, sequences, targets, streams, seed):
         """Set the validation part; returns the training part."""
         estimator = self.estimator
         train, held = estimator._hold_out(len(sequences), seed, targets)
@@ -96,7 +98,15 @@ class Training:
                     "sequences out of X and y, or set early_stopping=False."
                 )
         self.validation = sequences.take(held), targets.take(held)
-        return sequences.take(train), targets.take(train)
+        if streams is None:
+            return sequences.take(train), targets.take(train), None
+        # Pieces of one stream are scored as one sequence, as it goes on from state to state.
+        kept, wanted = self.validation
+        ends = np.flatnonzero(np.diff(streams[held], append=-1))
+        offsets = kept.offsets[np.append(0, ends + 1)]
+        self.validation = Sequences(kept.values, offsets), wanted._replace(offsets=offsets)
+        _, streams = np.unique(streams[train], return_inverse=True)
+        return sequences.take(train), targets.take(train), streams
 
     def _batch_size(self, n):
         size = self.estimator.batch_size
@@ -112,11 +122,11 @@ class Training:
         """Go once through the data; on divergence go back, halve the step size and try again."""
         estimator, trainer = self.estimator, self.trainer
         optimiser = trainer.optimiser
-        n = len(trainer.data[0]) - 1
+        n, units = len(trainer.data[0]) - 1, trainer.n_units
         before = self._snapshot()
         optimiser.epoch_begins(estimator.n_iter_ if not self.incremental else 0, self.epochs)
         while True:
-            order = self.rng.permutation(n) if estimator.shuffle else np.arange(n)
+            order = self.rng.permutation(units) if estimator.shuffle else np.arange(units)
             order = order.astype(np.intp, copy=False)
             try:
                 report = trainer.epoch(order)

@@ -11,6 +11,7 @@ import pytest
 
 import skrnn
 import skrnn.datasets
+import skrnn.inspection
 import skrnn.metrics
 import skrnn.preprocessing
 
@@ -20,7 +21,10 @@ LONGEST = 500
 
 # What a module may import of this package. Estimators never import one another; the kernels know
 # nothing of the Python side; the door for data knows nothing of the kernels.
-SUPPORT = {"_sequences", "_batching", "_optim", "_initialize", "_plan", "_callbacks", "_training"}
+SUPPORT = {
+    "_sequences", "_batching", "_optim", "_initialize", "_persistence", "_plan", "_callbacks",
+    "_training",
+}  # fmt: skip
 ALLOWED = {
     "_forms": set(),
     "_callbacks": set(),
@@ -29,16 +33,18 @@ ALLOWED = {
     "_plan": {"_kernels"},
     "_initialize": set(),
     "_optim": set(),
+    "_persistence": {"_optim", "_plan", "_versions"},
     "_tokens": set(),
     "_docs": set(),
     "_sequences": {"_forms", "_tokens"},
     "_labels": {"_sequences"},
     "_dates": set(),
-    "_series": {"_sequences"},
-    "_rolling": {"_batching", "_plan", "_sequences", "_series"},
-    "_intervals": {"_dates", "_rolling", "_series"},
+    "_frame": set(),
+    "_series": {"_frame", "_sequences"},
+    "_rolling": {"_batching", "_frame", "_plan", "_sequences", "_series"},
+    "_intervals": {"_dates", "_rolling", "_sequences", "_series"},
     "_batching": {"_plan", "_sequences", "_threads"},
-    "_training": {"_batching"},
+    "_training": {"_batching", "_sequences"},
     "_base": SUPPORT,
     "_classifier": {"_base", "_batching", "_docs", "_initialize"},
     "_regressor": {"_base", "_batching", "_docs"},
@@ -47,6 +53,7 @@ ALLOWED = {
         "_batching",
         "_dates",
         "_docs",
+        "_frame",
         "_intervals",
         "_rolling",
         "_sequences",
@@ -64,6 +71,9 @@ ALLOWED = {
     },
     "preprocessing": {"preprocessing", "_forms", "_sequences", "_tokens"},
     "metrics": set(),
+    "_gradient_flow": {"_base", "_batching", "_plan", "_threads"},
+    "_displays": {"_dates", "_gradient_flow", "metrics"},
+    "inspection": {"_displays", "_gradient_flow"},
     "datasets": {"datasets"},
     "_kernels": {"_kernels"},
     "__init__": {"_classifier", "_forecaster", "_regressor", "_tagger", "_versions"},
@@ -146,7 +156,7 @@ def test_files_are_short():
 
 def public():
     """Yield (name, object) of all that is public: functions, classes and their methods."""
-    for module in (skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.metrics):
+    for module in (skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.inspection, skrnn.metrics):
         for name in module.__all__:
             thing = getattr(module, name)
             if inspect.isclass(thing):
@@ -216,7 +226,9 @@ def test_documented_attributes_exist(make, y):
     "module",
     [
         "_classifier",
+        "_displays",
         "_forecaster",
+        "_gradient_flow",
         "_regressor",
         "_tagger",
         "_versions",

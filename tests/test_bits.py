@@ -15,6 +15,8 @@ from kernel_tools import (
     same_bits,
     variants,
 )
+from problems_trust import cases, predicted
+from sklearn.base import clone
 
 from skrnn import RNNClassifier
 from skrnn._batching import distinct_rows, predict
@@ -167,3 +169,28 @@ def test_one_random_state_one_fit(cell, solver, dtype):
         assert name.startswith("bias") or not same_bits(other.weights_[name], weight), name
     assert first.loss_curve_ == second.loss_curve_
     assert same_bits(first.predict_proba(X), second.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@each(case=cases(), cell=CELLS)
+def test_every_estimator_for_any_number_of_threads(case, cell, monkeypatch):
+    # More threads than there may be processors, and work for them.
+    model, X, y = cases()[case]
+    found = []
+    for threads in (1, *THREADS, 1):
+        monkeypatch.setattr("skrnn._batching.effective_n_threads", lambda n=threads: n)
+        fitted = clone(model).set_params(cell=cell, hidden_layer_sizes=(96,), dropout=0.2).fit(X, y)
+        found.append((fitted._params.tobytes(), fitted.loss_curve_, predicted(fitted, X)))
+    assert all(other == found[0] for other in found[1:])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@each(case=cases(), cell=CELLS)
+def test_every_estimator_predicts_alone_what_it_does_in_company(case, cell):
+    model, X, y = cases()[case]
+    model = clone(model).set_params(cell=cell).fit(X, y)
+    method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    together = getattr(model, method)(X)
+    for i, x in enumerate(X):
+        [alone] = getattr(model, method)([x])
+        np.testing.assert_allclose(alone, together[i], rtol=1e-6, atol=1e-6)

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score, cross_validate
+from threadpoolctl import threadpool_limits
 
 from skrnn import LSTMForecaster
-from skrnn._series import Frame, chunks
+from skrnn._frame import Frame
+from skrnn._series import chunks
 from skrnn.preprocessing import SlidingWindow
 
 pytestmark = [
@@ -88,6 +91,43 @@ def test_several_targets_and_covariates():
         model.predict([history[:-1]], horizon=4)
 
 
+def test_a_linear_autoregression_under_the_network():
+    rng = np.random.default_rng(0)
+    y = np.zeros(600)
+    for t in range(12, 600):  # next to what a season of 12 steps says, there is nothing to learn
+        y[t] = 0.8 * y[t - 12] - 0.3 * y[t - 1] + rng.normal()
+    alone, both = (
+        quick(lookback=20).fit(y[:400]),
+        quick(lookback=20, autoregression=14).fit(y[:400]),
+    )
+    X, following = SlidingWindow(width=20, horizon=8).transform(y[400:])
+    assert both.score(X, following) > 0.35 > 0.2 > alone.score(X, following)
+    # the same through histories and what followed them, and through a series' own scale
+    window = SlidingWindow(width=20, horizon=8)
+    assert quick(autoregression=14).fit(*window.transform(y[:400])).score(X, following) > 0.35
+    own = quick(lookback=20, autoregression=14, scaling="series").fit([y[:300] * 9, y[:400]])
+    assert own.score(X, following) > 0.25
+
+
+def test_truncated_bptt_carries_the_state():
+    # With steps too small to move a weight the loss of pieces that follow one another is that of
+    # the series in one piece; were each piece to start from zero, it would differ.
+    series = [WAVE, WAVE[:50], WAVE[7:]]
+    params = {"learning_rate_init": 1e-30, "alpha": 0, "max_iter": 1, "dtype": "float64"}
+    for batch_size in (1, 2, 4):
+        losses = [
+            quick(lookback=n, bptt_steps=steps, batch_size=batch_size, **params).fit(series).loss_
+            for n, steps in ((32, 20), (32, 7), (400, None))
+        ]
+        assert_allclose(losses[:2], losses[2], rtol=1e-9)
+    fresh = quick(lookback=20, **params).fit(series).loss_
+    assert abs(fresh - losses[2]) > 1e-6
+    model = forecaster(bptt_steps=30, max_iter=80).fit(WAVE[:300])
+    assert np.abs(model.predict() - WAVE[300:308]).max() < 0.3
+    stopped = quick(bptt_steps=20, early_stopping=True, max_iter=3).fit(series)
+    assert len(stopped.validation_scores_) == 3
+
+
 def test_histories_and_what_followed():
     X, y = SlidingWindow(width=32, horizon=8).transform(WAVE)
     model = forecaster(max_iter=15).fit(X[:200], y[:200])
@@ -102,23 +142,51 @@ def test_histories_and_what_followed():
 # Longer horizons, updates
 
 
-def test_feeding_back():
-    model = quick(horizon=4).fit(WAVE)
-    longer = model.predict(WAVE, horizon=10)
-    assert_allclose(longer[:4], model.predict(WAVE), rtol=1e-6)
-    # read again from the start, which a lookback as long as the series does, it is the same
-    model = quick(horizon=4, lookback=60).fit(WAVE)
-    longer = model.predict(WAVE[:20], horizon=10)
-    again = model.predict(np.concatenate([WAVE[:20], longer[:4]]))
-    assert_allclose(longer[4:8], again, rtol=1e-4, atol=1e-5)
-    assert len(longer) == 10
-    # layers of different widths read everything again
-    stacked = quick(horizon=4, lookback=60, hidden_layer_sizes=(6, 5)).fit(WAVE)
-    longer = stacked.predict(WAVE[:20], horizon=8)
-    again = stacked.predict(np.concatenate([WAVE[:20], longer[:4]]))
-    assert_allclose(longer[4:], again, rtol=1e-4, atol=1e-5)
-    for cell in ("gru", "rnn"):
-        assert quick(cell=cell).fit(WAVE).predict(horizon=20).shape == (20,)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"loss": "gaussian", "cell": "gru"},
+        {"loss": "quantile", "quantiles": (0.1, 0.4, 0.8)},
+        {"hidden_layer_sizes": (6, 5), "cell": "rnn"},
+        {"difference": None, "scaling": "none"},
+        {"difference": "season", "season_length": 31},
+        {"difference": "season", "season_length": 3, "autoregression": 12},
+        {"autoregression": 7, "loss": "gaussian"},
+        {"difference": None, "autoregression": 90, "dtype": "float64"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("columns", [1, 3])
+def test_feeding_back_is_reading_again(params, columns):
+    # The compiled loop carries the state on; a lookback as long as the series reads from the start.
+    X = np.column_stack([WAVE + 1, np.roll(WAVE, 9), np.arange(320) % 7])[:, :columns]
+    k = {1: 1, 3: 2}[columns]
+    model = quick(horizon=4, lookback=60, n_targets=k, **params).fit([X])
+    known, h = X[100:125].copy(), 4
+    future = X[125:137].copy()
+    future[:, :k] = np.nan
+    longer = model.predict([np.concatenate([known, future])], horizon=11)
+    assert longer.shape == ((1, 11, k) if k > 1 else (1, 11))
+    first = model.predict([np.concatenate([known, future[:4]])], horizon=4)
+    assert_allclose(longer[:, :4], first, rtol=1e-6)
+    for start in (4, 8):
+        future[start - 4 : start, :k] = longer[0, start - 4 : start].reshape(4, k)
+        now = np.concatenate([known, future[: start + h]])
+        again = model.predict([now], horizon=h)[:, : 11 - start]
+        assert_allclose(longer[:, start : start + h], again, rtol=2e-4, atol=2e-5)
+
+
+def test_feeding_back_many_series():
+    series = [np.sin(np.arange(n) / 5 + n) for n in np.random.default_rng(0).integers(3, 90, 50)]
+    model = quick(horizon=3, hidden_layer_sizes=(9,)).fit(series)
+    together = model.predict(series, horizon=20)
+    for i in (0, 17, 49):
+        assert_allclose(
+            model.predict([series[i]], horizon=20)[0], together[i], rtol=1e-4, atol=1e-5
+        )
+    with threadpool_limits(1, user_api="openmp"):
+        assert_array_equal(model.predict(series, horizon=20), together)
 
 
 def test_update_moves_the_ends_and_no_weight():
@@ -230,6 +298,8 @@ def test_bad_parameters():
         model.set_params(horizon=3).fit(WAVE)
     with pytest.raises(ValueError, match="y has come or gone"):
         model.set_params(horizon=8).fit(np.ones((5, 9)), np.ones((5, 8)))
+    with pytest.raises(ValueError, match="loss has changed"):
+        model.set_params(loss="absolute_error").fit(WAVE)
     assert_array_equal(model.predict(), before)
 
 
@@ -255,6 +325,35 @@ def test_search_and_backtest():
     assert np.isfinite(cross_val_score(quick(), [WAVE[k:] for k in range(6)], cv=2)).all()
 
 
+@pytest.mark.parametrize("form", ["series", "windows", "frame"])
+@pytest.mark.parametrize("params", [{}, {"autoregression": 9}, {"scaling": "series"}], ids=str)
+def test_no_training_fold_sees_the_future(form, params):
+    # A spike planted in the last fold's part to come changes no training fold's weights or scales.
+    window = SlidingWindow(width=32, horizon=8)
+
+    def fold_weights(series, gap):
+        y = None
+        if form == "windows":
+            series, y = window.transform(series)
+        elif form == "frame":
+            dates = pd.date_range("2020-01-01", periods=len(series), freq="D")
+            series = pd.DataFrame({"sales": series}, index=dates)
+        cv = TimeSeriesSplit(n_splits=3, gap=gap, test_size=60)
+        folds = cross_validate(quick(**params), series, y, cv=cv, return_estimator=True)
+        assert np.isfinite(folds["test_score"]).all()
+        search = GridSearchCV(quick(**params), {"max_iter": [1, 2]}, cv=cv, refit=False)
+        assert np.isfinite(search.fit(series, y).cv_results_["mean_test_score"]).all()
+        return [model._params.tobytes() for model in folds["estimator"]]
+
+    spiked = WAVE.copy()
+    # Test folds begin with step 260 of a series; with what follows the first of the windows, 253.
+    spiked[255 if form == "windows" else 260] = 1e3
+    gap = window.gap if form == "windows" else 0
+    assert fold_weights(WAVE, gap) == fold_weights(spiked, gap)
+    if form == "windows":  # which is what the gap is for
+        assert fold_weights(WAVE, 0) != fold_weights(spiked, 0)
+
+
 def test_weights_of_series():
     up, down = np.arange(60.0), -np.arange(60.0)
     model = forecaster(difference="last", max_iter=60)
@@ -268,12 +367,13 @@ def test_weights_of_series():
 # The parts
 
 
-def test_chunks_count_each_step_once():
+@pytest.mark.parametrize("overlap", [0, 5])
+def test_chunks_count_each_step_once(overlap):
     for length in (1, 5, 9, 10, 11, 37):
         counted = np.zeros(length, int)
-        for start, stop, first in chunks(length, 5):
-            assert 0 < stop - start <= 10
-            assert first - start == (5 if start else 0)
+        for start, stop, first in chunks(length, 5, overlap):
+            assert 0 < stop - start <= 5 + overlap
+            assert first - start == (overlap if start else 0)
             counted[first:stop] += 1
         assert (counted == 1).all()
 
@@ -281,7 +381,7 @@ def test_chunks_count_each_step_once():
 def frame(**changes):
     parts = {
         "horizon": 3, "lookback": 4, "n_targets": 1, "n_covariates": 0, "difference": "last",
-        "season": 0, "center": np.zeros(1), "scale": np.ones(1), "own_scale": False,
+        "season": 0, "lags": 0, "center": np.zeros(1), "scale": np.ones(1), "own_scale": False,
     }  # fmt: skip
     return Frame(**parts | changes)
 
@@ -295,8 +395,26 @@ def test_what_is_read_and_asked_for():
     seasonal = frame(difference="season", season=2)
     assert_array_equal(seasonal.inputs(y, None)[:, 0], [0, 0, 3, 6, 12])
     # step 3 knows 1 2 4 8: the next are compared with 4, 8 and 4
-    assert_array_equal(seasonal.bases(y, 3)[3, :, 0], [4, 8, 4])
+    assert_array_equal(seasonal.bases(y)[3, :, 0], [4, 8, 4])
     assert_array_equal(frame(difference=None).targets(y)[0, :, 0], [2, 4, 8])
     z = np.arange(10.0, 16)[:, None]  # covariates of steps 1, 2, ...
     known = frame(n_covariates=1, center=np.zeros(2), scale=np.ones(2)).inputs(y, np.r_[z, z])
     assert_array_equal(known[:2], [[0, 10, 11, 12], [1, 11, 12, 13]])
+
+
+def test_linear_weights_are_those_of_a_ridge_regression():
+    rng = np.random.default_rng(3)
+    y, p, h = rng.normal(size=(60, 1)).cumsum(axis=0), 5, 2
+    given = frame(horizon=h, lags=p)
+    steps = np.arange(60)
+    lagged = y[np.maximum(steps[:, None] - np.arange(p), 0), 0] - y
+    wanted = given.targets(y)[..., 0]
+    weights = rng.uniform(0.5, 2, size=60)
+    learnt = given.learn_lags([(lagged[:, None], wanted[..., None], weights)])
+    inside = slice(0, 60 - h)  # the steps whose horizon is known
+    alpha = 0.01 * (weights[inside, None] * lagged[inside] ** 2).sum() / p
+    ridge = Ridge(alpha, fit_intercept=False).fit(lagged[inside], wanted[inside], weights[inside])
+    assert_allclose(learnt.lag_weights[..., 0], ridge.coef_.T, rtol=1e-8, atol=1e-12)
+    # both ways to the base: of every step, and of the last
+    assert_allclose(learnt.bases(y)[..., 0], y + lagged @ ridge.coef_.T, rtol=1e-9)
+    assert_allclose(learnt.last_base(y), learnt.bases(y)[-1], rtol=1e-9)

@@ -10,7 +10,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows
+from .batch cimport dropout_rows, share_rows
 from .core cimport (
     ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
     RELU, RNN,
@@ -27,6 +27,7 @@ from .network cimport (
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
 )
+from .roll cimport Roll, keep_states, roll_rows
 from .workspace cimport carve, connect_parameters
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
@@ -189,15 +190,21 @@ def train(
     plan, options, limits, unsigned char[::1] workspace,
     real[::1] params, real[::1] grads, real[::1] first, real[::1] second,
     data, targets, const idx[::1] chosen, const idx[::1] bounds, optimiser, double[:, ::1] report,
+    carried=None,
 ):
     """One optimiser step for each batch chosen[bounds[k]:bounds[k + 1]].
 
     Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
     (batches done, optimiser step count). `report` (n_batches, 3) gets each batch's loss, gradient
     norm and weight.
+
+    `carried` is None, or ((h, c), rows, fresh): a sequence starts from the states in row
+    rows[sequence] of h and c (as in `predict`), or from zero where it is `fresh`, and leaves its
+    final ones there for the piece that follows it.
     """
     cdef Net net
     cdef Optimiser opt
+    cdef States states
     cdef idx k, n_batches = bounds.shape[0] - 1, done = 0
     cdef double loss, weight, norm, penalty
     cdef const idx[::1] offsets = data[0]
@@ -216,6 +223,7 @@ def train(
     if numbers is not None and numbers.shape[1] != net.plan.n_targets:
         raise ValueError(f"targets must have {net.plan.n_targets} columns")
     _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
+    _read_states(&states, &net, carried, offsets.shape[0] - 1)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
         for k in range(n_batches):
@@ -223,7 +231,9 @@ def train(
             load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
                        bounds[k + 1] - bounds[k])
             pack_weights(&net)
+            _move(&net, &states, True)
             network_forward(&net)
+            _move(&net, &states, False)
             loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
             report[k, 0] = report[k, 1] = 0
             report[k, 2] = weight
@@ -277,8 +287,9 @@ def predict(
     `distinct` is None, or (token rows that differ, place among them of each step): then each of
     them goes through W_ih once, not each step.
 
-    `states` is None, or (h, c): arrays (n_layers, n_sequences, H) of the chosen sequences, read as
-    initial states and overwritten by the final ones; all layers of one width, c None without one.
+    `states` is None, or (h, c): arrays (n_layers, n_sequences, width), read as initial states and
+    overwritten by the final ones. `width` is at least that of the widest layer; c is None for a cell
+    without cell state.
     """
     cdef Net net
     cdef idx k, n_batches = bounds.shape[0] - 1
@@ -304,16 +315,9 @@ def predict(
         distinct_rows, places = distinct
         _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
     cdef const idx* place = _pointer(places)
-    cdef real[:, :, ::1] h_states = None
-    cdef real[:, :, ::1] c_states = None
-    cdef real* h = NULL
-    cdef real* c = NULL
-    cdef idx n_sequences = offsets.shape[0] - 1
-    if states is not None:
-        h_states, c_states = states
-        _check_states(&net, h_states, c_states, n_sequences)
-        h = &h_states[0, 0, 0]
-        c = NULL if c_states is None else &c_states[0, 0, 0]
+    cdef States carried
+    _read_states(&carried, &net, None if states is None else (states, None, None),
+                 offsets.shape[0] - 1)
     with nogil:
         pack_weights(&net)
         if net.n_distinct > 0:
@@ -321,31 +325,120 @@ def predict(
         for k in range(n_batches):
             load_batch(&net, &offsets[0], x, ids, place, &chosen[bounds[k]],
                        bounds[k + 1] - bounds[k])
-            if h != NULL:
-                move_states(&net, h, c, n_sequences, True)
+            _move(&net, &carried, True)
             network_forward(&net)
-            if h != NULL:
-                move_states(&net, h, c, n_sequences, False)
+            _move(&net, &carried, False)
             if net.paths:
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
 
 
-cdef int _check_states(
-    const Net* net, const real[:, :, ::1] h, const real[:, :, ::1] c, idx n_sequences
-) except -1:
+cdef struct States:
+    real* h                # (n_layers, n_rows, width), or NULL
+    real* c
+    idx n_rows
+    idx width
+    const idx* rows
+    const unsigned char* fresh
+
+
+cdef int _read_states(States* states, const Net* net, carried, idx n_sequences) except -1:
+    """Check the arrays of states, which the caller keeps alive."""
+    memset(states, 0, sizeof(States))
+    if carried is None:
+        return 0
+    (h_array, c_array), row_array, fresh_array = carried
+    cdef real[:, :, ::1] h = h_array
+    cdef real[:, :, ::1] c = c_array
+    cdef const idx[::1] rows = row_array
+    cdef const unsigned char[::1] fresh = fresh_array
     cdef idx k
+    states.n_rows, states.width = h.shape[1], h.shape[2]
     for k in range(net.plan.n_layers):
-        if net.layers[k].plan.H != h.shape[2]:
-            raise ValueError("states need layers of one width")
-    if h.shape[0] != net.plan.n_layers or h.shape[1] != n_sequences:
+        if net.layers[k].plan.H > states.width:
+            raise ValueError("states are narrower than a layer")
+    if h.shape[0] != net.plan.n_layers or (rows is None and states.n_rows != n_sequences):
         raise ValueError("states do not fit the plan and the sequences")
     if net.layers[0].plan.has_c and (
         c is None or c.shape[0] != h.shape[0] or c.shape[1] != h.shape[1] or c.shape[2] != h.shape[2]
     ):
         raise ValueError("cell states do not fit the hidden states")
+    states.h = &h[0, 0, 0]
+    states.c = &c[0, 0, 0] if net.layers[0].plan.has_c else NULL
+    if rows is not None:
+        if rows.shape[0] != n_sequences or fresh.shape[0] != n_sequences:
+            raise ValueError("a row of states is needed for each sequence")
+        for k in range(n_sequences):
+            if not 0 <= rows[k] < states.n_rows:
+                raise ValueError(f"there is no row {rows[k]} of states")
+        states.rows, states.fresh = &rows[0], &fresh[0]
     return 0
+
+
+cdef inline void _move(Net* net, const States* states, bint enter) noexcept nogil:
+    if states.h != NULL:
+        move_states(net, states.h, states.c, states.n_rows, states.width, states.rows, states.fresh,
+                    enter)
+
+
+def roll(
+    plan, options, unsigned char[::1] workspace, const real[::1] params, states, rule,
+    double[:, :, ::1] y, const double[:, :, ::1] z, double[:, :, :, ::1] out,
+):
+    """Forecast series block after block, each from what was forecast before (roll.pxd).
+
+    `y` (n, steps, n_targets) holds the steps known before, the last `horizon` of which the network
+    has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates) the covariates of
+    steps 1, 2, ..; `out` (n, steps to make, n_targets, outputs a target) gets all of them. `states`
+    are as in `predict`, `rule` has the fields of `Roll`.
+    """
+    cdef Net net
+    cdef States carried
+    cdef Roll roll
+    cdef idx n = y.shape[0], part, parts, b
+    cdef const double[::1] input_scale = rule["input_scale"]
+    cdef const double[:, ::1] target_scale = rule["target_scale"]
+    cdef const double[:, :, ::1] lag_weights = rule["lag_weights"]
+    _open(&net, plan, options, (n, n, 1), workspace, params, None)
+    _read_states(&carried, &net, (states, None, None), n)
+    memset(&roll, 0, sizeof(roll))
+    roll.horizon, roll.n_targets, roll.width = target_scale.shape[0], y.shape[2], out.shape[3]
+    roll.T, roll.stop = y.shape[1] - out.shape[1], y.shape[1]
+    roll.point, roll.gaussian = rule["point"], net.plan.loss == GAUSSIAN
+    roll.reach, roll.season = rule["reach"], rule["season"]
+    roll.y, roll.out = &y[0, 0, 0], &out[0, 0, 0, 0]
+    roll.input_scale, roll.target_scale = &input_scale[0], &target_scale[0, 0]
+    if lag_weights is not None:
+        roll.lags, roll.lag_weights = lag_weights.shape[0], &lag_weights[0, 0, 0]
+    if z is not None:
+        roll.n_covariates, roll.n_known, roll.z = z.shape[2], z.shape[1], &z[0, 0, 0]
+    if (
+        net.plan.n_directions > 1 or net.plan.n_columns or out.shape[0] != n
+        or roll.T < roll.horizon or out.shape[1] % roll.horizon or out.shape[2] != y.shape[2]
+        or net.plan.D != y.shape[2] + roll.horizon * roll.n_covariates
+        or net.plan.n_outputs != roll.horizon * y.shape[2] * roll.width
+        or input_scale.shape[0] != y.shape[2] or target_scale.shape[1] != y.shape[2]
+        or (z is not None and (z.shape[0] != n or z.shape[1] < roll.stop - 1))
+        or (lag_weights is not None and (lag_weights.shape[1] != roll.horizon
+                                         or lag_weights.shape[2] != y.shape[2]))
+        or not 0 <= roll.point < roll.width or roll.reach < 0 or roll.season < 0
+    ):
+        raise ValueError("the series do not fit the plan")
+    parts = useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params)
+    with nogil:
+        net.B = net.N = net.active[0] = n
+        net.T, net.first[0], net.active[1] = 1, 0, 0
+        for b in range(n):
+            net.order[b], net.lengths[b] = b, 1
+        pack_weights(&net)
+        _move(&net, &carried, True)
+        keep_states(&net)
+        share_rows(&net, parts)
+        for part in prange(parts, num_threads=parts, use_threads_if=parts > 1, schedule='static',
+                           chunksize=1):
+            roll_rows(&net, &roll, net.bounds[part], net.bounds[part + 1])
+        _move(&net, &carried, False)
 
 
 cdef int _check_distinct(

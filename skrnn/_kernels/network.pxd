@@ -172,27 +172,35 @@ cdef inline void project_tokens(
 
 cdef inline void move_states(
     Net* net,
-    real* h,               # in/out (n_layers, n_sequences, H)
+    real* h,               # in/out (n_layers, n_rows, width)
     real* c,               # in/out likewise, or NULL
-    idx n_sequences,
+    idx n_rows,
+    idx width,             # at least that of the widest layer
+    const idx* rows,       # in  (n_sequences,) where the state of a sequence stands; NULL: its own row
+    const unsigned char* fresh,  # in  (n_sequences,) whether it starts from zero, or NULL
     bint enter,
 ) noexcept nogil:
-    """Initial states from the user's arrays, or (after a prediction) final states to them."""
+    """Initial states from the user's arrays, or (after a forward pass) final states to them."""
     cdef Layer* layer
-    cdef idx k, b, at
+    cdef idx k, b, at, last, size
     for k in range(net.plan.n_layers):
         layer = &net.layers[k]
+        size = layer.plan.H * sizeof(real)
         for b in range(net.B):
-            at = (k * n_sequences + net.order[b]) * layer.plan.H
-            if enter:
-                memcpy(layer.h0 + b * layer.plan.Hp, h + at, layer.plan.H * sizeof(real))
+            at = (k * n_rows + (net.order[b] if rows == NULL else rows[net.order[b]])) * width
+            last = 0 if enter else last_row(net, b, layer.plan.direction)
+            if not enter:
+                memcpy(h + at, layer.y + last * layer.ldy, size)
+                if layer.plan.has_c:
+                    memcpy(c + at, layer.c + (last if net.training else b) * layer.plan.Hp, size)
+            elif fresh != NULL and fresh[net.order[b]]:
+                memset(layer.h0 + b * layer.plan.Hp, 0, size)
+                if layer.plan.has_c:
+                    memset(layer.c0 + b * layer.plan.Hp, 0, size)
             else:
-                memcpy(h + at, layer.y + last_row(net, b, layer.plan.direction) * layer.ldy,
-                       layer.plan.H * sizeof(real))
-            if layer.plan.has_c and enter:
-                memcpy(layer.c0 + b * layer.plan.Hp, c + at, layer.plan.H * sizeof(real))
-            elif layer.plan.has_c:
-                memcpy(c + at, layer.c + b * layer.plan.Hp, layer.plan.H * sizeof(real))
+                memcpy(layer.h0 + b * layer.plan.Hp, h + at, size)
+                if layer.plan.has_c:
+                    memcpy(layer.c0 + b * layer.plan.Hp, c + at, size)
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:

@@ -1,10 +1,12 @@
 """Part of engine.pyx: what tests, benchmarks and diagnostics ask of the kernels."""
+from .network cimport PRODUCT_ROWS, input_gradient, level_dropout
+from .scan cimport cell_backward, cut, recurrent_gradient
 
 
 def lay_open(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
     real[::1] grads, data, const idx[::1] chosen, *, targets=None, alpha=0.0,
-    h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0,
+    h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0, trace=False,
 ):
     """One batch forward and backward, with everything that happens on the way.
 
@@ -20,6 +22,9 @@ def lay_open(
         Cotangents of the top level's outputs, added to what the head sends down.
     d_hn, d_cn : list of ndarray or None
         Cotangents of the final states.
+    trace : bool
+        Go back once more to add `dh` (N, H) to each of `layers`: dLoss/dh_t of all packed rows,
+        by every way there is.
 
     Returns
     -------
@@ -27,8 +32,8 @@ def lay_open(
         `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
         in `chosen` of each packed sequence; `tokens` (n_columns, N) as looked up; `layers`, for each layer and direction `h` and (in
         training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
-        `last` steps. In training also `loss`, `norm` (of the gradient), `d_h0`, `d_c0` and, with
-        `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
+        `last` steps. In training also `loss`, the batch's `weight`, `norm` (of the gradient),
+        `d_h0`, `d_c0` and, with `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
     """
     cdef Net net
     cdef Optimiser opt
@@ -79,8 +84,14 @@ def lay_open(
         _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
         if net.layers[k].plan.has_c:
             _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
+    if trace:
+        before = np.array(workspace)  # the gates are overwritten
+        for k, dh in enumerate(_state_gradients(&net)):
+            result["layers"][k]["dh"] = dh
+        np.asarray(workspace)[:] = before
     layers_backward(&net)
     opt.alpha = alpha
+    result["weight"] = weight
     result["norm"] = _regularise(&net, &opt, weight, &penalty)
     result["loss"] = loss + penalty
     result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
@@ -144,6 +155,43 @@ cdef _layer_states(const Net* net, idx k):
         states["mask"] = _copy(layer.mask, net.B, layer.plan.Hp, H)
     states["last"] = np.array([last_row(net, b, layer.plan.direction) for b in range(net.B)])
     return states
+
+
+cdef _state_gradients(Net* net):
+    """dLoss/dh_t of every layer: `layers_backward`, less the gradients of weights."""
+    cdef Layer* layer
+    cdef Layer* below
+    cdef idx level, d, block, dirs = net.plan.n_directions
+    found = [None] * net.plan.n_layers
+    for level in range(net.plan.n_levels - 1, -1, -1):
+        layer = &net.layers[level * dirs]
+        below = layer - dirs
+        for d in range(dirs):
+            found[level * dirs + d] = _scan_gradients(net, layer + d)
+        for block in range((net.N + PRODUCT_ROWS - 1) // PRODUCT_ROWS if level > 0 else 0):
+            input_gradient(net, layer, below.dy, below.ldy, block)
+        if level > 0 and net.dropout > 0:
+            level_dropout(net, below.dy, below.dy, net.N, below, level)
+    return found
+
+
+cdef _scan_gradients(Net* net, Layer* layer):
+    """dLoss/dh_t of one layer and direction: `scan_backward`, which stops at every step to look."""
+    cdef idx s, t, b, u, row, H = layer.plan.H
+    dh = np.empty((net.N, H), real_dtype)
+    cdef real[:, ::1] view = dh
+    for s in range(net.T):
+        t = net.T - 1 - s if layer.plan.direction > 0 else s
+        for b in range(net.active[t]):
+            row = net.first[t] + b
+            for u in range(H):
+                # what t + 1 sent back, and what comes from above
+                view[row, u] = layer.dh[b * layer.plan.Hp + u] + layer.dy[row * layer.ldy + u]
+            cell_backward(net, layer, t, b)
+        recurrent_gradient(net, layer, t, 0, net.active[t])
+        if net.plan.bptt_steps > 0:
+            cut(net, layer, t, 0, net.active[t])
+    return dh
 
 
 cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):

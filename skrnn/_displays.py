@@ -1,0 +1,454 @@
+"""Displays in scikit-learn's manner: `from_estimator`, `from_predictions`, `plot`."""
+
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.utils import _safe_indexing
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skrnn._dates import unwrap
+from skrnn._gradient_flow import gradient_flow
+from skrnn.metrics import flatten_labels
+
+
+def _axes(display, ax):
+    """Return `ax` or new ones; matplotlib is imported here and nowhere else."""
+    check_matplotlib_support(f"{type(display).__name__}.plot")
+    if ax is None:
+        from matplotlib import pyplot as plt
+
+        _, ax = plt.subplots()
+    display.ax_, display.figure_ = ax, ax.figure
+    return ax
+
+
+class GradientFlowDisplay:
+    """Norms of hidden states or of their gradients, over the steps; a line for each layer.
+
+    Parameters
+    ----------
+    flow : GradientFlow
+        From :func:`gradient_flow`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+
+    figure_ : matplotlib Figure
+
+    lines_ : list of matplotlib Line2D
+        One for each of `flow.layers`.
+
+    See Also
+    --------
+    gradient_flow : The norms, and what they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import RNNRegressor
+    >>> from skrnn.inspection import GradientFlowDisplay
+    >>> X = np.random.default_rng(0).normal(size=(20, 30, 2))
+    >>> y = X[:, 0, 0]
+    >>> display = GradientFlowDisplay.from_estimator(RNNRegressor((16,)), X, y)
+    >>> display.figure_.savefig("flow.png")  # doctest: +SKIP
+    """
+
+    def __init__(self, flow):
+        self.flow = flow
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, align="start", quantity="gradient", ax=None, **kwargs
+    ):
+        """Compute the norms and draw them.
+
+        Parameters
+        ----------
+        estimator, X, y, align : as in :func:`gradient_flow`
+
+        quantity, ax, **kwargs : as in `plot`
+
+        Returns
+        -------
+        GradientFlowDisplay
+        """
+        flow = gradient_flow(estimator, X, y, align=align)
+        return cls(flow).plot(ax, quantity=quantity, **kwargs)
+
+    def plot(self, ax=None, *, quantity="gradient", **kwargs):
+        """Draw means over the sequences that have a step, on a logarithmic axis.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        quantity : {'gradient', 'hidden'}, default='gradient'
+            Norms of dLoss/dh_t, or of h_t.
+
+        **kwargs : dict
+            To `Axes.plot`.
+
+        Returns
+        -------
+        GradientFlowDisplay
+        """
+        if quantity not in ("gradient", "hidden"):
+            raise ValueError(f"quantity must be 'gradient' or 'hidden', got {quantity!r}.")
+        ax, flow = _axes(self, ax), self.flow
+        norms = flow.mean_gradient_norms if quantity == "gradient" else flow.mean_hidden_norms
+        self.lines_ = [
+            ax.plot(flow.steps, norm, **{"label": layer, **kwargs})[0]
+            for layer, norm in zip(flow.layers, norms)
+        ]
+        ax.set(
+            yscale="log",
+            xlabel="step t" if flow.steps[0] == 0 else "step t, from the end",
+            ylabel="norm of dLoss/dh_t" if quantity == "gradient" else "norm of h_t",
+        )
+        ax.legend(frameon=False)
+        return self
+
+
+class LossCurveDisplay:
+    """Training loss, and with early stopping validation scores, over the epochs.
+
+    Parameters
+    ----------
+    loss_curve : array-like of shape (n_epochs,)
+        Training loss of each epoch.
+
+    validation_scores : array-like of shape (n_epochs,), default=None
+        Scores on the validation part; None where there is none.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Of the loss.
+
+    validation_ax_ : matplotlib Axes or None
+        Of the scores; it shares the epochs with `ax_`.
+
+    figure_ : matplotlib Figure
+
+    line_, validation_line_ : matplotlib Line2D
+        `validation_line_` is None where there are no scores.
+
+    Examples
+    --------
+    >>> from skrnn.inspection import LossCurveDisplay
+    >>> display = LossCurveDisplay([0.9, 0.5, 0.4], validation_scores=[0.6, 0.8, 0.8]).plot()
+    >>> display.ax_.get_ylabel()
+    'training loss'
+    """
+
+    def __init__(self, loss_curve, validation_scores=None):
+        self.loss_curve = loss_curve
+        self.validation_scores = validation_scores
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+        """Draw what a fitted estimator has recorded.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted; has `loss_curve_` and perhaps `validation_scores_`, as all of this package and
+            scikit-learn's `MLPClassifier` do.
+
+        ax, **kwargs : as in `plot`
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no `loss_curve_`.
+        """
+        if not hasattr(estimator, "loss_curve_"):
+            raise ValueError(
+                f"This {type(estimator).__name__} has no loss_curve_: call fit first. Of a "
+                "pipeline pass the last step."
+            )
+        scores = getattr(estimator, "validation_scores_", None)
+        return cls(estimator.loss_curve_, scores).plot(ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the loss, and the scores on an axis of their own at the right.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        **kwargs : dict
+            To `Axes.plot`, for the loss.
+
+        Returns
+        -------
+        LossCurveDisplay
+        """
+        ax = _axes(self, ax)
+        epochs = np.arange(1, len(self.loss_curve) + 1)
+        self.line_ = ax.plot(epochs, self.loss_curve, **{"color": "tab:blue", **kwargs})[0]
+        ax.set(xlabel="epoch", ylabel="training loss")
+        self.validation_ax_ = self.validation_line_ = None
+        if self.validation_scores is not None:
+            self.validation_ax_ = ax.twinx()
+            epochs = np.arange(1, len(self.validation_scores) + 1)
+            self.validation_line_ = self.validation_ax_.plot(
+                epochs, self.validation_scores, color="tab:orange"
+            )[0]
+            self.validation_ax_.set_ylabel("validation score")
+        return self
+
+
+class ForecastDisplay:
+    """A series, what was forecast of it, and how sure the forecast is.
+
+    Parameters
+    ----------
+    history : array-like of shape (n,)
+        What was known; a pandas Series gives its index to the time axis.
+
+    forecast : array-like of shape (horizon,)
+        What was forecast to follow, a pandas Series likewise.
+
+    interval : array-like of shape (horizon, 2), default=None
+        Lower and upper bounds.
+
+    truth : array-like of shape (horizon,), default=None
+        What came.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+
+    figure_ : matplotlib Figure
+
+    lines_ : list of matplotlib Line2D
+        History, forecast and, if given, truth.
+
+    band_ : matplotlib PolyCollection or None
+        The interval.
+
+    Examples
+    --------
+    >>> from skrnn.inspection import ForecastDisplay
+    >>> display = ForecastDisplay.from_predictions([1, 2, 3], [4, 5], interval=[(3, 5), (3, 7)])
+    >>> display.lines_[1].get_xdata().tolist()
+    [3, 4]
+    """
+
+    def __init__(self, history, forecast, interval=None, truth=None):
+        self.history = history
+        self.forecast = forecast
+        self.interval = interval
+        self.truth = truth
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, horizon=None, coverage=None, series=0, target=0, truth=None,
+        ax=None, **kwargs,
+    ):  # fmt: skip
+        """Forecast what follows a series and draw it.
+
+        Parameters
+        ----------
+        estimator : LSTMForecaster
+            Fitted.
+
+        X : series
+            History, as in `LSTMForecaster.predict`; one series or several.
+
+        horizon : int, default=None
+            Steps to forecast, as in `LSTMForecaster.predict`.
+
+        coverage : float, default=None
+            Probability that a value lies within the interval, as in
+            `LSTMForecaster.predict_interval`. None draws none.
+
+        series : int, default=0
+            Which of several series.
+
+        target : int, default=0
+            Which of several targets.
+
+        truth, ax, **kwargs : as in `from_predictions`
+
+        Returns
+        -------
+        ForecastDisplay
+
+        Raises
+        ------
+        ValueError
+            For X as in `LSTMForecaster.predict`; for `coverage` without a way to an interval, as in
+            `LSTMForecaster.predict_interval`.
+        """
+        if unwrap(X)[1] is None:  # several series
+            X = _safe_indexing(X, [series])
+            history = np.asarray(_safe_indexing(X, 0))
+        else:
+            history = X
+        forecast = estimator.predict(X, horizon=horizon)
+        index, k = getattr(forecast, "index", None), estimator._frame.n_targets
+        interval = None
+        if coverage is not None:
+            interval = estimator.predict_interval(X, coverage, horizon=horizon)
+            interval = np.asarray(interval).reshape(-1, k, 2)[:, target]
+        forecast = _like(np.asarray(forecast).reshape(-1, k)[:, target], index)
+        values = np.asarray(history)
+        values = values.reshape(len(values), -1)[:, target]
+        known = len(values) - int(np.argmin(np.isnan(values[::-1])))  # then rows to be forecast
+        index = getattr(history, "index", None)
+        history = _like(values[:known], None if index is None else index[:known])
+        return cls(history, forecast, interval, truth).plot(ax, **kwargs)
+
+    @classmethod
+    def from_predictions(cls, history, forecast, *, interval=None, truth=None, ax=None, **kwargs):
+        """Draw a forecast made by any means.
+
+        Parameters
+        ----------
+        history, forecast, interval, truth : as in the class
+
+        ax, **kwargs : as in `plot`
+
+        Returns
+        -------
+        ForecastDisplay
+        """
+        return cls(history, forecast, interval, truth).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, n_history=None, **kwargs):
+        """Draw history, forecast, interval and what came.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        n_history : int, default=None
+            Last steps of the history to draw; None draws all.
+
+        **kwargs : dict
+            To `Axes.plot`, for the forecast.
+
+        Returns
+        -------
+        ForecastDisplay
+        """
+        ax = _axes(self, ax)
+        past, ahead = _times(self.history, self.forecast)
+        shown = slice(None if n_history is None else max(0, len(past) - n_history), None)
+        style = {"color": "tab:blue", "label": "forecast", **kwargs}
+        history = np.asarray(self.history)
+        self.lines_ = ax.plot(past[shown], history[shown], color="black", label="history")
+        self.lines_ += ax.plot(ahead, np.asarray(self.forecast), **style)
+        if self.truth is not None:
+            self.lines_ += ax.plot(ahead, np.asarray(self.truth), "k:", label="what came")
+        self.band_ = None
+        if self.interval is not None:
+            low, high = np.asarray(self.interval).T
+            color = self.lines_[1].get_color()
+            self.band_ = ax.fill_between(ahead, low, high, color=color, alpha=0.2, linewidth=0)
+        ax.legend(frameon=False)
+        return self
+
+
+def _like(values, index):
+    """Put an index on values where there is one."""
+    if index is None:
+        return values
+    import pandas as pd
+
+    return pd.Series(values, index=index)
+
+
+def _times(history, forecast):
+    """Places on the time axis: dates where both have them, else steps."""
+    indices = [getattr(part, "index", None) for part in (history, forecast)]
+    if all(hasattr(index, "freq") for index in indices):  # DatetimeIndex or PeriodIndex
+        return [i.to_timestamp() if hasattr(i, "to_timestamp") else i for i in indices]
+    n = len(history)
+    return np.arange(n), np.arange(n, n + len(forecast))
+
+
+class TagConfusionDisplay(ConfusionMatrixDisplay):
+    """What a tagger takes for what: the confusion matrix of all labelled steps.
+
+    Parameters
+    ----------
+    confusion_matrix : ndarray of shape (n_classes, n_classes)
+        Steps of the class of the row that were given the label of the column.
+
+    display_labels : ndarray of shape (n_classes,), default=None
+        Names of the classes; None numbers them.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+
+    figure_ : matplotlib Figure
+
+    im_, text_ : matplotlib AxesImage, ndarray of matplotlib Text
+        As in :class:`~sklearn.metrics.ConfusionMatrixDisplay`, which this is but for the labels
+        that it takes.
+
+    Examples
+    --------
+    >>> from skrnn.inspection import TagConfusionDisplay
+    >>> display = TagConfusionDisplay.from_predictions([["N", "V"], ["N"]], [["N", "N"], ["N"]])
+    >>> display.confusion_matrix.tolist()
+    [[2, 0], [1, 0]]
+    """
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, **kwargs):
+        """Predict the labels of X and draw which are right.
+
+        Parameters
+        ----------
+        estimator : LSTMTagger
+            Fitted; anything whose `predict` gives label sequences.
+
+        X : sequences
+            As in `LSTMTagger.predict`.
+
+        y : collection of label sequences
+            True labels; a step without one (None, or -1 among integers) does not count.
+
+        **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`
+
+        Returns
+        -------
+        TagConfusionDisplay
+        """
+        return cls.from_predictions(y, estimator.predict(X), **kwargs)
+
+    @classmethod
+    def from_predictions(cls, y_true, y_pred, **kwargs):
+        """Draw which labels are right.
+
+        Parameters
+        ----------
+        y_true, y_pred : collections of label sequences
+            True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no
+            label.
+
+        **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`
+            `labels`, `normalize`, `ax`, `cmap` and others. `sample_weight` is one a labelled step.
+
+        Returns
+        -------
+        TagConfusionDisplay
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where the two do not fit; the text names the sequence.
+        """
+        return super().from_predictions(*flatten_labels(y_true, y_pred), **kwargs)

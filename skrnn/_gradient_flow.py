@@ -1,0 +1,192 @@
+"""Norms of hidden states and of their gradients, step by step, by the kernels that train."""
+
+import copy
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skrnn._base import BaseRecurrentNetwork
+from skrnn._batching import batch_limits, equal_bounds, kernel_data
+from skrnn._plan import Options
+from skrnn._threads import effective_n_threads
+
+BATCH_SIZE = 64  # bounds the memory; results do not depend on it
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """What :func:`gradient_flow` finds.
+
+    Parameters
+    ----------
+    layers : tuple of str, of length n_layers
+        Layer and direction, named as in `weights_`: 'l0', 'l0_reverse', 'l1', ...
+
+    steps : ndarray of shape (n_timesteps,), dtype=int
+        0, 1, ... from the first step; or ..., -1, 0 from the last one, with `align='end'`.
+
+    hidden_norms, gradient_norms : ndarray of shape (n_layers, n_sequences, n_timesteps), float64
+        Euclidean norms of h_t and of dLoss/dh_t of each sequence; NaN where it has no such step.
+
+    loss : float
+        Weighted mean of the losses of all targets, without the L2 penalty.
+    """
+
+    layers: tuple
+    steps: np.ndarray
+    hidden_norms: np.ndarray
+    gradient_norms: np.ndarray
+    loss: float
+
+    @property
+    def counts(self):
+        """Sequences that have each step: (n_timesteps,), int."""
+        return self._exists.sum(axis=0)
+
+    @property
+    def mean_hidden_norms(self):
+        """Mean of `hidden_norms` over the sequences that have a step: (n_layers, n_timesteps)."""
+        return self._mean(self.hidden_norms)
+
+    @property
+    def mean_gradient_norms(self):
+        """Mean of `gradient_norms` over the sequences that have a step: (n_layers, n_timesteps)."""
+        return self._mean(self.gradient_norms)
+
+    @property
+    def _exists(self):
+        return ~np.isnan(self.hidden_norms[0])
+
+    def _mean(self, norms):
+        return np.where(self._exists, norms, 0.0).sum(axis=1) / self.counts
+
+
+def gradient_flow(estimator, X, y=None, *, align="start"):
+    """Norms of h_t and of dLoss/dh_t for every step, layer and direction.
+
+    They show whether a network can learn what lies far back: where the gradient of a step has
+    vanished, nothing before it is learnt, where it explodes, nothing else is [1]_. A network that
+    is fitted is taken as it is; for one that is not, weights are drawn as `fit` would draw them.
+
+    Parameters
+    ----------
+    estimator : RNNClassifier, RNNRegressor, LSTMTagger or LSTMForecaster
+        Left as it is.
+
+    X : sequences
+        As in the estimator's `fit`.
+
+    y : array-like or collection of label sequences, default=None
+        As in the estimator's `fit`; None for a forecaster that learns from the series themselves.
+
+    align : {'start', 'end'}, default='start'
+        What step 0 of sequences of unequal lengths is: the first step of each, or the last. With
+        `pooling='last'` the loss enters at the end.
+
+    Returns
+    -------
+    GradientFlow
+        Object with `layers`, `steps`, `hidden_norms`, `gradient_norms`, `loss`, and `counts`,
+        `mean_hidden_norms` and `mean_gradient_norms` over the sequences that have a step.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is not one of this package (a pipeline, for example).
+
+    ValueError
+        If `align` is not known; for X and y as in `fit`.
+
+    See Also
+    --------
+    GradientFlowDisplay : The same as a picture.
+
+    Notes
+    -----
+    dLoss/dh_t is the total derivative: through the layers above, through the later steps (before,
+    in the reverse direction), and through the output layer. The loss is that of a sequence, the
+    weighted sum over its targets, so norms do not depend on how many sequences there are; training
+    divides by the total weight of the batch. `class_weight` applies; `bptt_steps` cuts gradients as
+    in training; dropout is off. The sequences of an `LSTMForecaster` are the pieces of at most two
+    lookbacks that it learns from. Empty sequences have no step. Where norms overflow in float32
+    they are infinite, or NaN in the means; `dtype='float64'` helps.
+
+    References
+    ----------
+    .. [1] Pascanu, Mikolov and Bengio (2013). On the difficulty of training recurrent neural
+       networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import RNNClassifier
+    >>> from skrnn.inspection import gradient_flow
+    >>> X = np.random.default_rng(0).normal(size=(20, 30, 2))
+    >>> y = (X[:, 0, 0] > 0).astype(int)
+    >>> flow = gradient_flow(RNNClassifier((16,), cell="rnn", random_state=0), X, y)
+    >>> flow.mean_gradient_norms.shape
+    (1, 30)
+    >>> bool(flow.mean_gradient_norms[0, 0] < flow.mean_gradient_norms[0, -1])
+    True
+    """
+    if not isinstance(estimator, BaseRecurrentNetwork):
+        raise TypeError(
+            f"gradient_flow takes an estimator of skrnn, got {type(estimator).__name__}. Of a "
+            "pipeline pass the last step, and X as the steps before it make it."
+        )
+    if align not in ("start", "end"):
+        raise ValueError(f"align must be 'start' or 'end', got {align!r}.")
+    network, sequences, targets = _network(estimator, X, y)
+    plan, lengths = network._get_plan(), sequences.lengths
+    shape = len(plan.layers), len(lengths), lengths.max(initial=0)
+    hidden_norms, gradient_norms = np.full(shape, np.nan), np.full(shape, np.nan)
+    loss = total = 0.0
+    for batch, raw in _batches(network, sequences, targets):
+        # The user's sequence and step of each packed row.
+        at = np.searchsorted(sequences.offsets, raw["rows"], side="right") - 1
+        t = raw["rows"] - sequences.offsets[at]
+        t = t + (shape[2] - lengths[at] if align == "end" else 0)
+        for k, layer in enumerate(raw["layers"]):
+            hidden_norms[k, at, t] = np.linalg.norm(layer["h"].astype(np.float64), axis=1)
+            gradient_norms[k, at, t] = np.linalg.norm(layer["dh"].astype(np.float64), axis=1)
+        gradient_norms[:, batch] *= raw["weight"]  # from the batch's mean to a sequence's sum
+        loss += raw["loss"] * raw["weight"]
+        total += raw["weight"]
+    steps = np.arange(shape[2]) - (shape[2] - 1 if align == "end" else 0)
+    names = [name for name in plan.parameters if name.startswith("weight_hh_")]
+    layers = tuple(name.removeprefix("weight_hh_") for name in names)
+    return GradientFlow(layers, steps, hidden_norms, gradient_norms, loss / total)
+
+
+def _network(estimator, X, y):
+    """Copy of the estimator with weights; what it reads, and its targets, as `fit` makes them."""
+    if hasattr(estimator, "_params"):
+        network = copy.copy(estimator)
+        return network, *network._encode(X, y, None, reset=False)
+    network = clone(estimator)
+    network._validate_params()
+    sequences, targets = network._encode(X, y, None, reset=True)
+    rng = check_random_state(network.random_state)
+    rng.randint(2**31 - 1)  # `fit` draws the seed of its validation part first
+    network._start(sequences, targets, rng)
+    return network, sequences, targets
+
+
+def _batches(network, sequences, targets):
+    """Run batches forward and backward; yields the sequences of each, and what `lay_open` says."""
+    plan, lengths = network._get_plan(), sequences.lengths
+    chosen = np.flatnonzero(lengths)
+    options = Options(training=True, threads=effective_n_threads())
+    limits = batch_limits(lengths, BATCH_SIZE)
+    workspace, grads = plan.workspace(options, limits), np.zeros_like(network._params)
+    data = kernel_data(plan, sequences)
+    bounds = equal_bounds(len(chosen), BATCH_SIZE)
+    for start, stop in pairwise(bounds):
+        batch = chosen[start:stop].astype(np.intp, copy=False)
+        yield batch, plan.engine.lay_open(
+            plan, options, limits, workspace, network._params, grads, data, batch,
+            targets=targets[:3], trace=True,
+        )  # fmt: skip

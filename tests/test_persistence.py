@@ -1,0 +1,240 @@
+"""Files of models: the same predictions, small, another version's warns, a damaged one is refused.
+
+Copies, and what a pickle keeps for a warm start: test_estimators.py, test_tagger_contract.py.
+"""
+
+import os
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+from problems_trust import cases, predicted, run_python
+from sklearn.base import clone
+
+from skrnn import LSTMForecaster
+from skrnn._kernels import cpu
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+each_case = pytest.mark.parametrize("case", cases())
+
+
+def fitted(case, **params):
+    model, X, y = cases()[case]
+    return clone(model).set_params(**params).fit(X, y), X
+
+
+def through_pickle(model, folder):
+    return pickle.loads(pickle.dumps(model))
+
+
+def through_joblib(model, folder):
+    joblib.dump(model, folder / "model", compress=3)
+    return joblib.load(folder / "model")
+
+
+def through_skops(model, folder):
+    skops = pytest.importorskip("skops.io", reason="skops is not installed: its files untested")
+    data = skops.dumps(model)
+    return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
+
+
+@each_case
+@pytest.mark.parametrize("through", [through_pickle, through_joblib, through_skops])
+def test_round_trip(case, through, tmp_path):
+    model, X = fitted(case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        other = through(model, tmp_path)
+    assert predicted(other, X) == predicted(model, X)
+    assert other._params.tobytes() == model._params.tobytes()
+
+
+@pytest.mark.parametrize("case", ["classifier", "regressor", "forecaster"])
+def test_size(case):
+    # Vocabularies, and the series that a forecaster goes on from, are not weights.
+    for width in (8, 64):
+        model, _ = fitted(case, hidden_layer_sizes=(width,))
+        data = sum(part.nbytes for part in getattr(model, "_histories", []))
+        assert len(pickle.dumps(model)) - data < 1.1 * model._params.nbytes + 4096
+
+
+@pytest.mark.parametrize("version", ["0.0.9", None])
+def test_another_version_warns(version):
+    model, X = fitted("classifier")
+    state = {**model.__getstate__(), "_skrnn_version": version}
+    if version is None:
+        del state["_skrnn_version"]
+    other = clone(model)
+    with pytest.warns(UserWarning, match=f"saved by skrnn {version or 'an unknown version'}"):
+        other.__setstate__(state)
+    assert predicted(other, X) == predicted(model, X)
+    assert "_skrnn_version" not in vars(other)
+
+
+# Damage
+
+
+def changed(**changes):
+    return lambda state: state.update(changes)
+
+
+def changed_network(**changes):
+    return lambda state: state.update(_architecture={**state["_architecture"], **changes})
+
+
+def without(key):
+    return lambda state: state.pop(key)
+
+
+def changed_weights(change):
+    def damage(state):
+        state["_params"] = change(state["_params"].copy())
+
+    return damage
+
+
+def put(value):
+    def change(params):
+        params[len(params) // 2] = value
+        return params
+
+    return change
+
+
+DAMAGES = {
+    "NaN": (changed_weights(put(np.nan)), "NaN or infinity"),
+    "infinity": (changed_weights(put(-np.inf)), "NaN or infinity"),
+    "shorter": (changed_weights(lambda p: p[:-1]), "weights where"),
+    "empty": (changed_weights(lambda p: p[:0]), "larger than its weights"),
+    "longer": (changed_weights(lambda p: np.append(p, p[:1])), "weights where"),
+    "two axes": (changed_weights(lambda p: p[np.newaxis]), "not one vector"),
+    "a list": (changed_weights(lambda p: p.tolist()), "not one vector"),
+    "integers": (changed_weights(lambda p: p.astype(int)), "int64 where"),
+    "halves": (changed_weights(lambda p: p.astype(np.float16)), "float16 where"),
+    "objects": (changed_weights(lambda p: p.astype(object)), "object where"),
+    "byte order": (changed_weights(lambda p: p.astype(p.dtype.newbyteorder())), "where"),
+    "strided": (changed_weights(lambda p: np.repeat(p, 2)[::2]), "where"),
+    "no weights": (without("_params"), "not one vector"),
+    "no architecture": (without("_architecture"), "not a dict"),
+    "another cell": (changed_network(cell="transformer"), "architecture"),
+    "no cell": (changed_network(cell=None), "architecture"),
+    "wider": (changed_network(hidden=(9,)), "weights where"),
+    "huge": (changed_network(hidden=(2**40,)), "larger than its weights"),
+    "overflowing": (changed_network(n_features=2**70), "architecture"),
+    "negative": (changed_network(n_outputs=-1), "positive integers"),
+    "half a unit": (changed_network(hidden=(7.5,)), "positive integers"),
+    "one layer more": (changed_network(hidden=(8, 8)), "weights where"),
+    "other kernels": (changed_network(level="avx512"), "architecture"),
+    "unknown field": (changed_network(colour="red"), "architecture"),
+    "other numbers": (changed_network(dtype="int8"), "architecture"),
+    "other outputs": (changed_network(n_outputs=40), "weights where"),
+    "an optimiser's place": (changed(_optimiser="adam"), "optimiser is none"),
+    "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
+}
+
+
+def refuses_to_load(model, damage, message):
+    state = model.__getstate__()
+    damage(state)
+    with pytest.raises(ValueError, match=message) as caught:
+        clone(model).__setstate__(state)
+    assert str(caught.value).startswith(f"This {type(model).__name__} cannot be loaded")
+
+
+@each_case
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_refused(case, name):
+    refuses_to_load(fitted_once(case), *DAMAGES[name])
+
+
+ONCE: dict = {}
+
+
+def fitted_once(case):
+    if case not in ONCE:
+        ONCE[case] = fitted(case)[0]
+    return ONCE[case]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_damage_to_the_optimiser_is_refused(solver):
+    model, _ = fitted("classifier", warm_start=True, solver=solver)
+    assert pickle.loads(pickle.dumps(model))._optimiser.step == model._optimiser.step
+    for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
+        broken = pickle.loads(pickle.dumps(model._optimiser))
+        broken.first = change(broken.first)
+        refuses_to_load(model, changed(_optimiser=broken), "optimiser")
+    del broken.first
+    refuses_to_load(model, changed(_optimiser=broken), "optimiser")
+
+
+def test_damage_to_labels_and_histories_is_refused():
+    few = changed(classes_=np.array(["a"]))
+    for case in ("classifier", "tagger", "crf tagger"):
+        refuses_to_load(fitted_once(case), few, "classes_ has not one label")
+    ends = [np.array([[np.inf]])] * 30
+    refuses_to_load(fitted_once("forecaster"), changed(_histories=ends), "_histories")
+    refuses_to_load(fitted_once("classifier"), changed(_frame=np.array([np.nan])), "_frame")
+    with pytest.raises(ValueError, match="its state is of type list"):
+        LSTMForecaster().__setstate__([1])
+
+
+# A crash of the interpreter is what this looks for; what it finds, exceptions included, is fine.
+FLIPS = """
+import pickle, resource, sys, warnings
+import numpy as np
+from problems_trust import cases, predicted
+warnings.simplefilter("ignore")
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # a flipped length must not fill memory
+flips, rng = int(sys.argv[1]), np.random.default_rng(0)
+for case in sys.argv[2:]:
+    model, X, y = cases()[case]
+    data = bytearray(pickle.dumps(model.fit(X, y)))
+    before = predicted(model, X[:3])
+    ends = {"same": 0, "other": 0, "refused": 0}
+    for bit in rng.integers(0, 8 * len(data), flips).tolist():
+        data[bit // 8] ^= 1 << bit % 8
+        print(bit, end=" ", file=sys.stderr, flush=True)  # the last one is the one that crashed
+        try:
+            ends["same" if predicted(pickle.loads(data), X[:3]) == before else "other"] += 1
+        except Exception:
+            ends["refused"] += 1
+        data[bit // 8] ^= 1 << bit % 8
+    assert predicted(pickle.loads(data), X[:3]) == before
+    print(*ends.values())
+"""
+needs_limits = pytest.mark.skipif(os.name != "posix", reason="needs limits of address space")
+
+
+@needs_limits
+@pytest.mark.parametrize(
+    ("flips", "names"),
+    [(200, ["classifier", "tagger"]), pytest.param(10_000, list(cases()), marks=pytest.mark.long)],
+)
+def test_flipped_bits_never_crash(flips, names):
+    ends = run_python(FLIPS, flips, *names, timeout=3000).splitlines()
+    for line in ends:
+        same, other, refused = map(int, line.split())
+        assert same + other + refused == flips
+        assert other and refused
+    assert len(ends) == len(names)
+
+
+# Instruction sets
+
+
+@pytest.mark.skipif(len(cpu.levels()) < 2, reason="this processor has one instruction set")
+@pytest.mark.parametrize("case", ["classifier", "tagger", "crf tagger"])
+def test_a_model_goes_to_another_instruction_set(case, monkeypatch):
+    model, X = fitted(case, dtype="float32", max_iter=20)
+    data, names = pickle.dumps(model), set()
+    expected = np.concatenate([np.ravel(row) for row in model.predict_proba(X)])
+    for level in cpu.levels():
+        monkeypatch.setattr("skrnn._kernels.LEVEL", level)
+        other = pickle.loads(data)
+        names.add(other._get_plan().engine.__name__)
+        got = np.concatenate([np.ravel(row) for row in other.predict_proba(X)])
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
+    assert len(names) == len(cpu.levels())
