@@ -2,8 +2,9 @@
 
 One series of 120 months to learn from. Its swings grow with its level, so the logarithm is
 forecast; each month is compared with the same month of the year before (seasonal differences). The
-interval comes from the errors on the last two years of what was given to train on. Draws history,
-forecast and interval to ``airline.png`` where matplotlib is installed.
+interval comes from the errors, one to 24 months ahead, that a network fitted on the first six of
+ten years makes on the other four. Draws history, forecast and interval to ``airline.png`` where
+matplotlib is installed.
 
 Run it as ``SKRNN_DATA=folder python examples/airline.py``, where ``folder/airline`` holds the file.
 """
@@ -18,16 +19,17 @@ import numpy as np
 from skrnn import LSTMForecaster
 
 HELD_BACK, YEAR = 24, 12
-# Chosen by forecasts of 24 months from the end of 1955 and of 1956.
+CALIBRATION = 48
+# Chosen by forecasts of 24 months from the ends of 1954, 1955 and 1956.
 PARAMETERS = {
-    "horizon": YEAR,
+    "horizon": 1,
     "lookback": 24,
     "difference": "season",
     "season_length": YEAR,
     "hidden_layer_sizes": (32,),
     "learning_rate_init": 0.003,
     "learning_rate": "linear",
-    "batch_size": 3,
+    "batch_size": 2,
     "max_iter": 30,
     "n_iter_no_change": np.inf,
     "random_state": 0,
@@ -80,13 +82,13 @@ def main():
     months, passengers = load()
     history, truth = passengers[:-HELD_BACK], passengers[-HELD_BACK:]
     logs = np.log(history)
-    model = LSTMForecaster(**PARAMETERS).fit(logs[:-HELD_BACK])
-    model.calibrate(logs[-HELD_BACK - 3 * YEAR :])
+    model = LSTMForecaster(**PARAMETERS).fit(logs[:-CALIBRATION])
+    model.calibrate(logs[-CALIBRATION - 3 * YEAR :], horizon=HELD_BACK)
     width = (
         model.predict_interval(logs, coverage=0.8, horizon=HELD_BACK)
         - model.predict(logs, horizon=HELD_BACK)[:, None]
     )
-    model = LSTMForecaster(**PARAMETERS).fit(logs)  # once more, with the two years
+    model = LSTMForecaster(**PARAMETERS).fit(logs)  # once more, with the four years
     predicted = model.predict(horizon=HELD_BACK)
     forecast, interval = np.exp(predicted), np.exp(predicted[:, None] + width)
     naive = np.tile(history[-YEAR:], HELD_BACK // YEAR)

@@ -76,17 +76,23 @@ class IntervalsMixin:
         """
         return self.predict_quantiles(X, [(1 - coverage) / 2, (1 + coverage) / 2], horizon=horizon)
 
-    def calibrate(self, X):
+    def calibrate(self, X, *, horizon=None):
         """Measure the errors on series held out, for intervals of a network of point forecasts.
 
         Split-conformal prediction [9]_: at each origin of X with a whole lookback before it and a
         whole horizon behind, the errors of each step ahead are kept; `predict_quantiles` adds their
-        quantiles to its forecasts. X must not have been used in `fit`, save as history.
+        quantiles to its forecasts. X must not have been used in `fit`, save as history. Coverage
+        holds as far as errors to come are like those of X: where they change with the season,
+        calibrate anew on the last weeks.
 
         Parameters
         ----------
         X : series
             As in `fit`, for example the last part of the training series.
+
+        horizon : int, default=None
+            Steps ahead whose errors are measured, forecasts being fed back; None for those the
+            network makes at once. Beyond them errors are taken to be those of the last.
 
         Returns
         -------
@@ -102,29 +108,28 @@ class IntervalsMixin:
                 "calibrate is for losses of a point; this network has its own quantiles."
             )
         frame, network = self._frame, self._network()
-        k, h, need = frame.n_targets, frame.horizon, frame.need
+        k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
+        ahead = -(-h // frame.horizon) * frame.horizon  # whole blocks, of covariates
         X, _ = unwrap(X)
         histories, futures, truths = [], [], []
         given = read_series(self, X, reset=False)
         for known, future in zip(*(part.split() for part in given), strict=True):
-            # A scale of the series' own is that of all its history, which differs at each origin.
-            stops = range(need, len(known) - h + 1)
-            stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
             rows = np.concatenate([known[:, k:], future])
+            last = min(len(known) - h, len(rows) - ahead if frame.n_covariates else len(known))
+            # A scale of the series' own is that of all its history, which differs at each origin.
+            stops = range(need, last + 1)
+            stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
             for stop in stops:
                 histories.append(known[0 if frame.own_scale else stop - need : stop])
-                futures.append(rows[stop : stop + h])
+                futures.append(rows[stop : stop + ahead])
                 truths.append(known[stop : stop + h, :k])
         if len(truths) < 2:
             raise ValueError(
                 f"No series of X has more than {need} + {h} steps, of history and to be forecast: "
                 "there is no error to learn from."
             )
-        found = forecast(network, Sequences.of(histories), Sequences.of(futures), h)[
-            ..., network.point
-        ]
-        errors = np.array(truths) - found
-        self._conformal = np.sort(errors, axis=0)
+        details = forecast(network, Sequences.of(histories), Sequences.of(futures), h)
+        self._conformal = np.sort(np.array(truths) - details[..., network.point], axis=0)
         return self
 
     def _errors(self, levels, horizon):

@@ -223,6 +223,22 @@ def test_quantiles_are_in_order_and_cover():
         assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
+def test_errors_are_measured_as_far_ahead_as_asked():
+    rng = np.random.default_rng(4)
+    walk = rng.normal(size=1500).cumsum()  # its errors grow with the square root of the steps
+    model = quick(horizon=2).fit(walk[:500])
+    widths = {}
+    for horizon in (None, 20):
+        model.calibrate(walk[460:1000], horizon=horizon)
+        low, high = model.predict_interval(walk[1000:], horizon=20).T
+        widths[horizon] = high - low
+    assert_allclose(widths[None][2:], widths[None][1], rtol=0.01)
+    assert widths[20][19] > 2 * widths[20][1]
+    X = np.column_stack([walk, np.arange(1500) % 3])
+    model = quick(horizon=4, n_targets=1).fit([X[:500]]).calibrate([X[460:800]], horizon=6)
+    assert model._conformal.shape == (340 - 33 - 8 + 1, 6, 1)
+
+
 def test_quantiles_not_trained_for():
     model = quick(loss="quantile").fit(WAVE)
     with pytest.raises(ValueError, match="knows the quantiles"):
