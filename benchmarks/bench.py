@@ -19,6 +19,7 @@ SECTIONS = [
     ("ragged", "sections", "ragged"),
     ("deep", "sections", "deep"),
     ("single", "sections", "single"),
+    ("single", "streaming", "streaming"),
     ("tagging", "tagging", "tagging"),
     ("forecasting", "forecasting", "forecasting"),
     ("threads", "sections", "threads"),

@@ -14,12 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
-from skrnn._batching import predict
+from skrnn._batching import Trainer, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._persistence import check_state, stamp
-from skrnn._plan import CELLS, Plan
+from skrnn._plan import CELLS, Plan, embedding_width
 from skrnn._sequences import check_sequences, locate
 from skrnn._training import Training
 
@@ -32,6 +32,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     """
 
     _min_length = 1  # fewest steps of a sequence
+    _plan_class: type = Plan
+    _trainer_class: type = Trainer
     # What users call the parts of a network whose name in `Plan` is another.
     _plan_names: dict = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}
 
@@ -189,13 +191,16 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             "loss": self._loss_name(),
         }
         self.__dict__.pop("_plan", None)
-        self._params = initialize(self._get_plan(), rng, bias)
+        self._params = self._draw_weights(rng, bias)
         self._optimiser = Optimiser(self, self._get_plan())
         self.n_iter_ = 0
         self.t_ = 0
         self.loss_curve_ = []
         self._set_history()
         return rng
+
+    def _draw_weights(self, rng, bias):
+        return initialize(self._get_plan(), rng, bias)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
@@ -254,16 +259,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     def _embedding_size(self):
         """Rows (the last for unknown tokens) and width for each token column; None for numbers.
 
-        The width is given, or from the vocabulary: 1.6 n^0.56 is the rule fast.ai published for
-        categories; at most 128 for tokens, 32 for their parts.
+        The width is given, or from the vocabulary; at most 128 for tokens, 32 for their parts.
         """
         if self._token_counts is None:
             return None
         rows = [int(n) + 1 for n in self._token_counts]
         given = self.embedding_dim
-        widths = [
-            int(np.clip(round(1.6 * n**0.56), 4, 32 if c else 128)) for c, n in enumerate(rows)
-        ]
+        widths = [embedding_width(n, 32 if c else 128) for c, n in enumerate(rows)]
         if isinstance(given, Integral):
             # Strings have parts, whose width follows from theirs; columns of integers are alike.
             parts = hasattr(self, "vocabulary_")
@@ -314,7 +316,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
-            self._plan = Plan(**self._architecture)
+            self._plan = self._plan_class(**self._architecture)
         return self._plan
 
     # -- use ---------------------------------------------------------------------------------
@@ -400,7 +402,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     def __getstate__(self):
         """Leave out what can be made again, and the optimiser unless `warm_start` needs it."""
         state = super().__getstate__().copy()
-        state.pop("_plan", None)
+        for name in ("_plan", "_stream_ready"):
+            state.pop(name, None)
         if not self.warm_start and "_optimiser" in state:
             state["_optimiser"] = None
         stamp(state)
@@ -408,7 +411,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def __setstate__(self, state):
         """Take a saved state, if it is whole; warn where another version saved it."""
-        super().__setstate__(check_state(type(self).__name__, state))
+        super().__setstate__(check_state(type(self).__name__, state, self._plan_class))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,6 +18,7 @@ SECONDS_A_CALL = 0.1
 # Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
 PREDICT_NUMBERS = 4_194_304
 PREDICT_SEQUENCES = 512
+STREAM_SEQUENCES = 16  # from here on a step asks how many threads there are, which takes 2 us
 ROLL_SEQUENCES = 4096  # that feed themselves in one call
 # Input projections of tokens: they cost more to read back than they save where most steps have one
 # of their own, and take at most so many numbers (256 MiB of float32).
@@ -143,12 +144,9 @@ class Trainer:
         while done < n_batches:
             stop = min(done + slice_, n_batches)
             start = time.perf_counter()
-            taken, self.optimiser.step = self.plan.engine.train(
-                self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-                self.optimiser.first, self.optimiser.second, self.data, self.targets[:3], order,
-                bounds[done : stop + 1], self.optimiser.settings(self.seed), report[done:stop],
-                carried,
-            )  # fmt: skip
+            taken, self.optimiser.step = self._train(
+                order, bounds[done : stop + 1], report[done:stop], carried
+            )
             if taken < stop - done:
                 bad = done + taken
                 raise Diverged(bad, *report[bad, :2])
@@ -156,6 +154,14 @@ class Trainer:
             slice_ = max(1, int((stop - done) * SECONDS_A_CALL / max(seconds, 1e-6)))
             done = stop
         return report
+
+    def _train(self, order, bounds, report, carried):
+        """Take the steps of some batches; returns how many, and the optimiser's step count."""
+        return self.plan.engine.train(
+            self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
+            self.optimiser.first, self.optimiser.second, self.data, self.targets[:3], order,
+            bounds, self.optimiser.settings(self.seed), report, carried,
+        )  # fmt: skip
 
 
 class Streams:
@@ -247,6 +253,70 @@ def roll(plan, params, states, rule, y, z, out):
         plan.engine.roll(
             plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
         )
+
+
+class Stream:
+    """A network that goes on step by step, its weights packed once.
+
+    Parameters
+    ----------
+    plan : Plan
+    params : ndarray of shape (n_params,)
+    t : int
+        Sequences it has been trained on: training moves weights in place.
+    n : int
+        Most sequences side by side.
+    """
+
+    def __init__(self, plan, params, t, n):
+        self._options = Options()
+        self._made_of = plan, params, t
+        self._n = max(1, n)
+        # A step is not for two threads at a time: each takes one that is free, or makes another.
+        self._free = [self._make()]
+        self.n_state = self._free[0].n_state
+
+    def fits(self, params, t, n):
+        """Tell whether it was made of these weights, for at least n sequences."""
+        return params is self._made_of[1] and t == self._made_of[2] and n <= self._n
+
+    def _make(self):
+        plan, params, _ = self._made_of
+        workspace = plan.workspace(self._options, (self._n, self._n, 1))
+        return plan.engine.Stepper(plan, self._options, workspace, params, self._n)
+
+    def step(self, x, before, after, out, probabilities):
+        """Take sequences one step further.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features) or (n, n_columns)
+        before, after : ndarray of shape (n, n_state)
+            States around the step; may be the same.
+        out : ndarray of shape (n, n_outputs)
+        probabilities : bool
+            Softmax of the outputs.
+
+        Returns
+        -------
+        bool
+            False where x is not as the kernel takes it, or not finite: nothing is done.
+        """
+        plan = self._made_of[0]
+        tokens = plan.embedding is not None
+        dtype = np.intp if tokens else plan.dtype
+        if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.c_contiguous or x.ndim != 2:
+            return False
+        try:
+            stepper = self._free.pop()
+        except IndexError:
+            stepper = self._make()
+        threads = 1 if len(before) < STREAM_SEQUENCES else effective_n_threads()
+        try:
+            x, ids = (None, x) if tokens else (x, None)
+            return stepper.step(x, ids, before, after, out, probabilities, threads) < 0
+        finally:
+            self._free.append(stepper)
 
 
 def label_marginals(plan, params, sequences, scores):

@@ -14,12 +14,13 @@ from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
 from skrnn._batching import Targets
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
+from skrnn._streaming import StreamingMixin
 
 MIN_CLASSES = 2
 
 
 @documented
-class RNNClassifier(ClassifierMixin, BaseRecurrentNetwork):
+class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence a label.
 
     The network is trained by back-propagation through time on the softmax cross-entropy. Sequences

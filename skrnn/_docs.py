@@ -106,7 +106,7 @@ pooling : {'last', 'mean', 'max'}, default='last'
     What the output layer reads of the top layer's hidden states: each direction's own final
     state (PyTorch's `h_n`), or the mean or maximum over the sequence's steps.
 """,
-    "gradient_parameters": """
+    "dropout_parameters": """
 dropout : float, default=0.0
     Part of the values dropped between layers and before the output layer, in training.
 
@@ -116,7 +116,8 @@ recurrent_dropout : float, default=0.0
 
 max_grad_norm : float or None, default=1.0
     The gradient of a batch is scaled down to this global norm where it is longer [6]_.
-
+""",
+    "bptt_parameter": """
 bptt_steps : int or None, default=None
     Truncated back-propagation through time: the hidden state is carried on, but gradients go
     back through chunks of this many steps, counted from where a direction ends. None goes
@@ -175,5 +176,6 @@ best_validation_score_ : float or None
    networks.
 """,
 }
+BLOCKS["gradient_parameters"] = BLOCKS["dropout_parameters"] + BLOCKS["bptt_parameter"]
 # A mark stands where its block's first line goes, already indented.
 BLOCKS = {name: indent(text.strip(), "    ").strip() for name, text in BLOCKS.items()}

@@ -23,10 +23,11 @@ from skrnn._series import (
     read_followers,
     read_series,
 )
+from skrnn._streaming import SeriesStreamingMixin
 
 
 @documented
-class LSTMForecaster(IntervalsMixin, RegressorMixin, BaseRecurrentNetwork):
+class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     """Recurrent network that forecasts the next values of series.
 
     One long series, or thousands with one shared network. At every step of every series the

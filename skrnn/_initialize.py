@@ -15,8 +15,8 @@ def initialize(plan, rng, head_bias):
       (Saxe et al. 2014).
     - biases 0, but the LSTM's forget gate 1, so that it remembers before it has learnt when to
       (Jozefowicz et al. 2015).
-    - head_weight: Glorot uniform; head_bias: given, so that the first outputs are already right
-      on average.
+    - head_weight, attention_...: Glorot uniform; head_bias: given, so that the first outputs are
+      already right on average.
     - embedding_weight: uniform with standard deviation 1 / sqrt(dim); 0 for unknown tokens.
     - crf_start, crf_transitions, crf_end: 0, a label does not yet say anything of the next.
 
@@ -42,13 +42,13 @@ def initialize(plan, rng, head_bias):
         elif name.startswith("bias_ih") and plan.cell.has_c:
             H = weight.shape[0] // gates
             weight[H : 2 * H] = 1.0
-        elif name == "head_weight":
+        elif name in plan.embedding_names:  # the head's too, where they are tied
+            bound = np.sqrt(3.0 / weight.shape[1])
+            weight[:-1] = rng.uniform(-bound, bound, weight[:-1].shape)
+        elif name == "head_weight" or name.startswith("attention"):
             weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
         elif name == "head_bias":
             weight[...] = head_bias
-        elif name in plan.embedding_names:
-            bound = np.sqrt(3.0 / weight.shape[1])
-            weight[:-1] = rng.uniform(-bound, bound, weight[:-1].shape)
     return params
 
 

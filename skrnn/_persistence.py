@@ -29,7 +29,7 @@ def stamp(state):
     state[VERSION_KEY] = __version__
 
 
-def check_state(name, state):
+def check_state(name, state, plan_class=Plan):
     """Validate the state of an estimator that is being loaded.
 
     Parameters
@@ -37,6 +37,8 @@ def check_state(name, state):
     name : str
         Of the estimator's class.
     state : dict
+    plan_class : type, default=Plan
+        What the saved architecture is one of.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def check_state(name, state):
             stacklevel=3,
         )
     if "_params" in state or "_architecture" in state:
-        plan = _check_network(name, state)
+        plan = _check_network(name, state, plan_class)
         _check_optimiser(name, state.get("_optimiser"), plan)
         _check_outputs(name, state, plan)
         for key in FINITE:
@@ -77,7 +79,7 @@ def _refused(name, why):
     )
 
 
-def _check_network(name, state):
+def _check_network(name, state, plan_class):
     """Return the plan of the saved architecture, which the saved weights fit."""
     params, architecture = state.get("_params"), state.get("_architecture")
     if not isinstance(params, np.ndarray) or params.ndim != 1:
@@ -89,7 +91,7 @@ def _check_network(name, state):
         if sum(_sizes(architecture)) > params.size:
             raise ValueError("it is larger than its weights")
         # The level is the process's own: another one's instructions may not exist here.
-        plan = Plan(**architecture, level=None)
+        plan = plan_class(**architecture, level=None)
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise _refused(name, f"its architecture is none ({error!r})") from error
     if params.size != plan.n_params:
@@ -105,11 +107,13 @@ def _sizes(architecture):
     """Return the sizes that the network has at least as many weights as."""
     rows = [n for size in architecture.get("embedding") or [] for n in size]
     sizes = [*architecture["hidden"], architecture["n_features"], architecture["n_outputs"], *rows]
+    sizes += architecture.get("target_embedding", ())
     steps = architecture.get("bptt_steps")
     if not all(isinstance(n, Integral) and n > 0 for n in (*sizes, steps or 1)):
         raise ValueError("sizes must be positive integers")
     if rows and len(rows) != 2 * architecture["n_features"]:
         raise ValueError("each token column needs an embedding")
+    rows += architecture.get("target_embedding", ())
     return [*architecture["hidden"], architecture["n_outputs"], *rows]
 
 
@@ -133,9 +137,13 @@ def _check_outputs(name, state, plan):
     classes, counts = state.get("classes_"), state.get("_token_counts")
     if classes is not None and np.shape(classes) != (plan.n_outputs,):
         raise _refused(name, f"classes_ has not one label for each of {plan.n_outputs} outputs")
+    targets = state.get("target_vocabulary_")
+    if targets is not None and (type(targets) is not dict or len(targets) + 1 != plan.n_outputs):
+        raise _refused(name, "target_vocabulary_ has not one token for each output but the end's")
     if (counts is None) != (plan.embedding is None):
         raise _refused(name, "it has an embedding without tokens, or tokens without one")
-    if counts is not None and np.ravel(counts).tolist() != [n - 1 for n, _ in plan.embedding]:
+    own = state.get("_own_symbols", 0) + 1  # rows beside the vocabulary's: the unknown token's
+    if counts is not None and np.ravel(counts).tolist() != [n - own for n, _ in plan.embedding]:
         raise _refused(name, "its embedding does not fit its vocabulary")
 
 

@@ -76,6 +76,11 @@ CELLS = {
 }
 
 
+def embedding_width(n_rows, most=128):
+    """Choose the width of an embedding: 1.6 n^0.56, fast.ai's rule for categories, in bounds."""
+    return int(np.clip(round(1.6 * n_rows**0.56), 4, most))
+
+
 class Parameter(NamedTuple):
     """Place and shape of one named array in the flat parameter vector."""
 
@@ -111,7 +116,7 @@ class Plan:
     n_features : int
         Width of an input row; the number of token columns where `embedding` is given.
     n_outputs : int
-        Width of the head.
+        Width of the head; 0 for a network without one.
     bidirectional : bool
     activation : {'tanh', 'relu', 'logistic'}
         Of the rnn cell.
@@ -126,6 +131,9 @@ class Plan:
     embedding : sequence of (rows, dim), or None
         Size of the embedding of each token column; its last row is that of unknown tokens. A
         step's embeddings stand side by side.
+    tied : bool
+        The one embedding is `head_weight` itself: n_outputs rows of the last level's width, one
+        direction.
     dtype : {'float32', 'float64'}
     level : str or None
         Instruction set, for tests; that of the process when None.
@@ -145,6 +153,7 @@ class Plan:
         quantiles=(),
         bptt_steps=None,
         embedding=None,
+        tied=False,
         dtype="float32",
         level=None,
     ):
@@ -158,6 +167,9 @@ class Plan:
         self.loss = loss
         self.quantiles = np.array(quantiles, dtype=np.float64)
         self.embedding = None if embedding is None else [tuple(size) for size in embedding]
+        self.tied = tied
+        if tied and (bidirectional or self.embedding != [(n_outputs, self.hidden[-1])]):
+            raise ValueError("a tied embedding has the shape of head_weight")
         self.parameters = {}
         self._tables = []
         self._n_table = 0
@@ -177,8 +189,9 @@ class Plan:
 
     def _name_parameters(self, width):
         """Lay the parameters end to end: embeddings, then PyTorch's order, then the head."""
-        for name, size in zip(self.embedding_names, self.embedding or [], strict=True):
-            self._add_parameter(name, size)
+        if not self.tied:
+            for name, size in zip(self.embedding_names, self.embedding or [], strict=True):
+                self._add_parameter(name, size)
         gates = self.cell.gates
         for level, H in enumerate(self.hidden):
             for direction in range(self.n_directions):
@@ -188,8 +201,9 @@ class Plan:
                 self._add_parameter(f"bias_ih_{name}", (gates * H,))
                 self._add_parameter(f"bias_hh_{name}", (gates * H,))
             width = self.n_directions * H
-        self._add_parameter("head_weight", (self.n_outputs, width))
-        self._add_parameter("head_bias", (self.n_outputs,))
+        if self.n_outputs:
+            self._add_parameter("head_weight", (self.n_outputs, width))
+            self._add_parameter("head_bias", (self.n_outputs,))
         if self.loss == "crf":
             self._add_parameter("crf_start", (self.n_outputs,))
             self._add_parameter("crf_transitions", (self.n_outputs, self.n_outputs))
@@ -199,6 +213,8 @@ class Plan:
     def embedding_names(self):
         """Name of the weights of each token column."""
         n = len(self.embedding or [])
+        if self.tied:
+            return ["head_weight"]
         return ["embedding_weight"] if n == 1 else [f"embedding_weight_{c}" for c in range(n)]
 
     def _add_parameter(self, name, shape):
@@ -298,8 +314,8 @@ class Plan:
             "n_outputs": self.n_outputs,
             "n_targets": self.n_targets,
             "n_quantiles": len(self.quantiles),
-            "head_w": self.parameters["head_weight"].start,
-            "head_b": self.parameters["head_bias"].start,
+            "head_w": self.parameters["head_weight"].start if self.n_outputs else -1,
+            "head_b": self.parameters["head_bias"].start if self.n_outputs else 0,
             "crf": self.parameters["crf_start"].start if loss == "crf" else 0,
             "row_head": self._table(outputs),
             "bptt_steps": bptt_steps or 0,
@@ -314,7 +330,7 @@ class Plan:
         """Return (start, stop, penalised) pieces of all parameters but embeddings."""
         pieces = []
         for name, p in self.parameters.items():
-            if name not in self.embedding_names:
+            if self.tied or name not in self.embedding_names:
                 starts = np.arange(p.start, p.start + p.size, CHUNK, dtype=np.intp)
                 stops = np.minimum(starts + CHUNK, p.start + p.size)
                 penalised = np.full_like(starts, name.startswith(PENALISED))
@@ -364,6 +380,7 @@ class Plan:
         return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
 
 
-# L2 applies to the weights of matrices, as in scikit-learn's MLPClassifier; not to biases, and
-# not to an embedding, most of whose rows a batch never touches.
-PENALISED = ("weight_ih", "weight_hh", "head_weight")
+# L2 applies to the weights of matrices (and the vector that scores additive attention), as in
+# scikit-learn's MLPClassifier; not to biases, and not to an embedding, most of whose rows a batch
+# never touches.
+PENALISED = ("weight_ih", "weight_hh", "head_weight", "attention")

@@ -8,10 +8,11 @@ from sklearn.utils.validation import _check_y
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets
 from skrnn._docs import documented
+from skrnn._streaming import StreamingMixin
 
 
 @documented
-class RNNRegressor(RegressorMixin, BaseRecurrentNetwork):
+class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence one or more numbers.
 
     The network is trained by back-propagation through time on half the squared error, averaged

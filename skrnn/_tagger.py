@@ -21,6 +21,7 @@ from skrnn._labels import (
     split_steps,
 )
 from skrnn._sequences import locate
+from skrnn._streaming import StreamingMixin
 from skrnn._tokens import token_columns
 from skrnn.metrics import token_accuracy_score
 
@@ -30,7 +31,7 @@ PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
 
 
 @documented
-class LSTMTagger(BaseRecurrentNetwork):
+class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each step of a sequence a label.
 
     Part-of-speech tags, named entities, chunks, or frames of audio and sensors. A bidirectional

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skrnn._batching import Diverged, Trainer
+from skrnn._batching import Diverged
 from skrnn._sequences import Sequences
 
 # A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
@@ -48,7 +48,7 @@ class Training:
             sequences, targets, streams = self._hold_out(sequences, targets, streams, split_seed)
         # What fit leaves: the weights of the best epoch with early stopping, else the last.
         self.result = self.params.copy() if self.validation else self.params
-        self.trainer = Trainer(
+        self.trainer = estimator._trainer_class(
             estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
             self.params, estimator._optimiser, rng.randint(2**31 - 1), streams,
             **estimator._dropout(),

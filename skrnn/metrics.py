@@ -15,6 +15,13 @@ from sklearn import model_selection
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import classification_report, make_scorer, precision_recall_fscore_support
 
+from skrnn._sequence_metrics import (
+    sequence_error_rate,
+    sequence_error_rate_scorer,
+    token_error_rate,
+    token_error_rate_scorer,
+)
+
 __all__ = [
     "cross_val_predict",
     "entity_classification_report",
@@ -25,8 +32,12 @@ __all__ = [
     "entity_recall_score",
     "entity_spans",
     "flatten_labels",
+    "sequence_error_rate",
+    "sequence_error_rate_scorer",
     "token_accuracy_score",
     "token_accuracy_scorer",
+    "token_error_rate",
+    "token_error_rate_scorer",
 ]
 
 SCHEMES = {"BIO": frozenset("BIO"), "BIOES": frozenset("BIOES")}

@@ -203,6 +203,8 @@ class Network:
         Order in which the kernels get the sequences; as they are by default.
     wants_dx : bool, default=True
         Compute the gradient of the inputs.
+    tied : bool, default=False
+        `head_weight` is the embedding.
 
     Attributes
     ----------
@@ -215,17 +217,18 @@ class Network:
     def __init__(
         self, spec, weights, sequences, targets=None, sample_weight=None, h0=None, c0=None,
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
-        recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True,
+        recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True, tied=False,
     ):  # fmt: skip
         tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
+        tables = [weights["head_weight"]] if tied else tables
         self.spec, self.seed = spec, seed
         self.plan = Plan(
             spec.cell, spec.hidden, sequences[0].shape[1], spec.n_outputs if has_head else 1,
             bidirectional=spec.bidirectional, activation=spec.activation, pooling=spec.pooling,
             loss=spec.loss, bptt_steps=spec.bptt_steps, dtype=dtype, level=level,
             quantiles=oracle.QUANTILES if spec.loss == "quantile" else (),
-            embedding=[table.shape for table in tables] or None,
+            embedding=[table.shape for table in tables] or None, tied=tied,
         )  # fmt: skip
         self.engine, dtype = self.plan.engine, self.plan.dtype
         self.params = np.zeros(self.plan.n_params, dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from problems import first_step, joined, means, quick, tagged
 
 import skrnn
-from skrnn import LSTMForecaster, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
 
 ROOT, TESTS = Path(skrnn.__file__).parents[1], Path(__file__).parent
 
@@ -32,12 +32,13 @@ def cases():
         "crf tagger": (quick(LSTMTagger, cell="rnn", crf=True), *tagged(30)),
         "forecaster": (quick(LSTMForecaster, horizon=3), walks(), None),
         "gaussian forecaster": (gaussian, walks(), None),
+        "language model": (quick(LSTMLanguageModel, bptt_steps=5), tagged(30)[0], None),
     }
 
 
 def predicted(model, X):
     """Return the bytes of all that a model predicts."""
-    methods = ("predict", "predict_proba", "predict_interval")
+    methods = ("predict", "predict_proba", "predict_interval", "score_samples")
     if getattr(model, "loss", None) == "squared_error":
         methods = ("predict",)  # intervals need `calibrate`
     found = [getattr(model, name)(X) for name in methods if hasattr(model, name)]

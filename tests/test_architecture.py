@@ -46,8 +46,9 @@ ALLOWED = {
     "_batching": {"_plan", "_sequences", "_threads"},
     "_training": {"_batching", "_sequences"},
     "_base": SUPPORT,
-    "_classifier": {"_base", "_batching", "_docs", "_initialize"},
-    "_regressor": {"_base", "_batching", "_docs"},
+    "_streaming": {"_batching"},
+    "_classifier": {"_base", "_batching", "_docs", "_initialize", "_streaming"},
+    "_regressor": {"_base", "_batching", "_docs", "_streaming"},
     "_forecaster": {
         "_base",
         "_batching",
@@ -58,6 +59,19 @@ ALLOWED = {
         "_rolling",
         "_sequences",
         "_series",
+        "_streaming",
+    },
+    "_symbols": {"_sequences"},
+    "_likelihood": {"_batching", "_plan", "_sequences", "_threads"},
+    "_language_model": {
+        "_base",
+        "_batching",
+        "_docs",
+        "_initialize",
+        "_likelihood",
+        "_sequences",
+        "_symbols",
+        "_tokens",
     },
     "_tagger": {
         "_base",
@@ -66,17 +80,38 @@ ALLOWED = {
         "_initialize",
         "_labels",
         "_sequences",
+        "_streaming",
         "_tokens",
         "metrics",
     },
     "preprocessing": {"preprocessing", "_forms", "_sequences", "_tokens"},
-    "metrics": set(),
+    "_translation": {"_batching", "_initialize", "_plan", "_sequences", "_threads"},
+    "_translator": {
+        "_base",
+        "_batching",
+        "_docs",
+        "_initialize",
+        "_plan",
+        "_tokens",
+        "_translation",
+        "metrics",
+    },
+    "_sequence_metrics": set(),
+    "metrics": {"_sequence_metrics"},
     "_gradient_flow": {"_base", "_batching", "_plan", "_threads"},
     "_displays": {"_dates", "_gradient_flow", "metrics"},
     "inspection": {"_displays", "_gradient_flow"},
     "datasets": {"datasets"},
     "_kernels": {"_kernels"},
-    "__init__": {"_classifier", "_forecaster", "_regressor", "_tagger", "_versions"},
+    "__init__": {
+        "_classifier",
+        "_forecaster",
+        "_language_model",
+        "_regressor",
+        "_tagger",
+        "_translator",
+        "_versions",
+    },
 }
 
 
@@ -191,7 +226,14 @@ def test_public_names_are_documented(name, thing):
 
 
 @pytest.mark.parametrize(
-    "make", [skrnn.LSTMForecaster, skrnn.LSTMTagger, skrnn.RNNClassifier, skrnn.RNNRegressor]
+    "make",
+    [
+        skrnn.LSTMForecaster,
+        skrnn.LSTMTagger,
+        skrnn.RNNClassifier,
+        skrnn.RNNRegressor,
+        skrnn.Seq2SeqTranslator,
+    ],
 )
 def test_documented_defaults_are_the_signature_s(make):
     parameters = inspect.signature(make).parameters
@@ -211,6 +253,7 @@ def test_documented_defaults_are_the_signature_s(make):
         (skrnn.RNNClassifier, [0, 1]),
         (skrnn.RNNRegressor, [0, 1]),
         (partial(skrnn.LSTMTagger, crf=True), [[0], [1]]),
+        (skrnn.Seq2SeqTranslator, [[0], [1, 1]]),
     ],
 )
 def test_documented_attributes_exist(make, y):
@@ -230,7 +273,9 @@ def test_documented_attributes_exist(make, y):
         "_forecaster",
         "_gradient_flow",
         "_regressor",
+        "_sequence_metrics",
         "_tagger",
+        "_translator",
         "_versions",
         "metrics",
         "datasets._conll",

@@ -189,7 +189,8 @@ def test_every_estimator_for_any_number_of_threads(case, cell, monkeypatch):
 def test_every_estimator_predicts_alone_what_it_does_in_company(case, cell):
     model, X, y = cases()[case]
     model = clone(model).set_params(cell=cell).fit(X, y)
-    method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    methods = ("predict_proba", "predict", "score_samples")
+    method = next(name for name in methods if hasattr(model, name))
     together = getattr(model, method)(X)
     for i, x in enumerate(X):
         [alone] = getattr(model, method)([x])

@@ -76,7 +76,6 @@ def test_concurrent_predictions_are_serial_ones(case):
     model, X = fitted(case)
     rng = np.random.default_rng(0)
     parts = [[X[i] for i in rng.integers(0, len(X), size)] for size in (1, 2, 3, 5, 8)]
-    expected = [model.predict(part) for part in parts]
     expected = [predicted(model, part) for part in parts]
     del model._plan  # made by whoever comes first
     start = threading.Barrier(8)
@@ -301,7 +300,7 @@ def test_the_floating_point_mode_is_left_alone(case):
     before = floating_point_mode()
     assert before & 0x8040 == 0  # neither flushes nor takes denormals for zero
     model, X = fitted(case)
-    model.predict(X)
+    predicted(model, X)
     assert floating_point_mode() == before
     assert np.float32(1e-38) * np.float32(0.5) > 0
 

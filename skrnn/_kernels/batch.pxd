@@ -2,6 +2,7 @@
 from libc.string cimport memcpy, memset
 
 from .core cimport EmbeddingColumn, Layer, Net, idx, imax, imin, mix64, real
+from .heads cimport last_row
 
 
 cdef inline void sort_batch(
@@ -71,6 +72,39 @@ cdef inline void gather_sequence(
             look_up(net, tokens + (start + t) * net.plan.n_columns, net.first[t] + b)
 
 
+cdef inline void move_states(
+    Net* net,
+    real* h,               # in/out (n_layers, n_rows, width)
+    real* c,               # in/out likewise, or NULL
+    idx n_rows,
+    idx width,             # at least that of the widest layer
+    const idx* rows,       # in  (n_sequences,) where the state of a sequence stands; NULL: its own row
+    const unsigned char* fresh,  # in  (n_sequences,) whether it starts from zero, or NULL
+    bint enter,
+) noexcept nogil:
+    """Initial states from the user's arrays, or (after a forward pass) final states to them."""
+    cdef Layer* layer
+    cdef idx k, b, at, last, size
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        size = layer.plan.H * sizeof(real)
+        for b in range(net.B):
+            at = (k * n_rows + (net.order[b] if rows == NULL else rows[net.order[b]])) * width
+            last = 0 if enter else last_row(net, b, layer.plan.direction)
+            if not enter:
+                memcpy(h + at, layer.y + last * layer.ldy, size)
+                if layer.plan.has_c:
+                    memcpy(c + at, layer.c + (last if net.training else b) * layer.plan.Hp, size)
+            elif fresh != NULL and fresh[net.order[b]]:
+                memset(layer.h0 + b * layer.plan.Hp, 0, size)
+                if layer.plan.has_c:
+                    memset(layer.c0 + b * layer.plan.Hp, 0, size)
+            else:
+                memcpy(layer.h0 + b * layer.plan.Hp, h + at, size)
+                if layer.plan.has_c:
+                    memcpy(layer.c0 + b * layer.plan.Hp, c + at, size)
+
+
 # Word dropout: in training a token gives way to its column's unknown token with probability
 # `word_dropout`, so that the row of unknown tokens learns from all the places it may stand in.
 cdef inline void look_up(const Net* net, const idx* tokens, idx row) noexcept nogil:
@@ -91,7 +125,8 @@ cdef inline void look_up(const Net* net, const idx* tokens, idx row) noexcept no
 
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are
-# touched; each sums its places in packed order.
+# touched; each sums its places in packed order. Where the head has the same weights (tied), its
+# gradient stands there already, of all rows, and theirs is the optimiser's usual way.
 cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
     """Gradient of the embedding of token column c."""
     cdef const EmbeddingColumn* column = &net.columns[c]
@@ -99,17 +134,21 @@ cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
     cdef const idx* order = net.token_order + 2 * c * net.N
     cdef const idx* touched = net.touched + c * (net.N + 1)
     cdef idx run, p, k
+    cdef bint tied = column.start == net.plan.head_w
     cdef real* to
     cdef const real* source
     net.n_touched[c] = sort_tokens(tokens, net.N, net.token_order + 2 * c * net.N,
                                    net.touched + c * (net.N + 1))
     for run in range(net.n_touched[c]):
         to = net.grads + column.start + tokens[order[touched[run]]] * column.dim
-        memset(to, 0, column.dim * sizeof(real))
+        if not tied:
+            memset(to, 0, column.dim * sizeof(real))
         for p in range(touched[run], touched[run + 1]):
             source = net.dx + order[p] * net.ld_dx + column.place
             for k in range(column.dim):
                 to[k] += source[k]
+    if tied:
+        net.n_touched[c] = 0
 
 
 cdef inline idx sort_tokens(

@@ -7,27 +7,27 @@ data, and leaves its results in arrays that NumPy owns. Sizes are checked here, 
 import numpy as np
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport isfinite, sqrt
+from libc.math cimport exp, isfinite, sqrt
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows, share_rows
+from .batch cimport dropout_rows, move_states, share_rows
 from .core cimport (
     ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
     RELU, RNN,
-    SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, exp_negative, idx, load,
-    log_vec, real, sigmoid,
+    SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, EmbeddingColumn, exp_negative, idx, imin, load,
+    log_vec, mix64, real, sigmoid,
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, move_states, network_forward,
-    pack_weights, project_tokens, target_of,
+    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
+    pack_weights, project_tokens, step_of, target_of,
 )
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
 )
-from .roll cimport Roll, keep_states, roll_rows
+from .roll cimport Roll, keep_states, roll_rows, step_rows
 from .workspace cimport carve, connect_parameters
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
@@ -483,4 +483,8 @@ cdef inline void _scatter_outputs(
                    O * sizeof(real))
 
 
+include "stream.pxi"
 include "probes.pxi"
+include "translate.pxi"
+include "search.pxi"
+include "sample.pxi"

@@ -15,7 +15,7 @@ from .core cimport (
 )
 from .crf cimport crf_loss
 from .heads cimport (
-    absolute_error_loss, gaussian_loss, last_row, pool_backward, pool_forward, quantile_loss, softmax_loss,
+    absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
     squared_error_loss,
 )
 from .linear cimport (
@@ -170,39 +170,6 @@ cdef inline void project_tokens(
                 imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
 
 
-cdef inline void move_states(
-    Net* net,
-    real* h,               # in/out (n_layers, n_rows, width)
-    real* c,               # in/out likewise, or NULL
-    idx n_rows,
-    idx width,             # at least that of the widest layer
-    const idx* rows,       # in  (n_sequences,) where the state of a sequence stands; NULL: its own row
-    const unsigned char* fresh,  # in  (n_sequences,) whether it starts from zero, or NULL
-    bint enter,
-) noexcept nogil:
-    """Initial states from the user's arrays, or (after a forward pass) final states to them."""
-    cdef Layer* layer
-    cdef idx k, b, at, last, size
-    for k in range(net.plan.n_layers):
-        layer = &net.layers[k]
-        size = layer.plan.H * sizeof(real)
-        for b in range(net.B):
-            at = (k * n_rows + (net.order[b] if rows == NULL else rows[net.order[b]])) * width
-            last = 0 if enter else last_row(net, b, layer.plan.direction)
-            if not enter:
-                memcpy(h + at, layer.y + last * layer.ldy, size)
-                if layer.plan.has_c:
-                    memcpy(c + at, layer.c + (last if net.training else b) * layer.plan.Hp, size)
-            elif fresh != NULL and fresh[net.order[b]]:
-                memset(layer.h0 + b * layer.plan.Hp, 0, size)
-                if layer.plan.has_c:
-                    memset(layer.c0 + b * layer.plan.Hp, 0, size)
-            else:
-                memcpy(layer.h0 + b * layer.plan.Hp, h + at, size)
-                if layer.plan.has_c:
-                    memcpy(layer.c0 + b * layer.plan.Hp, c + at, size)
-
-
 cdef inline void draw_masks(Net* net) noexcept nogil:
     """Recurrent dropout: one mask a sequence for all its steps (Gal and Ghahramani 2016)."""
     cdef Layer* layer
@@ -227,6 +194,12 @@ cdef inline void level_dropout(
 
 cdef inline void network_forward(Net* net) noexcept nogil:
     """Hidden states of all levels, features, logits."""
+    layers_forward(net)
+    head_forward(net)
+
+
+cdef inline void layers_forward(Net* net) noexcept nogil:
+    """Hidden states of all levels."""
     cdef Layer* layer
     cdef idx level, task, threads, parts, dirs = net.plan.n_directions
     draw_masks(net)
@@ -241,13 +214,18 @@ cdef inline void network_forward(Net* net) noexcept nogil:
                            schedule='static', chunksize=1):
             scan_forward(net, layer + task % dirs, net.bounds[task // dirs],
                          net.bounds[task // dirs + 1])
-    head_forward(net)
 
 
 cdef inline void head_forward(Net* net) noexcept nogil:
+    """Features (pooled, dropped out) and logits."""
+    read_top(net)
+    head_product(net)
+
+
+cdef inline void read_top(Net* net) noexcept nogil:
+    """Features: the top level's outputs, pooled, after dropout."""
     cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef idx b, r, D = net.plan.n_directions
-    cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op + net.N * net.F)
+    cdef idx b, threads = useful_threads(net.threads, <double> net.N * net.F)
     if net.plan.pooling != ALL:
         net.R = net.B
         for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1,
@@ -258,6 +236,12 @@ cdef inline void head_forward(Net* net) noexcept nogil:
         memcpy(net.features, top.y, net.N * net.F * sizeof(real))
     if net.training and net.dropout > 0:
         level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
+
+
+cdef inline void head_product(Net* net) noexcept nogil:
+    """Logits of the features."""
+    cdef idx r, D = net.plan.n_directions
+    cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op)
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
@@ -274,6 +258,18 @@ cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noex
     return net.order[b]
 
 
+cdef inline idx step_of(const Net* net, idx r) noexcept nogil:
+    """Step of a head row: the last t with first[t] <= r; 0 for a row a sequence."""
+    cdef idx lo = 0, hi = net.T if net.plan.pooling == ALL else 1, middle
+    while hi - lo > 1:
+        middle = (lo + hi) // 2
+        if net.first[middle] <= r:
+            lo = middle
+        else:
+            hi = middle
+    return lo
+
+
 cdef inline double head_loss(
     Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
@@ -283,7 +279,7 @@ cdef inline double head_loss(
     double* total_weight,  # out sum of weights of the batch
 ) noexcept nogil:
     """Weighted mean loss over the head's rows, and dlogits."""
-    cdef idx b, t, r, at, steps, M = net.plan.n_targets
+    cdef idx b, t, r, at, steps, threads, M = net.plan.n_targets
     cdef double total = 0, loss = 0
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
@@ -303,15 +299,14 @@ cdef inline double head_loss(
         return 0
     if net.plan.loss == CRF:
         return crf_loss(net, offsets, labels, total)
-    for b in range(net.B):
-        steps = net.lengths[b] if net.plan.pooling == ALL else 1
-        for t in range(steps):
-            r = net.first[t] + b
-            at = target_of(net, offsets, t, b)
-            net.row_loss[r] = row_loss(
-                net, net.dlogits + r * net.Op, net.logits + r * net.Op,
-                imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
-                net.row_weight[r] / total)
+    threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
+    for r in prange(net.R, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        t = step_of(net, r)
+        at = target_of(net, offsets, t, r - net.first[t])
+        net.row_loss[r] = row_loss(
+            net, net.dlogits + r * net.Op, net.logits + r * net.Op,
+            imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
+            net.row_weight[r] / total)
     for r in range(net.R):
         if net.row_weight[r] > 0:
             loss += net.row_weight[r] * net.row_loss[r]
@@ -344,10 +339,15 @@ cdef inline bint all_missing(const real* y, idx M) noexcept nogil:
 
 cdef inline void head_backward(Net* net) noexcept nogil:
     """dW and db of the head, dfeatures, and dy of the top level, from dlogits."""
-    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    head_gradient(net)
+    write_top(net)
+
+
+cdef inline void head_gradient(Net* net) noexcept nogil:
+    """dW and db of the head, and dfeatures, from dlogits."""
     cdef WeightGradient g
-    cdef idx task, r, b, D = net.plan.n_directions
-    cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op + net.N * net.F)
+    cdef idx task, r, D = net.plan.n_directions
+    cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op)
     g.dW = net.grads + net.plan.head_w
     g.db = net.grads + net.plan.head_b
     g.dZ = net.dlogits
@@ -370,6 +370,12 @@ cdef inline void head_backward(Net* net) noexcept nogil:
                 net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
                 imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
                 net.F // LANES, NULL, False)
+
+
+cdef inline void write_top(Net* net) noexcept nogil:
+    """dy of the top level from dfeatures."""
+    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef idx b, threads = useful_threads(net.threads, <double> net.N * net.F)
     if net.dropout > 0:
         level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
     if net.plan.pooling == ALL:

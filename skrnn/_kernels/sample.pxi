@@ -1,0 +1,210 @@
+# Language models: how likely each next token is, and drawing tokens, each read before the next.
+# engine.pyx includes this file.
+
+cdef struct Sampling:
+    idx n_steps
+    idx barred             # token that is never drawn, or -1
+    idx end                # token after which a row ends, or -1
+    double temperature     # 0: the most probable token
+    idx top_k              # only so many most probable tokens are drawn from; 0: from all
+    idx* tokens            # in/out (n, n_steps + 1): what is read first, then what is drawn
+    const double* uniforms # in  (n, n_steps) from [0, 1)
+    idx* kept              # (n, top_k) scratch
+
+
+def sample(
+    plan, options, unsigned char[::1] workspace, const real[::1] params, states,
+    idx[:, ::1] tokens, const double[:, ::1] uniforms, double temperature, idx[:, ::1] kept,
+    idx barred, idx end,
+):
+    """Draw tokens one after another, each from the outputs after the one before was read.
+
+    `tokens` (n, steps + 1) holds in its first column what is read first and gets the rest; `end`
+    after the end of a row, -1 after outputs that are not finite. `states` (h, c), as in `predict`,
+    are those before the first column and are overwritten. `kept` (n, top_k) is scratch, and with
+    its width says from how many most probable tokens is drawn; width 0: from all.
+    """
+    cdef Net net
+    cdef States carried
+    cdef Sampling how
+    cdef idx n = tokens.shape[0], part, parts, b
+    _open(&net, plan, options, (n, n, 1), workspace, params, None)
+    _read_states(&carried, &net, (states, None, None), n)
+    memset(&how, 0, sizeof(how))
+    how.n_steps, how.barred, how.end = uniforms.shape[1], barred, end
+    how.temperature, how.top_k = temperature, kept.shape[1]
+    if (
+        net.plan.n_columns != 1 or net.plan.n_directions != 1 or net.plan.loss != SOFTMAX
+        or n == 0 or uniforms.shape[0] != n or how.n_steps == 0
+        or tokens.shape[1] != how.n_steps + 1 or kept.shape[0] != n or not temperature >= 0
+        or how.top_k > net.plan.n_outputs - (0 <= barred < net.plan.n_outputs)
+        or net.columns[0].rows < net.plan.n_outputs
+    ):
+        raise ValueError("the sample does not fit the plan")
+    for b in range(n):
+        if not 0 <= tokens[b, 0] < net.columns[0].rows:
+            raise ValueError(f"the embedding has no row {tokens[b, 0]}")
+    how.tokens, how.uniforms = &tokens[0, 0], &uniforms[0, 0]
+    how.kept = &kept[0, 0] if how.top_k else NULL
+    parts = useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params)
+    with nogil:
+        net.B = net.N = net.active[0] = n
+        net.T, net.first[0], net.active[1] = 1, 0, 0
+        for b in range(n):
+            net.order[b], net.lengths[b] = b, 1
+        pack_weights(&net)
+        _move(&net, &carried, True)
+        keep_states(&net)
+        share_rows(&net, parts)
+        for part in prange(parts, num_threads=parts, use_threads_if=parts > 1, schedule='static',
+                           chunksize=1):
+            _sample_rows(&net, &how, net.bounds[part], net.bounds[part + 1])
+        _move(&net, &carried, False)
+
+
+cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noexcept nogil:
+    """Draw rows lo .. hi to the end."""
+    cdef const EmbeddingColumn* column = net.columns
+    cdef idx b, t, going
+    cdef idx* row
+    for t in range(how.n_steps):
+        going = 0
+        for b in range(lo, hi):
+            row = how.tokens + b * (how.n_steps + 1) + t
+            if not _ended(how, row[0], t):
+                going += 1
+                memcpy(net.x + b * net.plan.D, net.params + column.start + row[0] * column.dim,
+                       column.dim * sizeof(real))
+        if going:
+            step_rows(net, lo, hi)
+        for b in range(lo, hi):
+            row = how.tokens + b * (how.n_steps + 1) + t
+            row[1] = row[0]
+            if not _ended(how, row[0], t):
+                row[1] = _draw(how, net.logits + b * net.Op, net.plan.n_outputs,
+                               how.uniforms[b * how.n_steps + t], how.kept + b * how.top_k)
+
+
+cdef inline bint _ended(const Sampling* how, idx token, idx t) noexcept nogil:
+    # What is read first may be the same symbol as that which ends: it starts a sequence.
+    return token < 0 or (t > 0 and token == how.end)
+
+
+# p_j = exp((z_j - max z) / temperature) / s with s their sum over the tokens that may be drawn
+cdef inline idx _draw(
+    const Sampling* how,
+    const real* z,         # in  (n,)
+    idx n,
+    double u,              # uniform from [0, 1)
+    idx* kept,             # out (top_k,) scratch
+) noexcept nogil:
+    """Token whose share of [0, 1) holds u, or -1 where a number is not finite."""
+    cdef idx i, j, best = -1, many = how.top_k if how.top_k else n
+    cdef double total = 0, sum = 0
+    for j in range(n):
+        if j != how.barred and (best < 0 or z[j] > z[best]):
+            best = j
+    if not isfinite(z[best]):
+        return -1
+    if how.temperature == 0:
+        return best
+    if how.top_k:
+        _keep_best(z, n, how.barred, kept, how.top_k)
+    for i in range(many):
+        j = kept[i] if how.top_k else i
+        if j != how.barred:
+            total += exp((z[j] - z[best]) / how.temperature)
+    if not isfinite(total):
+        return -1
+    for i in range(many):
+        j = kept[i] if how.top_k else i
+        if j != how.barred:
+            sum += exp((z[j] - z[best]) / how.temperature)
+            if sum > u * total:
+                return j
+    return best  # rounding: u * total is not above the whole sum
+
+
+cdef inline bint _below(const real* z, idx i, idx j) noexcept nogil:
+    """Order by value, of equal ones the later first."""
+    return z[i] < z[j] or (z[i] == z[j] and i > j)
+
+
+cdef inline void _sift(const real* z, idx* heap, idx n, idx at) noexcept nogil:
+    """Let the entry at `at` of a heap of n, lowest first, sink to its place."""
+    cdef idx child
+    while 2 * at + 1 < n:
+        child = 2 * at + 1
+        if child + 1 < n and _below(z, heap[child + 1], heap[child]):
+            child += 1
+        if not _below(z, heap[child], heap[at]):
+            return
+        heap[at], heap[child] = heap[child], heap[at]
+        at = child
+
+
+cdef inline void _keep_best(const real* z, idx n, idx barred, idx* heap, idx k) noexcept nogil:
+    """The k largest of n values, `barred` left out: a heap whose lowest gives way."""
+    cdef idx j, i, count = 0
+    for j in range(n):
+        if j == barred:
+            continue
+        if count < k:
+            heap[count] = j
+            count += 1
+            if count == k:
+                for i in range(k // 2 - 1, -1, -1):
+                    _sift(z, heap, k, i)
+        elif _below(z, heap[0], j):
+            heap[0] = j
+            _sift(z, heap, k, 0)
+
+
+def likelihood(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params, data,
+    const idx[::1] labels, const idx[::1] chosen, const idx[::1] bounds, carried, double[::1] out,
+):
+    """Log-probability of each step's label, in the user's order; only one batch's outputs are kept.
+
+    `carried` is as in `train`: pieces of one sequence carry the states on.
+    """
+    cdef Net net
+    cdef States states
+    cdef idx k, r, threads, n_batches = bounds.shape[0] - 1
+    cdef const idx[::1] offsets = data[0]
+    cdef const real[:, ::1] values = data[1]
+    cdef const idx[:, ::1] tokens = data[2]
+    cdef const real* x = _reals(values)
+    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    _open(&net, plan, options, limits, workspace, params, None)
+    _check_data(&net, data, limits, chosen, bounds)
+    _read_states(&states, &net, carried, offsets.shape[0] - 1)
+    r = offsets[offsets.shape[0] - 1]
+    if net.plan.pooling != ALL or net.plan.loss != SOFTMAX or labels.shape[0] != r \
+            or out.shape[0] != r:
+        raise ValueError("labels do not fit the plan")
+    for k in range(r):
+        if not 0 <= labels[k] < net.plan.n_outputs:
+            raise ValueError(f"there is no output {labels[k]}")
+    with nogil:
+        pack_weights(&net)
+        for k in range(n_batches):
+            load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
+                       bounds[k + 1] - bounds[k])
+            _move(&net, &states, True)
+            network_forward(&net)
+            _move(&net, &states, False)
+            threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
+            for r in prange(net.R, num_threads=threads, use_threads_if=threads > 1,
+                            schedule='static'):
+                _log_probability(&net, &offsets[0], &labels[0], &out[0], r)
+
+
+cdef inline void _log_probability(
+    Net* net, const idx* offsets, const idx* labels, double* out, idx r
+) noexcept nogil:
+    cdef idx t = step_of(net, r)
+    cdef idx at = target_of(net, offsets, t, r - net.first[t])
+    cdef real* z = net.logits + r * net.Op
+    cdef double chosen = z[labels[at]]
+    out[at] = chosen - softmax_row(z, z, net.plan.n_outputs, net.Op)

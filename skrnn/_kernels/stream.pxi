@@ -1,0 +1,123 @@
+"""Part of engine.pyx: a network that goes on step by step, as data arrive."""
+
+from .roll cimport step_rows
+
+
+cdef class Stepper:
+    """A network with its weights packed, for up to `n` sequences at a time.
+
+    Packing is most of the work of a single step, so it is done once. Not for two threads at a time.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of one direction, without a head that reads whole sequences.
+    options : Options
+    workspace : ndarray of shape (n_bytes,), dtype=uint8
+        For limits (n, n, 1).
+    params : ndarray of shape (n_params,)
+        As they are now: later changes are not seen.
+    n : int
+    """
+
+    cdef Net net
+    cdef object kept
+    cdef readonly idx n
+    cdef readonly idx n_state  # numbers of a sequence's state: h and c of each layer, side by side
+
+    def __init__(self, plan, options, workspace, params, n):
+        cdef idx k
+        self.kept = plan, workspace, params
+        self.n = n
+        _open(&self.net, plan, options, (n, n, 1), workspace, params, None)
+        if self.net.plan.n_directions > 1:
+            raise ValueError("a network of two directions has no single step")
+        self.net.T, self.net.first[0], self.net.active[1] = 1, 0, 0
+        pack_weights(&self.net)
+        keep_states(&self.net)
+        for k in range(self.net.plan.n_layers):
+            self.n_state += self.net.layers[k].plan.H * (1 + self.net.layers[k].plan.has_c)
+
+    def step(
+        self, const real[:, ::1] x, const idx[:, ::1] tokens, const real[:, ::1] before,
+        real[:, ::1] after, real[:, ::1] out, bint probabilities, idx threads,
+    ):
+        """Take sequences one step further.
+
+        `x` (n, D) or `tokens` (n, n_columns) is the step of each, the other is None. `before` and
+        `after` (n, n_state), which may be the same, are the states around it; `out` (n, n_outputs)
+        gets logits or, with `probabilities`, their softmax. Returns the first sequence whose step
+        is not finite, before anything is done, or -1.
+        """
+        cdef Net* net = &self.net
+        cdef idx n = before.shape[0], r, c, parts, part
+        cdef idx width = x.shape[1] if tokens is None else tokens.shape[1]
+        cdef idx rows = x.shape[0] if tokens is None else tokens.shape[0]
+        if (
+            n > self.n or rows != n or after.shape[0] != n
+            or out.shape[0] != n or before.shape[1] != self.n_state
+            or after.shape[1] != self.n_state or out.shape[1] != net.plan.n_outputs
+            or width != (net.plan.n_columns if net.plan.n_columns else net.plan.D)
+            or (tokens is None) != (net.plan.n_columns == 0)
+        ):
+            raise ValueError("step, state and output do not fit the network and one another")
+        if n == 0:
+            return -1
+        if tokens is None:
+            for r in range(n):
+                for c in range(width):
+                    if not isfinite(x[r, c]):
+                        return r
+                    net.x[r * width + c] = x[r, c]
+        else:
+            for r in range(n):
+                for c in range(width):
+                    if not 0 <= tokens[r, c] < net.columns[c].rows:
+                        raise ValueError(f"the embedding of column {c} has no row {tokens[r, c]}")
+                    memcpy(net.x + r * net.plan.D + net.columns[c].place,
+                           net.params + net.columns[c].start + tokens[r, c] * net.columns[c].dim,
+                           net.columns[c].dim * sizeof(real))
+        net.B = net.N = net.active[0] = n
+        parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
+        with nogil:
+            for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
+                               schedule='static', chunksize=1):
+                self._step(&before[0, 0], &after[0, 0], &out[0, 0], probabilities,
+                           n * part // parts, n * (part + 1) // parts)
+        return -1
+
+    cdef void _step(
+        self, const real* before, real* after, real* out, bint probabilities, idx lo, idx hi
+    ) noexcept nogil:
+        cdef idx r, O = self.net.plan.n_outputs
+        cdef real* logits
+        self._exchange(<real*> before, lo, hi, True)
+        step_rows(&self.net, lo, hi)
+        self._exchange(after, lo, hi, False)
+        for r in range(lo, hi):
+            logits = self.net.logits + r * self.net.Op
+            if probabilities:
+                softmax_row(logits, logits, O, self.net.Op)
+            memcpy(out + r * O, logits, O * sizeof(real))
+
+    cdef void _exchange(self, real* states, idx lo, idx hi, bint enter) noexcept nogil:
+        """Copy rows lo .. hi of the user's states to the layers', or back."""
+        cdef Layer* layer
+        cdef idx k, r
+        cdef real* at
+        for r in range(lo, hi):
+            at = states + r * self.n_state
+            for k in range(self.net.plan.n_layers):
+                layer = &self.net.layers[k]
+                at = exchange_row(layer.h0 + r * layer.plan.Hp, at, layer.plan.H, enter)
+                if layer.plan.has_c:
+                    at = exchange_row(layer.c0 + r * layer.plan.Hp, at, layer.plan.H, enter)
+
+
+cdef inline real* exchange_row(real* row, real* state, idx H, bint enter) noexcept nogil:
+    """Copy H numbers of a state to the layer's row, or back; returns where the next ones stand."""
+    if enter:
+        memcpy(row, state, H * sizeof(real))
+    else:
+        memcpy(state, row, H * sizeof(real))
+    return state + H

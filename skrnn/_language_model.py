@@ -1,0 +1,459 @@
+"""LSTMLanguageModel: the next token, and by that the probability of sequences."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import DensityMixin, _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._base import BaseRecurrentNetwork, check_sample_weight
+from skrnn._batching import Targets, first_states
+from skrnn._docs import documented
+from skrnn._initialize import log_priors
+from skrnn._likelihood import cut, draw, log_likelihoods
+from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets
+from skrnn._symbols import Symbols
+from skrnn._tokens import token_columns
+
+AUTO_STREAMS = 32
+
+
+@documented
+class LSTMLanguageModel(DensityMixin, BaseRecurrentNetwork):
+    """Recurrent network that predicts each token from those before it [7]_.
+
+    Characters, words or ids. What it learns is a probability for every sequence, the product of
+    those of its tokens; new sequences are drawn from it token by token.
+
+    From many sequences it learns where they start and end as well, by a symbol of its own that no
+    token can be mistaken for. A single sequence is one long stream, without a start or an end: it
+    is cut into `batch_size` parts, which advance together.
+
+    Parameters
+    ----------
+    $training_parameters
+
+    $cell_parameter
+
+    $dropout_parameters
+
+    bptt_steps : int or None, default=100
+        Truncated back-propagation through time [8]_: sequences are read in pieces of this many
+        steps. The state is carried on from piece to piece, gradients are not, and there is an
+        optimiser step a piece. None reads sequences whole.
+
+    embedding_dim : int or None, default=None
+        Width of the embedding of tokens. None chooses it from the number of different tokens, or
+        with `tie_embeddings` takes the last layer's width.
+
+    $dtype_parameter
+
+    tie_embeddings : bool, default=False
+        Use the output layer's weights as the embedding [9]_: fewer weights, which for words are
+        most of the network. The embedding is then as wide as the last layer.
+
+    min_freq : int, default=1
+        Tokens (`str`) that occur less often in training count as unknown.
+
+    Attributes
+    ----------
+    $fitted_attributes
+
+    See Also
+    --------
+    LSTMTagger : A label for each token.
+    RNNClassifier : A label for each sequence.
+
+    Notes
+    -----
+    Sequences are lists of `str`, or of integers (ids, which need no vocabulary). Tokens that fit
+    has not seen are all one unknown token, with a probability of its own; it is never drawn. With
+    its probability, and that of the end, the probabilities of what may come next sum to one.
+
+    For a stream the first token has the probability of its frequency, so that the probabilities of
+    all sequences of one length sum to one.
+
+    References
+    ----------
+    $references
+    .. [7] Mikolov et al. (2010). Recurrent neural network based language model.
+    .. [8] Williams and Peng (1990). An efficient gradient-based algorithm for on-line training of
+       recurrent network trajectories.
+    .. [9] Press and Wolf (2017). Using the output embedding to improve language models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import LSTMLanguageModel
+    >>> X = [list("abab"), list("abababab"), list("ab")] * 20
+    >>> model = LSTMLanguageModel((16,), learning_rate_init=0.01, max_iter=30, random_state=0,
+    ...                           n_iter_no_change=np.inf).fit(X)
+    >>> "".join(model.sample(prefix=["a"], temperature=0, max_length=1)[0])
+    'ab'
+    >>> likely, unlikely = model.score_samples([list("abab"), list("bbaa")])
+    >>> bool(likely > unlikely + 5)
+    True
+    """
+
+    _loss = "softmax"
+    _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "tie_embeddings": ["boolean"],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+    }
+    for _name in ("pooling", "bidirectional"):
+        del _parameter_constraints[_name]
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        cell="lstm",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=100,
+        embedding_dim=None,
+        dtype="float32",
+        tie_embeddings=False,
+        min_freq=1,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            cell=cell,
+            bidirectional=False,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.tie_embeddings = tie_embeddings
+        self.min_freq = min_freq
+
+    # -- fit ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the network to sequences, or to one long stream.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            Lists of `str`, or lists or arrays of integers >= 0; one may be empty. A single one,
+            or a 1-D array of integers, is a stream.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence, not negative.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input the network cannot learn from; the text names the sequence, the step and a
+            remedy, and the estimator stays as it was.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go once through the given sequences, from where the network stands.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+            Tokens that the first call did not hold are unknown. After a stream every sequence is
+            one, after sequences every one has a start and an end.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _encode(self, X, y, sample_weight, *, reset):
+        sequences = self._tokens(X, reset=reset)
+        if reset:
+            self._own_symbols = int(len(sequences) > 1)
+        weights = check_sample_weight(sample_weight, sequences)
+        inputs, labels = self._symbols.next_tokens(sequences)
+        if len(labels) == 0:
+            raise ValueError(
+                "X is a stream of fewer than 2 tokens: there is nothing to predict. Pass a longer "
+                "one, or several sequences."
+            )
+        if weights is not None:
+            weights = np.repeat(weights, inputs.lengths)
+        offsets, self._piece_streams = inputs.offsets, None
+        if not self._own_symbols:
+            offsets, _ = cut(offsets, -(-len(labels) // self._n_streams(len(labels))))
+        if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
+            offsets, self._piece_streams = cut(offsets, self.bptt_steps)
+        return Sequences(inputs.values, offsets), Targets(labels, None, weights, offsets)
+
+    def _tokens(self, X, *, reset):
+        """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
+        if getattr(X, "ndim", 0) == 1 and X.dtype.kind in "iu":
+            X = [np.asarray(X)]
+        sequences = check_sequences(
+            self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
+            columns=token_columns(self.min_freq),
+        )  # fmt: skip
+        if sequences.values.shape[1] != 1:
+            raise ValueError(
+                f"X has {sequences.values.shape[1]} columns of ids, but a language model reads "
+                "one token a step. Pass sequences of shape (n_timesteps,)."
+            )
+        return sequences
+
+    @property
+    def _symbols(self):
+        return Symbols(int(self._token_counts[0]), bool(self._own_symbols))
+
+    def _n_streams(self, n_steps):
+        """Parallel parts of a stream: no more than have a whole piece each."""
+        wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
+        return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
+
+    def _streams(self):
+        return self._piece_streams
+
+    def _initial_bias(self, targets):
+        n = self._symbols.unknown + 1
+        self._log_frequencies = log_priors(targets.labels, targets.weights, n)
+        return self._log_frequencies
+
+    def _network_parameters(self):
+        return {"tied": bool(self.tie_embeddings), **super()._network_parameters()}
+
+    def _embedding_size(self):
+        [(rows, width)] = super()._embedding_size()
+        if self.tie_embeddings:
+            last = int(np.ravel(self.hidden_layer_sizes)[-1])
+            if self.embedding_dim not in (None, last):
+                raise ValueError(
+                    f"tie_embeddings=True needs an embedding as wide as the last layer ({last}), "
+                    f"but embedding_dim={self.embedding_dim}. Set embedding_dim=None."
+                )
+            width = last
+        return [(rows + self._own_symbols, width)]
+
+    def _hold_out(self, n, seed, targets):
+        """Hold out whole sequences; of a stream its end."""
+        if not self._own_symbols:
+            n_held = max(2, round(self.validation_fraction * n))
+            return np.arange(n - n_held), np.arange(n - n_held, n)
+        sequence = np.arange(n) if self._piece_streams is None else self._piece_streams
+        parts = train_test_split(
+            np.arange(sequence[-1] + 1), test_size=self.validation_fraction, random_state=seed
+        )
+        return tuple(np.flatnonzero(np.isin(sequence, part)) for part in parts)
+
+    def _score_sequences(self, params, sequences, targets):
+        logs, _ = log_likelihoods(self._get_plan(), params, sequences, targets.labels)
+        return float(np.average(logs, weights=targets.weights))
+
+    # -- use ---------------------------------------------------------------------------------
+
+    def _sequences(self, X):
+        check_is_fitted(self)
+        return self._tokens(X, reset=False)
+
+    def score_samples(self, X):
+        """Return the log-likelihood of each sequence.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=float64
+            Natural logarithm of the probability of the sequence, its end included (for a network
+            fitted to a stream: of its tokens).
+        """
+        return self._log_likelihoods(self._sequences(X))
+
+    def _log_likelihoods(self, sequences):
+        inputs, labels = self._symbols.next_tokens(sequences)
+        logs, _ = log_likelihoods(self._get_plan(), self._params, inputs, labels)
+        self._check_finite(np.isfinite(logs), inputs)
+        rows = np.repeat(np.arange(len(inputs)), inputs.lengths)
+        sums = np.zeros(len(inputs))  # bincount of nothing would be integers
+        sums += np.bincount(rows, weights=logs, minlength=len(inputs))
+        if not self._own_symbols:
+            given = sequences.lengths > 0
+            first = self._symbols.of(sequences)[sequences.offsets[:-1][given]]
+            sums[given] += self._log_frequencies[first]
+        return sums
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood of the sequences.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        float
+        """
+        return float(self.score_samples(X).mean())
+
+    def perplexity(self, X):
+        """Return the perplexity: exp of the mean negative log-likelihood of a token.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`. Ends of sequences count as tokens.
+
+        Returns
+        -------
+        float
+            1 for a network that is always sure and right, the number of different tokens for one
+            that guesses.
+        """
+        sequences = self._sequences(X)
+        n_tokens = len(sequences.values) + self._own_symbols * len(sequences)
+        if n_tokens == 0:
+            raise ValueError("Every sequence of X is empty: perplexity needs a token.")
+        return float(np.exp(-self._log_likelihoods(sequences).sum() / n_tokens))
+
+    @validate_params(
+        {
+            "n_samples": [Interval(Integral, 1, None, closed="left")],
+            "random_state": ["random_state"],
+            "temperature": [Interval(Real, 0, None, closed="left")],
+            "top_k": [Interval(Integral, 1, None, closed="left"), None],
+            "prefix": ["array-like"],
+            "max_length": [Interval(Integral, 1, None, closed="left")],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def sample(
+        self, n_samples=1, random_state=None, *, temperature=1.0, top_k=None, prefix=(),
+        max_length=100,
+    ):  # fmt: skip
+        """Draw sequences.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        random_state : int, RandomState instance or None, default=None
+            An int makes the sample the same each time, for any number of threads.
+
+        temperature : float, default=1.0
+            Logarithms of probabilities are divided by this: below 1 the probable becomes more so;
+            0 takes the most probable token each time.
+
+        top_k : int or None, default=None
+            Draw among the `top_k` most probable tokens only; None among all.
+
+        prefix : sequence of tokens, default=()
+            What all sequences begin with. Without one, after a fit to a stream, the first token is
+            drawn by its frequency.
+
+        max_length : int, default=100
+            Most tokens drawn, those of `prefix` not counted.
+
+        Returns
+        -------
+        list of list
+            The tokens of each sequence, `prefix` included, in the form that `fit` takes.
+        """
+        check_is_fitted(self)
+        symbols, rng = self._symbols, check_random_state(random_state)
+        read = symbols.start
+        if len(prefix):
+            read += symbols.of(self._sequences([prefix])).tolist()
+        uniforms = rng.random_sample((n_samples, max_length))
+        tokens = np.empty((n_samples, max_length + bool(read)), np.intp)
+        if read:
+            tokens[:, 0] = read[-1]
+        else:
+            shares = np.cumsum(np.exp(self._log_frequencies[: symbols.unknown]))
+            tokens[:, 0] = np.searchsorted(shares, uniforms[:, 0] * shares[-1], side="right")
+            uniforms = np.ascontiguousarray(uniforms[:, 1:])
+        if uniforms.shape[1]:
+            draw(
+                self._get_plan(), self._params, self._states_after(read[:-1], n_samples), tokens,
+                uniforms, temperature=float(temperature), barred=symbols.unknown, end=symbols.end,
+                top_k=0 if top_k is None or top_k >= symbols.unknown else int(top_k),
+            )  # fmt: skip
+        drawn = tokens[:, bool(read) :]
+        self._check_finite((drawn >= 0).all(axis=1))
+        names = range(symbols.n_known)
+        if hasattr(self, "vocabulary_"):
+            names = sorted(self.vocabulary_, key=self.vocabulary_.get)
+        return symbols.lists(drawn, names, list(prefix))
+
+    def _states_after(self, read, n):
+        """Return n copies of the states after some symbols."""
+        plan, ids = self._get_plan(), np.array(read, dtype=np.intp)
+        if len(ids) == 0:
+            return first_states(plan, n)
+        one = Sequences(ids[:, np.newaxis], lengths_to_offsets([len(ids)]))
+        _, states = log_likelihoods(plan, self._params, one, ids)  # any labels do
+        return tuple(None if s is None else np.repeat(s, n, axis=1) for s in states)

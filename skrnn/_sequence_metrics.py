@@ -1,0 +1,129 @@
+"""Error rates of predicted sequences whose lengths may differ from those of the true ones."""
+
+import numpy as np
+from sklearn.metrics import make_scorer
+
+
+def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
+    """Return the share of sequences that are not predicted exactly.
+
+    In grapheme-to-phoneme conversion, where a sequence is a word, the word error rate.
+
+    Parameters
+    ----------
+    y_true, y_pred : collections of token sequences
+        True and predicted sequences, of any lengths.
+
+    sample_weight : array-like of shape (n_sequences,), default=None
+        Weights, not negative.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where the two do not fit.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import sequence_error_rate
+    >>> sequence_error_rate([["a", "b"], ["c"]], [["a", "b"], ["c", "c"]])
+    0.5
+    """
+    pairs = _check_sequences(y_true, y_pred)
+    wrong = [true != pred for true, pred in pairs]
+    return float(np.average(wrong, weights=_check_weights(sample_weight, len(pairs))))
+
+
+def token_error_rate(y_true, y_pred, *, sample_weight=None):
+    """Return the edit distance to the true sequences, a true token.
+
+    The fewest insertions, deletions and substitutions of tokens that turn what is predicted into
+    what is true (Levenshtein 1966), of all sequences together, divided by the number of true
+    tokens. It may exceed 1. For words, the word error rate of speech recognition; for characters,
+    the character error rate.
+
+    Parameters
+    ----------
+    y_true, y_pred : collections of token sequences
+        True and predicted sequences, of any lengths.
+
+    sample_weight : array-like of shape (n_sequences,), default=None
+        Weights, not negative.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where the two do not fit, or there is no true token with a weight above 0.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import token_error_rate
+    >>> token_error_rate([["a", "b", "c"], ["c"]], [["a", "c"], ["c"]])
+    0.25
+    """
+    pairs = _check_sequences(y_true, y_pred)
+    weights = _check_weights(sample_weight, len(pairs))
+    total = float(np.dot(weights, [len(true) for true, _ in pairs]))
+    if not total > 0:
+        raise ValueError("No sequence of y_true has both a token and a weight above 0.")
+    return float(np.dot(weights, [_edit_distance(true, pred) for true, pred in pairs]) / total)
+
+
+sequence_error_rate_scorer = make_scorer(sequence_error_rate, greater_is_better=False)
+token_error_rate_scorer = make_scorer(token_error_rate, greater_is_better=False)
+
+
+def _edit_distance(true, pred):
+    """Fewest edits, row by row of the table of prefixes."""
+    row = list(range(len(pred) + 1))
+    for i, token in enumerate(true, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(pred, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (token != other))
+    return row[-1]
+
+
+def _check_sequences(y_true, y_pred):
+    """Return the true and the predicted tokens of each sequence, as lists."""
+    trues, preds = (
+        [_as_list(tokens, f"{name}[{i}]") for i, tokens in enumerate(_as_list(y, name))]
+        for name, y in (("y_true", y_true), ("y_pred", y_pred))
+    )
+    if len(trues) != len(preds):
+        raise ValueError(f"y_true has {len(trues)} sequences but y_pred has {len(preds)}.")
+    if not trues:
+        raise ValueError("y_true has no sequence.")
+    return list(zip(trues, preds, strict=True))
+
+
+def _as_list(tokens, name):
+    if isinstance(tokens, str | bytes) or not getattr(tokens, "ndim", hasattr(tokens, "__len__")):
+        raise TypeError(
+            f"{name} is {tokens!r}, which is not a list of tokens. Split it first, with list(s) "
+            "into characters or s.split() into words."
+        )
+    return tokens.tolist() if isinstance(tokens, np.ndarray) else list(tokens)
+
+
+def _check_weights(sample_weight, n):
+    if sample_weight is None:
+        return np.ones(n)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight has shape {weights.shape} for {n} sequences.")
+    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(wrong):
+        raise ValueError(
+            f"sample_weight must be finite and not negative; it is {weights[wrong[0]]} for "
+            f"sequence {wrong[0]}."
+        )
+    if not weights.sum() > 0:
+        raise ValueError("No sequence has a weight above 0.")
+    return weights

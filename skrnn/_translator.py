@@ -1,0 +1,430 @@
+"""Seq2SeqTranslator: a sequence of tokens from a sequence of another length."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skrnn._base import BaseRecurrentNetwork, check_n_targets, check_sample_weight
+from skrnn._batching import Targets
+from skrnn._docs import documented
+from skrnn._initialize import log_priors
+from skrnn._plan import embedding_width
+from skrnn._tokens import token_columns
+from skrnn._translation import (
+    Pair,
+    PairTrainer,
+    attention_weights,
+    decode,
+    read_targets,
+    target_labels,
+)
+from skrnn.metrics import sequence_error_rate
+
+
+@documented
+class Seq2SeqTranslator(BaseRecurrentNetwork):
+    """Encoder-decoder network that turns a sequence into another of any length.
+
+    Spelling into pronunciation, one language into another, a date as written into its parts. An
+    encoder reads the source; its final states start a decoder, which says the target token by
+    token [7]_ [3]_ and, with attention, looks back at each step at the parts of the source that
+    matter [8]_ [9]_. Sources are token sequences, or sequences of numbers as for the other
+    estimators.
+
+    Parameters
+    ----------
+    $training_parameters
+
+    $cell_parameter
+
+    bidirectional : bool, default=True
+        Run a second encoder from the last step to the first. Levels of the decoder are as wide as
+        all directions of the encoder's together.
+
+    $gradient_parameters
+
+    embedding_dim : int, array-like of int or None, default=None
+        Width of the embeddings of source and target tokens; None chooses it from the number of
+        different tokens. For integers a width declares that they are token ids. An array holds the
+        widths of the source's columns; the target's is then chosen.
+
+    $dtype_parameter
+
+    attention : {'dot', 'additive'} or None, default='dot'
+        How a decoder state scores an encoder output: by their product [9]_, or by a layer of tanh
+        units [8]_, which costs more time. None leaves the final states to carry everything.
+
+    beam_width : int, default=1
+        Hypotheses that prediction follows for each source; 1 takes the most probable token at each
+        step.
+
+    length_penalty : float, default=1.0
+        Hypotheses of a beam compare by `log_probability / length ** length_penalty`; 0 does not
+        make up for length, larger values prefer longer targets [10]_.
+
+    max_length : int or None, default=None
+        Most tokens of a prediction, which ends there; None is twice the longest target seen in
+        training.
+
+    min_freq : int, default=1
+        Rarer `str` tokens of the source count as unknown.
+
+    word_dropout : float, default=0.0
+        Part of the tokens that the encoder and the decoder read that are replaced, in training, by
+        the unknown token.
+
+    Attributes
+    ----------
+    target_vocabulary_ : dict
+        Target token to output, in sorted order. The end symbol is the output behind them, the
+        start symbol the embedding's row of that number: no token can be mistaken for either.
+
+    weights_ : dict of ndarray
+        Weights under PyTorch's names and in its layout.
+
+    $fitted_attributes
+
+    See Also
+    --------
+    LSTMTagger : A label for each step of the source.
+    skrnn.metrics.sequence_error_rate : Share of sequences not predicted exactly.
+    skrnn.metrics.token_error_rate : Edit distance, a token.
+
+    Notes
+    -----
+    In training the decoder reads the true target, shifted by one (teacher forcing). The loss is
+    the mean cross entropy of the target tokens and the end symbol. Attention is Luong's "global"
+    form without input feeding: what is attended to goes to the output layer, not into the next
+    step. `weights_` has `encoder_weight_ih_l0` and so on, `decoder_weight_ih_l0` and so on,
+    `encoder_embedding_weight`, `decoder_embedding_weight` (n_tokens + 2, dim), whose last rows are
+    those of the start symbol and of unknown tokens, `head_weight` and `head_bias`, and
+    `attention_combine` (H, 2 H), `attention_query`, `attention_key` (H, H), `attention_vector`
+    (H,), H the width of the decoder.
+
+    References
+    ----------
+    $references
+    .. [7] Sutskever, Vinyals and Le (2014). Sequence to sequence learning with neural networks.
+    .. [8] Bahdanau, Cho and Bengio (2015). Neural machine translation by jointly learning to
+       align and translate.
+    .. [9] Luong, Pham and Manning (2015). Effective approaches to attention-based neural machine
+       translation.
+    .. [10] Wu et al. (2016). Google's neural machine translation system.
+
+    Examples
+    --------
+    >>> from skrnn import Seq2SeqTranslator
+    >>> X = [list(word) for word in ("ab", "ba", "abb", "bab", "aab", "bba")] * 20
+    >>> y = [[letter.upper() for letter in reversed(word)] for word in X]
+    >>> translator = Seq2SeqTranslator((16,), learning_rate_init=0.02, max_iter=20, random_state=0,
+    ...                                n_iter_no_change=np.inf).fit(X, y)
+    >>> translator.predict([["a", "b"], ["b", "a", "b"]])
+    [['B', 'A'], ['B', 'A', 'B']]
+    """
+
+    _plan_class = Pair
+    _trainer_class = PairTrainer
+    _loss = "softmax"
+    _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "attention": [StrOptions({"dot", "additive"}), None],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, None, closed="left")],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    del _parameter_constraints["pooling"]
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        cell="lstm",
+        bidirectional=True,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        embedding_dim=None,
+        dtype="float32",
+        attention="dot",
+        beam_width=1,
+        length_penalty=1.0,
+        max_length=None,
+        min_freq=1,
+        word_dropout=0.0,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            cell=cell,
+            bidirectional=bidirectional,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.attention = attention
+        self.beam_width = beam_width
+        self.length_penalty = length_penalty
+        self.max_length = max_length
+        self.min_freq = min_freq
+        self.word_dropout = word_dropout
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network to sources and their targets.
+
+        Parameters
+        ----------
+        X : sequences
+            A list of lists of `str`, or any of the forms of numbers and ids the other estimators
+            take; the guide has the whole table. A source has at least one step.
+
+        y : collection of token sequences
+            The target of each source: lists of strings, or of integers, of any lengths; a target
+            may be empty.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weights, not negative: of every token of a target.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input the network cannot learn from; the text names the sequence, the step and a
+            remedy, and the estimator stays as it was.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, target_tokens=None, sample_weight=None):
+        """Go once through the given sequences, from where the network stands.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`. Tokens that the first call did not hold are unknown.
+
+        y : collection of token sequences
+            As in `fit`.
+
+        target_tokens : array-like, default=None
+            All target tokens that will ever occur; in the first call, where None are those of its
+            `y`.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True, target_tokens=target_tokens)
+
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, target_tokens=None):
+        rows = read_targets(y)
+        if target_tokens is not None:
+            (target_tokens,) = read_targets([target_tokens])
+        if reset:
+            tokens = {t for row in rows for t in row} if target_tokens is None else target_tokens
+            self._set_vocabulary(sorted(set(tokens)))
+            self._longest = 0
+        elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
+            raise ValueError("target_tokens are not those the network was started with.")
+        labels, offsets = target_labels(rows, self.target_vocabulary_)
+        self._longest = max(self._longest, *map(len, rows))
+        weights = check_sample_weight(sample_weight, np.empty(len(rows)))
+        if weights is not None:
+            weights = np.repeat(weights, np.diff(offsets))
+        return Targets(labels, None, weights, offsets)
+
+    def _set_vocabulary(self, tokens):
+        if not tokens:
+            raise ValueError("Every target is empty: there is nothing to learn to say.")
+        self.target_vocabulary_ = {token: k for k, token in enumerate(tokens)}
+
+    def _tokens(self):
+        """Target tokens in the order of the outputs."""
+        return list(self.target_vocabulary_)
+
+    def _network_parameters(self):
+        named = super()._network_parameters()
+        del named["pooling"]
+        rows = len(self.target_vocabulary_) + 2
+        given = self.embedding_dim
+        width = int(given) if isinstance(given, Integral) else embedding_width(rows)
+        return {**named, "target_embedding": (rows, width), "attention": self.attention}
+
+    def _draw_weights(self, rng, bias):
+        return self._get_plan().initialize(rng, bias)
+
+    def _token_columns(self):
+        return token_columns(self.min_freq)
+
+    def _dropout(self):
+        return {**super()._dropout(), "word_dropout": self.word_dropout}
+
+    def _initial_bias(self, targets):
+        return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)
+
+    def _strata(self, targets):
+        return None
+
+    def _score_sequences(self, params, sequences, targets):
+        found = self._decode(params, sequences, self.beam_width).tokens
+        starts, stops = targets.offsets[:-1], targets.offsets[1:]
+        right = [
+            np.array_equal(best[0], targets.labels[start : stop - 1])
+            for best, start, stop in zip(found, starts, stops, strict=True)
+        ]
+        weights = None if targets.weights is None else targets.weights[starts]
+        return float(np.average(right, weights=weights))
+
+    def _decode(self, params, sequences, beam_width):
+        most = 2 * max(self._longest, 1) if self.max_length is None else self.max_length
+        penalty = self.length_penalty
+        found = decode(self._get_plan(), params, sequences, beam_width, penalty, most)
+        self._check_finite(np.array([len(tokens) > 0 for tokens in found.tokens]))
+        return found
+
+    def predict(self, X):
+        """Return the target of each source.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        list of list
+            Of target tokens; at most `max_length` a source.
+        """
+        sequences = self._sequences(X)
+        tokens = self._tokens()
+        found = self._decode(self._params, sequences, self.beam_width)
+        return [[tokens[k] for k in best[0]] for best in found.tokens]
+
+    def predict_n_best(self, X, n_best=5):
+        """Return the best targets of each source, with their log-probabilities.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        n_best : int, default=5
+            Most targets a source; the beam is at least as wide.
+
+        Returns
+        -------
+        list of list of (list, float)
+            For each source targets and natural logarithms of their probabilities, the end symbol
+            included, in the order of `length_penalty`: the first is that of `predict` where the
+            beam is as wide.
+        """
+        if not isinstance(n_best, Integral) or n_best < 1:
+            raise ValueError(f"n_best must be a positive integer; got {n_best!r}.")
+        sequences = self._sequences(X)
+        tokens = self._tokens()
+        found = self._decode(self._params, sequences, max(self.beam_width, int(n_best)))
+        return [
+            [([tokens[k] for k in y], float(p)) for y, p in zip(best[:n_best], logs, strict=False)]
+            for best, logs in zip(found.tokens, found.log_probabilities, strict=True)
+        ]
+
+    def attention_weights(self, X, y=None):
+        """Return how much each target token looks at each step of the source.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of token sequences, default=None
+            Targets to look from; those of `predict` by default.
+
+        Returns
+        -------
+        list of ndarray of shape (n_tokens + 1, n_timesteps)
+            A row for each target token, and one for the end symbol; rows add up to 1.
+        """
+        sequences = self._sequences(X)
+        if self._get_plan().attention is None:
+            raise ValueError("A network with attention=None has no attention weights.")
+        rows = self.predict(X) if y is None else read_targets(y)
+        check_n_targets(rows, len(sequences))
+        labels, offsets = target_labels(rows, self.target_vocabulary_)
+        return attention_weights(self._get_plan(), self._params, sequences, labels, offsets)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of sequences that are predicted exactly.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of token sequences
+            True targets; their tokens need not be known.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weights, not negative.
+
+        Returns
+        -------
+        float
+        """
+        return 1.0 - sequence_error_rate(y, self.predict(X), sample_weight=sample_weight)

@@ -1,0 +1,211 @@
+"""Step by step: the same outputs as for whole sequences, from a state that the caller holds."""
+
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from skrnn import LSTMForecaster, LSTMTagger, RNNClassifier, RNNRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(9, 12, 3))
+LABELS = np.arange(9) % 3
+QUICK = {"max_iter": 2, "random_state": 0}
+NETWORKS = [
+    {},
+    {"cell": "gru", "hidden_layer_sizes": (7, 20)},
+    {"cell": "rnn", "hidden_layer_sizes": (33, 5), "activation": "relu"},
+    {"hidden_layer_sizes": (16, 16, 16), "dtype": "float64", "dropout": 0.3},
+]
+
+
+def classifier(**params):
+    return RNNClassifier(**{"hidden_layer_sizes": (10,)} | QUICK | params).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("params", NETWORKS, ids=str)
+def test_the_same_as_whole_sequences(params):
+    model = classifier(**params)
+    numbers = RNNRegressor(**{"hidden_layer_sizes": (10,)} | QUICK | params)
+    several = numbers.fit(X, X[:, 0]).predict(X)
+    labels = [np.arange(12) % 2] * 9
+    tagger = LSTMTagger(**{"hidden_layer_sizes": (10,), "bidirectional": False} | QUICK | params)
+    each_step = tagger.fit(list(X), labels).predict_proba(list(X))
+    states = [estimator.initial_state(9) for estimator in (model, numbers, tagger)]
+    for t in range(12):
+        results = [
+            e.step(X[:, t], s) for e, s in zip((model, numbers, tagger), states, strict=True)
+        ]
+        outputs, states = zip(*results, strict=True)
+        assert_allclose(outputs[2], [p[t] for p in each_step], atol=1e-6)
+        assert_allclose(outputs[0], model.predict_proba(X[:, : t + 1]), atol=1e-6)
+    assert_allclose(outputs[1], several, atol=1e-5)
+    one = RNNRegressor((6,), **QUICK).fit(X, LABELS)
+    output, _ = one.step(X[:, 0], one.initial_state(9))
+    assert output.shape == (9,)
+    assert_allclose(output, one.predict(X[:, :1]), rtol=1e-5)
+
+
+def test_states_are_plain_arrays():
+    model = classifier()
+    state = model.initial_state(9)
+    kept = state.copy()
+    first, after = model.step(X[:, 0], state)
+    assert_array_equal(state, kept)  # not changed
+    # rows go their own way: split, put in another order, put together
+    order = RNG.permutation(9)
+    expected, _ = model.step(X[:, 1], after)
+    parts = [model.step(X[part, 1], after[part]) for part in (order[:4], order[4:])]
+    assert_array_equal(np.concatenate([output for output, _ in parts]), expected[order])
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.step(X[:, 0], state)[0], first)
+    many = model.step(np.repeat(X[:, 0], 50, axis=0), np.repeat(state, 50, axis=0))[0]
+    assert_array_equal(many, np.repeat(first, 50, axis=0))
+
+
+def test_in_place():
+    model = classifier()
+    x = np.ascontiguousarray(X[:, 0], dtype=np.float32)
+    expected, after = model.step(x, model.initial_state(9))
+    state, output = model.initial_state(9), np.empty((9, 3), np.float32)
+    given = model.step(x, state, out=(output, state))
+    assert given[0] is output
+    assert given[1] is state
+    assert_array_equal(output, expected)
+    assert_array_equal(state, after)
+
+
+def test_weights_that_moved_are_seen():
+    model = classifier(warm_start=True)
+    state = model.initial_state(9)
+    before, _ = model.step(X[:, 0], state)
+    model.fit(X, LABELS)
+    after, _ = model.step(X[:, 0], state)
+    assert np.abs(after - before).max() > 1e-4
+    assert_allclose(after, model.predict_proba(X[:, :1]), atol=1e-6)
+    model.partial_fit(X, LABELS)
+    assert_allclose(model.step(X[:, 0], state)[0], model.predict_proba(X[:, :1]), atol=1e-6)
+    model.set_weights({name: 0.5 * w for name, w in model.weights_.items()})
+    assert_allclose(model.step(X[:, 0], state)[0], model.predict_proba(X[:, :1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("subwords", [True, False])
+def test_tokens(subwords):
+    words = [["the", "cat", "sat"], ["a", "dog", "sat"], ["the", "dog", "ran"]]
+    tagger = LSTMTagger((8,), bidirectional=False, subwords=subwords, min_freq=1, **QUICK)
+    tagger.fit(words, [["D", "N", "V"]] * 3)
+    expected, state = tagger.predict_proba(words), tagger.initial_state(3)
+    for t in range(3):
+        output, state = tagger.step([sentence[t] for sentence in words], state)
+        assert_allclose(output, [p[t] for p in expected], atol=1e-6)
+    ids = RNG.integers(0, 7, size=(9, 5))
+    model = RNNClassifier((6,), embedding_dim=4, **QUICK).fit(ids, LABELS)
+    state = model.initial_state(9)
+    for t in range(5):
+        output, state = model.step(ids[:, t], state)
+    assert_allclose(output, model.predict_proba(ids), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"difference": "season", "season_length": 5, "autoregression": 9},
+        {"difference": None, "loss": "gaussian"},
+        {"loss": "quantile", "scaling": "none", "autoregression": 4, "cell": "gru"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_forecaster_goes_on(params, columns):
+    series = [
+        np.sin(np.arange(60)[:, None] / 4 + phase) + np.arange(columns) for phase in (0, 2, 5)
+    ]
+    k = {1: 1, 3: 2}[columns]
+    model = LSTMForecaster(4, 50, n_targets=k, hidden_layer_sizes=(8,), **QUICK, **params)
+    model.fit(series)
+    state = model.initial_state(3)
+    for t in range(20):
+        now = np.stack([values[t : t + 5] for values in series])
+        x = now if columns > k else now[:, 0]
+        if columns > k:
+            now[:, 1:, :k] = np.nan
+        output, state = model.step(x, state)
+        histories = [values[: t + (5 if columns > k else 1)].copy() for values in series]
+        if columns > k:
+            for history in histories:
+                history[t + 1 :, :k] = np.nan
+        assert_allclose(output, model.predict(histories), rtol=1e-4, atol=1e-5, err_msg=str(t))
+    kept = state.copy()
+    late, _ = model.step(x, np.concatenate([state[:1], model.initial_state(2)]))
+    assert_array_equal(state, kept)
+    assert_allclose(late[0], model.step(x, state)[0][0], rtol=1e-6)
+
+
+def test_threads_share_a_model():
+    model = classifier(hidden_layer_sizes=(40,))
+    x = [np.ascontiguousarray(X[i : i + 1], dtype=np.float32) for i in range(8)]
+    expected, found = [], {}
+
+    def go_on(i, keep):
+        state, outputs = model.initial_state(), []
+        for _ in range(30):
+            for t in range(12):
+                output, state = model.step(x[i][:, t], state)
+                outputs.append(output)
+        keep(np.array(outputs))
+
+    for i in range(8):
+        go_on(i, expected.append)
+    workers = [
+        threading.Thread(target=go_on, args=(i, lambda value, i=i: found.update({i: value})))
+        for i in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for i in range(8):
+        assert_array_equal(found[i], expected[i])
+
+
+def test_errors():
+    with pytest.raises(NotFittedError):
+        RNNClassifier().initial_state()
+    for params, match in (
+        ({"bidirectional": True}, "Fit one with bidirectional=False"),
+        ({"pooling": "mean"}, "Fit one with pooling='last'"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            classifier(**params).initial_state()
+    crf = LSTMTagger((4,), bidirectional=False, crf=True, **QUICK).fit(
+        list(X), [LABELS.repeat(2)[:12]] * 9
+    )
+    with pytest.raises(ValueError, match="crf=False"):
+        crf.initial_state()
+    own = LSTMForecaster(2, scaling="series", **QUICK).fit(np.arange(50.0))
+    with pytest.raises(ValueError, match="scaling='series'"):
+        own.initial_state()
+    model = classifier()
+    state = model.initial_state(2)
+    with pytest.raises(ValueError, match="a step of 3 sequences, but state is of 2"):
+        model.step(X[:3, 0], state)
+    with pytest.raises(ValueError, match="features"):
+        model.step(X[:2, 0, :2], state)
+    broken = X[:2, 0].astype(np.float32)
+    broken[1, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model.step(broken, state)
+    with pytest.raises(ValueError, match=r"state has shape \(2, 5\), but"):
+        model.step(X[:2, 0], state[:, :5])
+    with pytest.raises(ValueError, match=r"Buffer dtype|contiguous"):
+        model.step(X[:2, 0], state.astype(float))
+    forecaster = LSTMForecaster(2, **QUICK).fit(np.arange(50.0))
+    with pytest.raises(ValueError, match=r"x has shape \(2, 2\), but 1 series"):
+        forecaster.step([[1.0, 2.0], [3.0, 4.0]], forecaster.initial_state())
+    with pytest.raises(ValueError, match="NaN or infinity: series 0"):
+        forecaster.step([[np.nan]], forecaster.initial_state())
