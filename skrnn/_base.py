@@ -413,6 +413,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         """Take a saved state, if it is whole; warn where another version saved it."""
         super().__setstate__(check_state(type(self).__name__, state, self._plan_class))
 
+    def __sklearn_is_fitted__(self):
+        return "_params" in self.__dict__
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

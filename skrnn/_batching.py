@@ -362,11 +362,12 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None)
     order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
     if len(order) == 0:
         return
-    bounds = _predict_bounds(lengths[order], max(plan.hidden) * plan.n_directions)
+    lengths = lengths[order]
+    bounds = _predict_bounds(lengths, max(plan.hidden) * plan.n_directions)
     limits = (
-        int(np.max(np.diff(bounds))),
-        int(np.max(np.add.reduceat(lengths[order], bounds[:-1]))),
-        int(lengths[order[0]]),
+        int((bounds[1:] - bounds[:-1]).max()),
+        int(np.add.reduceat(lengths, bounds[:-1]).max()),
+        int(lengths[0]),
     )
     data = kernel_data(plan, sequences)
     distinct = None if plan.embedding is None else distinct_rows(data[2])

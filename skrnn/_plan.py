@@ -383,4 +383,4 @@ class Plan:
 # L2 applies to the weights of matrices (and the vector that scores additive attention), as in
 # scikit-learn's MLPClassifier; not to biases, and not to an embedding, most of whose rows a batch
 # never touches.
-PENALISED = ("weight_ih", "weight_hh", "head_weight", "attention")
+PENALISED = ("attention", "weight_ih", "weight_hh", "head_weight")
