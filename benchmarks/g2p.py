@@ -27,6 +27,8 @@ PARAMETERS = {
     "learning_rate_init": 0.003,
     "max_iter": 30,
 }
+# Chosen on the development part: 20.8 % where 0.3 gives 21.8 %.
+OWN: dict = {"kor": {"dropout": 0.4}}
 
 
 def data_folder():
@@ -64,9 +66,9 @@ def main(argv=None):
     for language in args.languages:
         X, y = words(language, "train")
         parts = {p: words(language, p) for p in (["dev"] if args.dev else ["dev", "test"])}
-        figures = []
+        how, figures = PARAMETERS | OWN.get(language, {}) | changed, []
         for seed in args.seeds:
-            translator = Seq2SeqTranslator(**PARAMETERS | changed, random_state=seed)
+            translator = Seq2SeqTranslator(**how, random_state=seed)
             start = time.perf_counter()
             translator.fit(X, y)
             seconds = time.perf_counter() - start

@@ -19,16 +19,18 @@ import numpy as np
 from skrnn import LSTMLanguageModel
 
 TRAIN, VALIDATION = 0.9, 0.05
-# Size and rate from runs of 1 to 3 epochs; dropout and the number of epochs are not tuned yet.
+# Chosen on the validation part: 1.547 nats with dropout 0.3 after 10 epochs, 1.527 with these after
+# 6 of 8.
 PARAMETERS = {
     "hidden_layer_sizes": (512,),
-    "dropout": 0.3,
+    "dropout": 0.5,
+    "recurrent_dropout": 0.1,
     "batch_size": 32,
     "bptt_steps": 100,
     "alpha": 0.0,
     "learning_rate_init": 0.004,
     "learning_rate": "linear",
-    "max_iter": 12,
+    "max_iter": 8,
     "n_iter_no_change": np.inf,
     "random_state": 0,
     "verbose": True,
