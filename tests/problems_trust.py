@@ -49,7 +49,7 @@ def run_python(code, *arguments, timeout=300, **env):
     """Run code in a new interpreter that finds skrnn and the tests; returns what it printed."""
     path = os.pathsep.join(map(str, (ROOT, TESTS)))
     process = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [sys.executable, "-u", "-c", code, *map(str, arguments)],  # it may end without a flush
         env={**os.environ, "PYTHONPATH": path, **env},
         capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
