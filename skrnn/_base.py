@@ -154,11 +154,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
         before, training = self.__dict__.copy(), None
         try:
-            sequences, targets = self._encode(X, y, sample_weight, reset=first, **known)
-            rng = check_random_state(self.random_state)
-            # Drawn first, so that a warm start holds out the same sequences.
-            split_seed = rng.randint(2**31 - 1)
-            rng = self._start(sequences, targets, rng) if first else self._continue(rng)
+            sequences, targets, split_seed, rng = self._begin(
+                X, y, sample_weight, first=first, **known
+            )
             epochs = 1 if incremental else self.max_iter
             progress = Progress(self, X, y, sample_weight, epochs)
             training = Training(self, sequences, targets, split_seed, rng, epochs, incremental)
@@ -171,6 +169,23 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
                 self.__dict__.update({**before, **hooks})
             raise
         return self
+
+    def _begin(self, X, y, sample_weight, *, first, **known):
+        """Have a network, data and targets: all of `fit` that comes before training.
+
+        Returns
+        -------
+        sequences, targets : Sequences, Targets
+        split_seed : int
+            Of the validation part.
+        rng : RandomState
+        """
+        sequences, targets = self._encode(X, y, sample_weight, reset=first, **known)
+        rng = check_random_state(self.random_state)
+        # Drawn first, so that a warm start holds out the same sequences.
+        split_seed = rng.randint(2**31 - 1)
+        rng = self._start(sequences, targets, rng) if first else self._continue(rng)
+        return sequences, targets, split_seed, rng
 
     def _encode(self, X, y, sample_weight, *, reset, **known):
         """Validate what `fit` was given; returns what the network reads, and its targets."""

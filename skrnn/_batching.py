@@ -18,8 +18,6 @@ SECONDS_A_CALL = 0.1
 # Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
 PREDICT_NUMBERS = 4_194_304
 PREDICT_SEQUENCES = 512
-STREAM_SEQUENCES = 16  # from here on a step asks how many threads there are, which takes 2 us
-ROLL_SEQUENCES = 4096  # that feed themselves in one call
 # Input projections of tokens: they cost more to read back than they save where most steps have one
 # of their own, and take at most so many numbers (256 MiB of float32).
 MOST_DISTINCT = 0.7
@@ -223,100 +221,6 @@ def first_states(plan, n):
     """
     shape = len(plan.layers), n, max(plan.hidden)
     return np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype) if plan.cell.has_c else None
-
-
-def roll(plan, params, states, rule, y, z, out):
-    """Forecast series block after block, each from what was forecast before.
-
-    Parameters
-    ----------
-    plan : Plan
-        Of one direction.
-    params : ndarray of shape (n_params,)
-    states : (h, c)
-        After the steps before the last known block of y.
-    rule : dict
-        How steps are read and outputs become values: fields of `Roll` in ``_kernels/roll.pxd``.
-    y : ndarray of shape (n, steps, n_targets)
-        Known steps; the rest, as many as `out` has, is filled with what is fed back.
-    z : ndarray of shape (n, at least steps - 1, n_covariates), or None
-        Covariates from step 1 on.
-    out : ndarray of shape (n, steps to forecast, n_targets, outputs a target)
-    """
-    options = Options(threads=effective_n_threads())
-    for start in range(0, len(y), ROLL_SEQUENCES):
-        part = slice(start, start + ROLL_SEQUENCES)
-        h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
-        n = h.shape[1]
-        workspace = plan.workspace(options, (n, n, 1))
-        covariates = None if z is None else np.ascontiguousarray(z[part])
-        plan.engine.roll(
-            plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
-        )
-
-
-class Stream:
-    """A network that goes on step by step, its weights packed once.
-
-    Parameters
-    ----------
-    plan : Plan
-    params : ndarray of shape (n_params,)
-    t : int
-        Sequences it has been trained on: training moves weights in place.
-    n : int
-        Most sequences side by side.
-    """
-
-    def __init__(self, plan, params, t, n):
-        self._options = Options()
-        self._made_of = plan, params, t
-        self._n = max(1, n)
-        # A step is not for two threads at a time: each takes one that is free, or makes another.
-        self._free = [self._make()]
-        self.n_state = self._free[0].n_state
-
-    def fits(self, params, t, n):
-        """Tell whether it was made of these weights, for at least n sequences."""
-        return params is self._made_of[1] and t == self._made_of[2] and n <= self._n
-
-    def _make(self):
-        plan, params, _ = self._made_of
-        workspace = plan.workspace(self._options, (self._n, self._n, 1))
-        return plan.engine.Stepper(plan, self._options, workspace, params, self._n)
-
-    def step(self, x, before, after, out, probabilities):
-        """Take sequences one step further.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n, n_features) or (n, n_columns)
-        before, after : ndarray of shape (n, n_state)
-            States around the step; may be the same.
-        out : ndarray of shape (n, n_outputs)
-        probabilities : bool
-            Softmax of the outputs.
-
-        Returns
-        -------
-        bool
-            False where x is not as the kernel takes it, or not finite: nothing is done.
-        """
-        plan = self._made_of[0]
-        tokens = plan.embedding is not None
-        dtype = np.intp if tokens else plan.dtype
-        if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.c_contiguous or x.ndim != 2:
-            return False
-        try:
-            stepper = self._free.pop()
-        except IndexError:
-            stepper = self._make()
-        threads = 1 if len(before) < STREAM_SEQUENCES else effective_n_threads()
-        try:
-            x, ids = (None, x) if tokens else (x, None)
-            return stepper.step(x, ids, before, after, out, probabilities, threads) < 0
-        finally:
-            self._free.append(stepper)
 
 
 def label_marginals(plan, params, sequences, scores):

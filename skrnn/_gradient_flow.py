@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from skrnn._base import BaseRecurrentNetwork
 from skrnn._batching import batch_limits, equal_bounds, kernel_data
@@ -168,10 +167,7 @@ def _network(estimator, X, y):
         return network, *network._encode(X, y, None, reset=False)
     network = clone(estimator)
     network._validate_params()
-    sequences, targets = network._encode(X, y, None, reset=True)
-    rng = check_random_state(network.random_state)
-    rng.randint(2**31 - 1)  # `fit` draws the seed of its validation part first
-    network._start(sequences, targets, rng)
+    sequences, targets, _, _ = network._begin(X, y, None, first=True)
     return network, sequences, targets
 
 

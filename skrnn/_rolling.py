@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skrnn._batching import first_states, predict, roll
+from skrnn._batching import first_states, predict
 from skrnn._frame import Frame
-from skrnn._plan import Plan
+from skrnn._plan import Options, Plan
 from skrnn._sequences import Sequences
 from skrnn._series import stacked
+from skrnn._threads import effective_n_threads
+
+ROLL_SEQUENCES = 4096  # that feed themselves in one call
 
 
 class Network(NamedTuple):
@@ -80,7 +83,7 @@ def _forecast(network, known, future, horizon):
             "season": frame.season if frame.difference == "season" else 0,
             "point": network.point,
         }
-        roll(network.plan, network.params, states, rule, steps, z, rest)
+        _roll(network.plan, network.params, states, rule, steps, z, rest)
         details = np.concatenate([details, rest], axis=1)[:, :horizon]
     details = details * scale[..., np.newaxis]
     shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
@@ -111,3 +114,33 @@ def _first_block(network, y, z, states):
         mean = outputs[..., :1] * size + base
         return np.concatenate([mean, np.exp(outputs[..., 1:]) * size], axis=-1)
     return outputs * size + base
+
+
+def _roll(plan, params, states, rule, y, z, out):
+    """Forecast series block after block, each from what was forecast before.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of one direction.
+    params : ndarray of shape (n_params,)
+    states : (h, c)
+        After the steps before the last known block of y.
+    rule : dict
+        How steps are read and outputs become values: fields of `Roll` in ``_kernels/roll.pxd``.
+    y : ndarray of shape (n, steps, n_targets)
+        Known steps; the rest, as many as `out` has, is filled with what is fed back.
+    z : ndarray of shape (n, at least steps - 1, n_covariates), or None
+        Covariates from step 1 on.
+    out : ndarray of shape (n, steps to forecast, n_targets, outputs a target)
+    """
+    options = Options(threads=effective_n_threads())
+    for start in range(0, len(y), ROLL_SEQUENCES):
+        part = slice(start, start + ROLL_SEQUENCES)
+        h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
+        n = h.shape[1]
+        workspace = plan.workspace(options, (n, n, 1))
+        covariates = None if z is None else np.ascontiguousarray(z[part])
+        plan.engine.roll(
+            plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
+        )

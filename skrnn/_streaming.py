@@ -3,7 +3,76 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._batching import Stream, kernel_data
+from skrnn._batching import kernel_data
+from skrnn._plan import Options
+from skrnn._threads import effective_n_threads
+
+# From so many sequences on a step asks how many threads there are, which takes 2 us.
+MANY_SEQUENCES = 16
+
+
+class Steppers:
+    """A network that goes on step by step, its weights packed once for each thread that asks.
+
+    Parameters
+    ----------
+    plan : Plan
+    params : ndarray of shape (n_params,)
+    t : int
+        Sequences it has been trained on: training moves weights in place.
+    n : int
+        Most sequences side by side.
+    """
+
+    def __init__(self, plan, params, t, n):
+        self._options = Options()
+        self._made_of = plan, params, t
+        self._n = max(1, n)
+        # A step is not for two threads at a time: each takes one that is free, or makes another.
+        self._free = [self._make()]
+        self.n_state = self._free[0].n_state
+
+    def fits(self, params, t, n):
+        """Tell whether it was made of these weights, for at least n sequences."""
+        return params is self._made_of[1] and t == self._made_of[2] and n <= self._n
+
+    def _make(self):
+        plan, params, _ = self._made_of
+        workspace = plan.workspace(self._options, (self._n, self._n, 1))
+        return plan.engine.Stepper(plan, self._options, workspace, params, self._n)
+
+    def step(self, x, before, after, out, probabilities):
+        """Take sequences one step further.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features) or (n, n_columns)
+        before, after : ndarray of shape (n, n_state)
+            States around the step; may be the same.
+        out : ndarray of shape (n, n_outputs)
+        probabilities : bool
+            Softmax of the outputs.
+
+        Returns
+        -------
+        bool
+            False where x is not as the kernel takes it, or not finite: nothing is done.
+        """
+        plan = self._made_of[0]
+        tokens = plan.embedding is not None
+        dtype = np.intp if tokens else plan.dtype
+        if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.c_contiguous or x.ndim != 2:
+            return False
+        try:
+            stepper = self._free.pop()
+        except IndexError:
+            stepper = self._make()
+        threads = 1 if len(before) < MANY_SEQUENCES else effective_n_threads()
+        try:
+            x, ids = (None, x) if tokens else (x, None)
+            return stepper.step(x, ids, before, after, out, probabilities, threads) < 0
+        finally:
+            self._free.append(stepper)
 
 
 class StreamingMixin:
@@ -97,7 +166,7 @@ class StreamingMixin:
         if stream is None or not stream.fits(self._params, self.t_, n):
             check_is_fitted(self)
             self._check_causal()
-            stream = Stream(self._get_plan(), self._params, self.t_, n)
+            stream = Steppers(self._get_plan(), self._params, self.t_, n)
             self._stream_ready = stream
         return stream
 

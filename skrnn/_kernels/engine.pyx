@@ -10,7 +10,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport exp, isfinite, sqrt
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows, move_states, share_rows
+from .batch cimport dropout_rows, look_up, move_states, share_rows
 from .core cimport (
     ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
     RELU, RNN,
@@ -27,7 +27,7 @@ from .network cimport (
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
 )
-from .roll cimport Roll, keep_states, roll_rows, step_rows
+from .roll cimport Roll, keep_states, one_step_each, roll_rows, step_rows
 from .workspace cimport carve, connect_parameters
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
@@ -58,6 +58,10 @@ cdef const idx* _pointer(const idx[::1] array):
 
 
 cdef const real* _reals(const real[:, ::1] array):
+    return NULL if array is None or array.size == 0 else &array[0, 0]
+
+
+cdef const idx* _ids(const idx[:, ::1] array):
     return NULL if array is None or array.size == 0 else &array[0, 0]
 
 
@@ -214,7 +218,7 @@ def train(
     cdef const real[:, ::1] numbers = targets[1]
     cdef const double[::1] weights = targets[2]
     cdef const real* x = _reals(values)
-    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    cdef const idx* ids = _ids(tokens)
     cdef const idx* label = _pointer(labels)
     cdef const real* number = _reals(numbers)
     cdef const double* weigh = NULL if weights is None else &weights[0]
@@ -297,7 +301,7 @@ def predict(
     cdef const real[:, ::1] values = data[1]
     cdef const idx[:, ::1] tokens = data[2]
     cdef const real* x = _reals(values)
-    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    cdef const idx* ids = _ids(tokens)
     cdef real* to = NULL if out is None else &out[0, 0]
     cdef idx* best = NULL if path is None else &path[0]
     cdef const idx[:, ::1] distinct_rows = None
@@ -396,7 +400,7 @@ def roll(
     cdef Net net
     cdef States carried
     cdef Roll roll
-    cdef idx n = y.shape[0], part, parts, b
+    cdef idx n = y.shape[0], part, parts
     cdef const double[::1] input_scale = rule["input_scale"]
     cdef const double[:, ::1] target_scale = rule["target_scale"]
     cdef const double[:, :, ::1] lag_weights = rule["lag_weights"]
@@ -427,10 +431,7 @@ def roll(
         raise ValueError("the series do not fit the plan")
     parts = useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params)
     with nogil:
-        net.B = net.N = net.active[0] = n
-        net.T, net.first[0], net.active[1] = 1, 0, 0
-        for b in range(n):
-            net.order[b], net.lengths[b] = b, 1
+        one_step_each(&net, n)
         pack_weights(&net)
         _move(&net, &carried, True)
         keep_states(&net)

@@ -36,6 +36,15 @@ cdef struct Roll:
     double* out            # out (n, stop - T, k, width)
 
 
+cdef inline void one_step_each(Net* net, idx n) noexcept nogil:
+    """A batch of n sequences of one step, in the user's order."""
+    cdef idx b
+    net.B = net.N = net.active[0] = n
+    net.T, net.first[0], net.active[1] = 1, 0, 0
+    for b in range(n):
+        net.order[b], net.lengths[b] = b, 1
+
+
 cdef inline void keep_states(Net* net) noexcept nogil:
     """Let every layer write its states where it reads the initial ones.
 

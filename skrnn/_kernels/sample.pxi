@@ -48,10 +48,7 @@ def sample(
     how.kept = &kept[0, 0] if how.top_k else NULL
     parts = useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params)
     with nogil:
-        net.B = net.N = net.active[0] = n
-        net.T, net.first[0], net.active[1] = 1, 0, 0
-        for b in range(n):
-            net.order[b], net.lengths[b] = b, 1
+        one_step_each(&net, n)
         pack_weights(&net)
         _move(&net, &carried, True)
         keep_states(&net)
@@ -64,7 +61,6 @@ def sample(
 
 cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noexcept nogil:
     """Draw rows lo .. hi to the end."""
-    cdef const EmbeddingColumn* column = net.columns
     cdef idx b, t, going
     cdef idx* row
     for t in range(how.n_steps):
@@ -73,8 +69,7 @@ cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noe
             row = how.tokens + b * (how.n_steps + 1) + t
             if not _ended(how, row[0], t):
                 going += 1
-                memcpy(net.x + b * net.plan.D, net.params + column.start + row[0] * column.dim,
-                       column.dim * sizeof(real))
+                look_up(net, row, b)
         if going:
             step_rows(net, lo, hi)
         for b in range(lo, hi):
@@ -175,7 +170,7 @@ def likelihood(
     cdef const real[:, ::1] values = data[1]
     cdef const idx[:, ::1] tokens = data[2]
     cdef const real* x = _reals(values)
-    cdef const idx* ids = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    cdef const idx* ids = _ids(tokens)
     _open(&net, plan, options, limits, workspace, params, None)
     _check_data(&net, data, limits, chosen, bounds)
     _read_states(&states, &net, carried, offsets.shape[0] - 1)

@@ -74,7 +74,7 @@ def translate_decode(
     cdef const idx[::1] offsets = source[0]
     cdef const real[:, ::1] values = source[1]
     cdef const idx[:, ::1] ids = source[2]
-    cdef const idx* token = NULL if ids is None or ids.size == 0 else &ids[0, 0]
+    cdef const idx* token = _ids(ids)
     cdef const real* value = _reals(values)
     with nogil:
         pack_weights(&p.encoder)
@@ -129,9 +129,7 @@ cdef inline void copy_states(Net* decoder, idx source, idx to) noexcept nogil:
 
 
 cdef inline void read_token(Net* decoder, idx row, idx token) noexcept nogil:
-    memcpy(decoder.x + row * decoder.plan.D,
-           decoder.params + decoder.columns[0].start + token * decoder.columns[0].dim,
-           decoder.columns[0].dim * sizeof(real))
+    look_up(decoder, &token, row)
 
 
 cdef inline void search_slots(Pair* p, const Search* s, idx lo, idx hi, idx R) noexcept nogil:

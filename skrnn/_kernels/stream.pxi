@@ -32,7 +32,7 @@ cdef class Stepper:
         _open(&self.net, plan, options, (n, n, 1), workspace, params, None)
         if self.net.plan.n_directions > 1:
             raise ValueError("a network of two directions has no single step")
-        self.net.T, self.net.first[0], self.net.active[1] = 1, 0, 0
+        one_step_each(&self.net, n)
         pack_weights(&self.net)
         keep_states(&self.net)
         for k in range(self.net.plan.n_layers):
@@ -63,6 +63,7 @@ cdef class Stepper:
             raise ValueError("step, state and output do not fit the network and one another")
         if n == 0:
             return -1
+        net.B = net.N = net.active[0] = n
         if tokens is None:
             for r in range(n):
                 for c in range(width):
@@ -74,10 +75,7 @@ cdef class Stepper:
                 for c in range(width):
                     if not 0 <= tokens[r, c] < net.columns[c].rows:
                         raise ValueError(f"the embedding of column {c} has no row {tokens[r, c]}")
-                    memcpy(net.x + r * net.plan.D + net.columns[c].place,
-                           net.params + net.columns[c].start + tokens[r, c] * net.columns[c].dim,
-                           net.columns[c].dim * sizeof(real))
-        net.B = net.N = net.active[0] = n
+                look_up(net, &tokens[r, 0], r)
         parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
         with nogil:
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,

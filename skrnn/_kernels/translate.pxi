@@ -188,7 +188,7 @@ cdef int _read_texts(
     if labels.shape[0] != ids.shape[0] or offsets.shape[0] != target_offsets.shape[0]:
         raise ValueError("sources and targets do not fit")
     texts.offsets, texts.values = &offsets[0], _reals(values)
-    texts.tokens = NULL if tokens is None or tokens.size == 0 else &tokens[0, 0]
+    texts.tokens = _ids(tokens)
     texts.target_offsets, texts.ids, texts.labels = &target_offsets[0], &ids[0, 0], &labels[0]
     texts.weights = NULL if weights is None else &weights[0]
     return 0
