@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skrnn._threads import one_blas_thread
+
 # Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
 # a finite bias.
 PRIOR_SMOOTHING = 0.01
@@ -38,7 +40,8 @@ def initialize(plan, rng, head_bias):
             weight[...] = _glorot(rng, weight.shape, D + H)
         elif name.startswith("weight_hh"):
             H = weight.shape[1]
-            weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
+            with one_blas_thread():
+                weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
         elif name.startswith("bias_ih") and plan.cell.has_c:
             H = weight.shape[0] // gates
             weight[H : 2 * H] = 1.0

@@ -31,7 +31,7 @@ ALLOWED = {
     "_versions": {"_kernels", "_threads"},
     "_threads": {"_kernels"},
     "_plan": {"_kernels"},
-    "_initialize": set(),
+    "_initialize": {"_threads"},
     "_optim": set(),
     "_persistence": {"_optim", "_plan", "_versions"},
     "_tokens": set(),
