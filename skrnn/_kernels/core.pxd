@@ -33,6 +33,8 @@ cdef extern from "simd.h" nogil:
     void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
     void tile_rows(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
                    idx w_k, vec* acc)
+    void fetch_l1(const real* p, idx n)
+    void fetch_l2(const real* p, idx n)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)
 
 # The numbers a plan uses for names (engine.pyx hands them to skrnn/_plan.py).

@@ -10,24 +10,33 @@ are each contiguous: n (Hp) | r, z of each unit block (2 Hp) | m (Hp). A bundle 
 from .core cimport LANES, idx, load, real, sigmoid, store, tanh_vec, vec
 
 
-cdef inline void gru_forward(
-    const vec* a,          # in  (4,) x part of n, pre-activations of r and z, and m
+cdef inline void gru_gates(
+    vec* a,                # in  (4,) x part of n, pre-activations of r and z, and m;
+                           # out pre-activation of n first, z third
     idx u,                 # unit block
     idx Hp,
-    real* gates,           # out (4 * Hp,) or NULL
+    real* gates,           # out (4 * Hp,) or NULL: r, z and m
+) noexcept nogil:
+    cdef vec r = sigmoid(a[1])
+    a[2] = sigmoid(a[2])
+    a[0] = a[0] + r * a[3]
+    if gates != NULL:
+        store(gates + Hp + 2 * u * LANES, r)
+        store(gates + Hp + (2 * u + 1) * LANES, a[2])
+        store(gates + 3 * Hp + u * LANES, a[3])
+
+
+cdef inline void gru_output(
+    const vec* a,          # in  (4,) as gru_gates leaves it
+    idx u,
+    real* gates,           # out (4 * Hp,) or NULL: n
     const real* h_prev,    # in  (Hp,)
     real* h,               # out (Hp,)
 ) noexcept nogil:
-    cdef vec r = sigmoid(a[1])
-    cdef vec z = sigmoid(a[2])
-    cdef vec m = a[3]
-    cdef vec n = tanh_vec(a[0] + r * m)
-    store(h + u * LANES, (1 - z) * n + z * load(h_prev + u * LANES))
+    cdef vec n = tanh_vec(a[0])
+    store(h + u * LANES, (1 - a[2]) * n + a[2] * load(h_prev + u * LANES))
     if gates != NULL:
         store(gates + u * LANES, n)
-        store(gates + Hp + 2 * u * LANES, r)
-        store(gates + Hp + (2 * u + 1) * LANES, z)
-        store(gates + 3 * Hp + u * LANES, m)
 
 
 # With d = dLoss/dh_t:

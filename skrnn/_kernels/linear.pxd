@@ -1,8 +1,8 @@
 """Matrix products on the register tile: packing weights, Y = X W^T, and dW = dZ^T X."""
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, idx, imin, load, real, splat, store, tile, tile_rows,
+    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, load, real, splat, store, tile, tile_rows,
     vec,
 )
 
@@ -16,9 +16,6 @@ cdef enum:
     # took twice as long.
     SUM_COLS = 192
     SUM_BLOCKS = 4
-    # Rows further apart than this are copied side by side first: 128 rows 2 KiB apart fall on two
-    # of 64 cache sets, and 128 rows 4 KiB apart are as many pages.
-    NEAR = 256
 
 cdef struct WeightGradient:
     real* dW               # out (rows, segments * width)
@@ -153,8 +150,7 @@ cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil
 
 cdef inline size_t weight_scratch() noexcept nogil:
     """Numbers of scratch that a thread needs for weight gradients."""
-    return (SUM_ROWS * (BLOCK_COLS * LANES + SUM_COLS)
-            + SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS * LANES)
+    return SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS * LANES
 
 
 # dW[row_of[j], k] = sum over rows n of dZ[n, j] * X[n, k]       db[row_of[j]] = sum over n dZ[n, j]
@@ -167,8 +163,6 @@ cdef inline void weight_gradient_task(
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
     cdef vec* sums = <vec*> scratch                        # (blocks, run + TILE_ROWS, BLOCK_COLS)
-    cdef real* panel = <real*> (sums + SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS)
-    cdef real* rows = panel + SUM_ROWS * BLOCK_COLS * LANES
     cdef vec bias[SUM_BLOCKS * TILE_ROWS * BLOCK_COLS]
     cdef real one = 1
     cdef idx runs = pieces(g.width, g.run)
@@ -181,21 +175,22 @@ cdef inline void weight_gradient_task(
     cdef bint with_bias = g.db != NULL and segment == 0 and k0 == 0
     cdef const real* x
     cdef const real* z
-    cdef idx n0, n, k, b, col, cols, ldx, ldz
+    cdef idx n0, n, k, b, col, cols
     memset(sums, 0, blocks * ld * sizeof(vec))
     memset(bias, 0, sizeof(bias))
     for n0 from 0 <= n0 < g.N by SUM_ROWS:
         n = imin(SUM_ROWS, g.N - n0)
-        x = side_by_side(rows, g.X + n0 * g.ldx + segment * g.stride + k0, &ldx, g.ldx, n, K)
+        x = g.X + n0 * g.ldx + segment * g.stride + k0
         for b in range(blocks):
             col = first + b * BLOCK_COLS
             cols = imin(BLOCK_COLS, g.cols - col)
-            z = side_by_side(panel, g.dZ + n0 * g.ldz + col * LANES, &ldz, g.ldz, n, cols * LANES)
+            z = g.dZ + n0 * g.ldz + col * LANES
             for k from 0 <= k < K by TILE_ROWS:
-                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, ldx, z, ldz,
+                fetch_next(g, n0, b, first, blocks, segment * g.stride + k0, K, k)
+                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, g.ldx, z, g.ldz,
                           sums + b * ld + k * BLOCK_COLS)
             if with_bias:
-                tile_rows(1, cols, n, &one, 0, 0, z, ldz, bias + b * TILE_ROWS * BLOCK_COLS)
+                tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, bias + b * TILE_ROWS * BLOCK_COLS)
     for b in range(blocks):
         col = first + b * BLOCK_COLS
         cols = imin(BLOCK_COLS, g.cols - col)
@@ -206,23 +201,24 @@ cdef inline void weight_gradient_task(
                              g.row_of + col * LANES)
 
 
-cdef inline const real* side_by_side(
-    real* copy,            # out (n, width), where the rows are far apart
-    const real* rows,      # in  (n, ld)
-    idx* stride,           # out between rows of what is returned
-    idx ld,
-    idx n,
-    idx width,
+# Without it a sixth of the time of these sums is waiting for memory.
+cdef inline void fetch_next(
+    const WeightGradient* g, idx n0, idx b, idx first, idx blocks, idx at, idx K, idx k
 ) noexcept nogil:
-    """The rows themselves where they are near one another, else a copy without gaps."""
-    cdef idx r
-    stride[0] = ld
-    if ld <= NEAR:
-        return rows
-    for r in range(n):
-        memcpy(copy + r * width, rows + r * ld, width * sizeof(real))
-    stride[0] = width
-    return copy
+    """While the tile at input column k is computed, fetch its share of the rows that come next:
+    those of the next block of dZ or, after the last, the next rows of both dZ and X."""
+    cdef idx tiles = pieces(K, TILE_ROWS), part = k // TILE_ROWS
+    cdef idx rows, r, col, cols
+    b += 1
+    if b == blocks:
+        b, n0 = 0, n0 + SUM_ROWS
+    rows = imax(0, imin(SUM_ROWS, g.N - n0))
+    col = first + b * BLOCK_COLS
+    cols = imin(BLOCK_COLS, g.cols - col)
+    for r in range(n0 + rows * part // tiles, n0 + rows * (part + 1) // tiles):
+        fetch_l2(g.dZ + r * g.ldz + col * LANES, cols * LANES)
+        if b == 0:
+            fetch_l2(g.X + r * g.ldx + at, K)
 
 
 cdef inline void write_transposed(

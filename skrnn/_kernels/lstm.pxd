@@ -9,27 +9,33 @@ Slots of unit block u: i, f, g, o, a vector each, at u * 4 * LANES. A bundle is 
 from .core cimport LANES, idx, load, real, sigmoid, splat, store, tanh_vec, vec
 
 
-cdef inline void lstm_forward(
-    const vec* z,          # in  (4,) pre-activations of i, f, g, o
+cdef inline void lstm_gates(
+    vec* z,                # in  (4,) pre-activations of i, f, g, o; out c_t first, o last
     idx u,                 # unit block
     real* gates,           # out (4 * Hp,) or NULL
     const real* c_prev,    # in  (Hp,)
     real* c,               # out (Hp,), may be c_prev
-    real* h,               # out (Hp,)
 ) noexcept nogil:
     cdef vec i = sigmoid(z[0])
     cdef vec f = sigmoid(z[1])
     cdef vec g = tanh_vec(z[2])
-    cdef vec o = sigmoid(z[3])
-    cdef vec cell = f * load(c_prev + u * LANES) + i * g
-    store(c + u * LANES, cell)
-    store(h + u * LANES, o * tanh_vec(cell))
+    z[3] = sigmoid(z[3])
+    z[0] = f * load(c_prev + u * LANES) + i * g
+    store(c + u * LANES, z[0])
     if gates != NULL:
         gates += 4 * u * LANES
         store(gates, i)
         store(gates + LANES, f)
         store(gates + 2 * LANES, g)
-        store(gates + 3 * LANES, o)
+        store(gates + 3 * LANES, z[3])
+
+
+cdef inline void lstm_output(
+    const vec* z,          # in  (4,) as lstm_gates leaves it
+    idx u,
+    real* h,               # out (Hp,)
+) noexcept nogil:
+    store(h + u * LANES, z[3] * tanh_vec(z[0]))
 
 
 # With d = dLoss/dh_t (from above and from t + 1) and dc = dLoss/dc_t from t + 1:

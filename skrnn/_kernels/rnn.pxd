@@ -9,7 +9,7 @@ from .core cimport (
 )
 
 
-cdef inline void rnn_forward(
+cdef inline void rnn_output(
     const vec* a,          # in  (n_blocks,) pre-activations
     idx u,                 # first unit block
     idx n_blocks,

@@ -2,8 +2,8 @@
  *
  * This header is compiled once for every (instruction set, precision) pair: the compiler's -m
  * flags choose the vector width, SKRNN_F64 chooses the precision. It uses GCC's vector extensions
- * (Clang has them too), so arithmetic on `vec` is written with plain operators and there is no
- * intrinsic in the package. Everything else in skrnn/_kernels is Cython on top of this.
+ * (Clang has them too), so arithmetic on `vec` is written with plain operators; min and max are the
+ * only intrinsics in the package. Everything else in skrnn/_kernels is Cython on top of this.
  */
 #ifndef SKRNN_SIMD_H
 #define SKRNN_SIMD_H
@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 #ifdef SKRNN_F64
 typedef double real;
@@ -54,7 +57,26 @@ INLINE void store(real *p, vec v) { *(vec_any *)p = v; }
 INLINE vec splat(real x) { return x - (vec){0}; }
 INLINE vec select_vec(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 INLINE vec abs_vec(vec x) { return (vec)((ivec)x & ~(ivec)(splat(REAL(-0.0)))); }
+
+/* a > b ? a : b and a < b ? a : b: where either is NaN, b. GCC makes a comparison and two more
+ * operations of that, x86 has one. */
+#if defined(__AVX512F__)
+#define EXTREME(name) _mm512_##name
+#elif defined(__AVX2__)
+#define EXTREME(name) _mm256_##name
+#elif defined(__SSE2__)
+#define EXTREME(name) _mm_##name
+#endif
+#if !defined(EXTREME)
 INLINE vec max_vec(vec a, vec b) { return select_vec(a > b, a, b); }
+INLINE vec min_vec(vec a, vec b) { return select_vec(a < b, a, b); }
+#elif defined(SKRNN_F64)
+INLINE vec max_vec(vec a, vec b) { return (vec)EXTREME(max_pd)(a, b); }
+INLINE vec min_vec(vec a, vec b) { return (vec)EXTREME(min_pd)(a, b); }
+#else
+INLINE vec max_vec(vec a, vec b) { return (vec)EXTREME(max_ps)(a, b); }
+INLINE vec min_vec(vec a, vec b) { return (vec)EXTREME(min_ps)(a, b); }
+#endif
 
 /* A sum over lanes in a fixed order: halves first, so every level of lanes has one order. */
 INLINE real sum_lanes(vec v)
@@ -76,9 +98,7 @@ INLINE real max_lanes(vec v)
 
 /* Elementary functions -----------------------------------------------------------------------
  *
- * x = n ln2 + r with |r| <= ln2 / 2 (Cody and Waite's two-part ln2), then expm1(r) by its Taylor
- * series, which at this |r| is below a quarter ulp at degree 7 (float32) and 13 (float64).
- * n comes out of the mantissa after adding 1.5 * 2^(mantissa bits).
+ * x = n ln2 + r with |r| <= ln2 / 2 (Cody and Waite's two-part ln2); exp(x) = 2^n (1 + expm1(r)).
  */
 #ifdef SKRNN_F64
 #define MANTISSA 52
@@ -86,8 +106,9 @@ INLINE real max_lanes(vec v)
 #define ROUND_MAGIC 6755399441055744.0
 #define LN2_HI 6.93147180369123816490e-01
 #define LN2_LO 1.90821492927058770002e-10
-#define EXP_LIMIT 745.2  /* exp(-745.2) rounds to 0 */
-#define TANH_LIMIT 22.0  /* tanh(22) rounds to 1 */
+#define EXP_LIMIT 745.2      /* exp(-745.2) rounds to 0 */
+#define SIGMOID_LIMIT 40.0   /* sigmoid(40) rounds to 1 */
+#define TANH_LIMIT 22.0      /* tanh(22) rounds to 1 */
 #define SCALE_SHIFT 128
 #define SCALE_BACK 0x1p-128
 #define SQRT_HALF 0x1.6a09e667f3bcdp-1
@@ -97,48 +118,51 @@ INLINE real max_lanes(vec v)
 #define ROUND_MAGIC 12582912.0f
 #define LN2_HI 0.693359375f
 #define LN2_LO -2.12194440e-4f
-#define EXP_LIMIT 104.0f /* exp(-104) rounds to 0 */
-#define TANH_LIMIT 10.0f /* tanh(10) rounds to 1 */
+#define EXP_LIMIT 104.0f     /* exp(-104) rounds to 0 */
+#define SIGMOID_LIMIT 20.0f  /* sigmoid(20) rounds to 1 */
+#define TANH_LIMIT 10.0f     /* tanh(10) rounds to 1 */
 #define SCALE_SHIFT 64
 #define SCALE_BACK 0x1p-64f
 #define SQRT_HALF 0x1.6a09e6p-1f
 #endif
 
-INLINE vec expm1_reduced(vec x, ivec *n)
+/* r, and 2^(n + shift). Adding 1.5 * 2^(mantissa bits) rounds to whole numbers and leaves n in the
+ * lowest bits; with the exponent's bias added too, a shift makes the power of two of them. */
+INLINE vec reduce(vec x, int shift, vec *scale)
 {
-    vec shifted = x * REAL(1.44269504088896340736) + ROUND_MAGIC;
-    vec whole = shifted - ROUND_MAGIC;
-    vec r = (x - whole * LN2_HI) - whole * LN2_LO;
-    *n = (ivec)shifted - (ivec)splat(ROUND_MAGIC);
-#ifdef SKRNN_F64
-    vec q = splat(1.0 / 6227020800.0);
-    q = q * r + 1.0 / 479001600.0;
-    q = q * r + 1.0 / 39916800.0;
-    q = q * r + 1.0 / 3628800.0;
-    q = q * r + 1.0 / 362880.0;
-    q = q * r + 1.0 / 40320.0;
-    q = q * r + 1.0 / 5040.0;
-#else
-    vec q = splat(1.0f / 5040.0f);
-#endif
-    q = q * r + REAL(1.0) / REAL(720.0);
-    q = q * r + REAL(1.0) / REAL(120.0);
-    q = q * r + REAL(1.0) / REAL(24.0);
-    q = q * r + REAL(1.0) / REAL(6.0);
-    q = q * r + REAL(0.5);
-    return q * (r * r) + r;
+    vec magic = splat(ROUND_MAGIC + (EXPONENT_BIAS + shift));
+    vec shifted = x * REAL(1.44269504088896340736) + magic;
+    vec whole = shifted - magic;
+    *scale = (vec)((ivec)shifted << MANTISSA);
+    return (x - whole * LN2_HI) - whole * LN2_LO;
 }
 
-INLINE vec power_of_two(ivec n) { return (vec)((n + EXPONENT_BIAS) << MANTISSA); }
+/* expm1(r) = r + r^2 q(r), off by a quarter ulp at most. q takes its terms in pairs, which halves
+ * the chain of multiply-adds that wait for one another. float64 has the Taylor series to degree 13,
+ * float32 the polynomial of degree 6 whose largest relative error is least. */
+INLINE vec expm1_reduced(vec r)
+{
+    vec z = r * r;
+#ifdef SKRNN_F64
+    vec q = (1.0 / 6227020800.0) * r + 1.0 / 479001600.0;
+    q = q * z + ((1.0 / 39916800.0) * r + 1.0 / 3628800.0);
+    q = q * z + ((1.0 / 362880.0) * r + 1.0 / 40320.0);
+    q = q * z + ((1.0 / 5040.0) * r + 1.0 / 720.0);
+    q = q * z + ((1.0 / 120.0) * r + 1.0 / 24.0);
+    q = q * z + ((1.0 / 6.0) * r + 0.5);
+#else
+    vec q = 0x1.6b9c66p-10f * z + (0x1.12254ap-7f * r + 0x1.5556f2p-5f);
+    q = q * z + (0x1.5554b4p-3f * r + 0x1.fffffep-2f);
+#endif
+    return q * z + r;
+}
 
 /* exp(x), x <= 0 and down to -inf. The scale 2^n goes in as 2^(n + s) 2^-s, because n may lie
  * below the smallest normal exponent. NaN stays NaN. */
 INLINE vec exp_negative(vec x)
 {
-    ivec n;
-    x = select_vec(x < -EXP_LIMIT, splat(-EXP_LIMIT), x);
-    vec p = expm1_reduced(x, &n);
-    return (p + 1) * power_of_two(n + SCALE_SHIFT) * SCALE_BACK;
+    vec scale, r = reduce(max_vec(splat(-EXP_LIMIT), x), SCALE_SHIFT, &scale);
+    return (expm1_reduced(r) * scale + scale) * SCALE_BACK;
 }
 
 /* log(x) of a positive normal number: x = 2^n m with sqrt(1/2) <= m < sqrt(2), and
@@ -166,29 +190,29 @@ INLINE vec log_vec(vec x)
     return e * LN2_HI + (e * LN2_LO + (2 * s * z * q + 2 * s));
 }
 
-/* 1 / (1 + exp(-x)), written on exp(-|x|) so that neither side overflows. */
+/* s / (s + s exp(-x)), where s = 2^-64 (float64 2^-128) keeps exp(-x) finite as long as the result
+ * is more than 0. NaN stays NaN. */
 INLINE vec sigmoid(vec x)
 {
-    vec e = exp_negative(-abs_vec(x));
-    return select_vec(x < 0, e, splat(1)) / (1 + e);
+    vec scale, r;
+    x = max_vec(splat(-EXP_LIMIT), min_vec(splat(SIGMOID_LIMIT), x));
+    r = reduce(-x, -SCALE_SHIFT, &scale);
+    return SCALE_BACK / (expm1_reduced(r) * scale + scale + SCALE_BACK);
 }
 
 /* tanh(x) = m / (m + 2) with m = expm1(2|x|) = 2^n expm1(r) + (2^n - 1), and x's sign. */
 INLINE vec tanh_vec(vec x)
 {
-    ivec n;
-    vec a = abs_vec(x);
-    a = select_vec(a > TANH_LIMIT, splat(TANH_LIMIT), a);
-    vec p = expm1_reduced(a + a, &n);
-    vec scale = power_of_two(n);
-    vec m = p * scale + (scale - 1);
+    vec scale, a = min_vec(splat(TANH_LIMIT), abs_vec(x));
+    vec r = reduce(a + a, 0, &scale);
+    vec m = expm1_reduced(r) * scale + (scale - 1);
     vec t = m / (m + 2);
     return (vec)((ivec)t | ((ivec)x & (ivec)splat(REAL(-0.0))));
 }
 
 /* Zero where `x` (an activation max(0, .)) is not positive, else `d`. */
 INLINE vec where_positive(vec x, vec d) { return (vec)((x > 0) & (ivec)d); }
-INLINE vec relu_vec(vec x) { return select_vec(x < 0, splat(0), x); /* keeps NaN */ }
+INLINE vec relu_vec(vec x) { return max_vec(splat(0), x); /* keeps NaN */ }
 
 /* The register tile ---------------------------------------------------------------------------
  *
@@ -270,6 +294,19 @@ INLINE void tile_rows(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
         TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, acc + c);
     }
+}
+
+/* Ask for `n` numbers from p to be on their way into the cache of level 1 or 2 while something else
+ * is computed. Rows of a few hundred bytes each are too short for the processor to foresee. An
+ * address outside of any array does no harm. */
+#define LINE ((ptrdiff_t)(64 / sizeof(real)))
+INLINE void fetch_l1(const real *p, ptrdiff_t n)
+{
+    for (ptrdiff_t k = 0; k < n; k += LINE) __builtin_prefetch(p + k, 0, 3);
+}
+INLINE void fetch_l2(const real *p, ptrdiff_t n)
+{
+    for (ptrdiff_t k = 0; k < n; k += LINE) __builtin_prefetch(p + k, 0, 2);
 }
 
 /* 64 pseudo-random bits of (seed, counter): SplitMix64 (Steele, Lea and Flood 2014). Dropout masks
