@@ -12,7 +12,7 @@ SOURCES := setup.py pyproject.toml \
 	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults lint bench wheel clean
+.PHONY: help demo test test-long faults lint bench docs-figures wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
@@ -21,6 +21,7 @@ help:
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
+	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
 	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
 	@echo "make clean      remove what was built, $(VENV) included"
 	@echo "PYTHON=...      the interpreter to use (now $(PYTHON); 3.11 or newer)"
@@ -43,6 +44,15 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py
+
+# The scripts that docs/theory.md speaks of; each leaves a picture of its name where it runs.
+FIGURES := exploding_vanishing clipping forget_gate adding_problem
+
+docs-figures: $(VENV)/.installed
+	mkdir -p docs/figures
+	cd docs/figures && for name in $(FIGURES); do \
+		"$(abspath $(BIN))/python" ../../examples/$$name.py || exit 1; \
+	done
 
 # A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it.
 wheel: $(VENV)/.created
@@ -80,5 +90,6 @@ $(VENV)/.bench: $(VENV)/.installed benchmarks/requirements.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd quickstart.png spoken_digits.png ewt_tagger.png
+	rm -rf docs/figures
+	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd $(patsubst examples/%.py,%.png,$(wildcard examples/*.py))
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from report import Table, speedup, times, timing_cell, verdict
+from report import Table, race_row
 from sklearn.exceptions import ConvergenceWarning
 from timing import alternate
 
@@ -108,7 +108,7 @@ def forecasting(run):
             for side, model in zip(run.sides(), sides(width, HORIZON), strict=True)
         ]
         what = f"{WINDOWS:,} windows, H = {width}"
-        _row(table, what, alternate(calls, run.repeats), 3.0)
+        race_row(table, what, alternate(calls, run.repeats), 3.0)
     for width in WIDTHS:
         models = [model.fit(X, y[:, 0]) for model in sides(width, 1)]
         for known, goal in ((1, 5.0), (LOOKBACK, None)):
@@ -118,14 +118,5 @@ def forecasting(run):
                 for side, model in zip(run.sides(), models, strict=True)
             ]
             what = f"{SERIES:,} series x {AHEAD} steps after {known}, H = {width}"
-            _row(table, what, alternate(calls, run.repeats), goal)
+            race_row(table, what, alternate(calls, run.repeats), goal)
     return table
-
-
-def _row(table, what, timings, goal):
-    mine, theirs = timings if len(timings) == 2 else [timings[0], None]
-    ratio = speedup(mine, theirs)
-    table.add(
-        what, timing_cell(mine), timing_cell(theirs), times(ratio), times(goal),
-        verdict(ratio, goal),
-    )  # fmt: skip

@@ -77,6 +77,13 @@ def verdict(figure, goal, at_least=True):
     return "met" if met else "**missed**"
 
 
+def race_row(table, what, timings, goal, cell=timing_cell):
+    """Add a row about our timing and, where there is another side, its; `cell` formats each."""
+    mine, theirs = timings if len(timings) == 2 else [timings[0], None]
+    ratio = speedup(mine, theirs)
+    table.add(what, cell(mine), cell(theirs), times(ratio), times(goal), verdict(ratio, goal))
+
+
 def _from_cpuinfo(key):
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -7,7 +7,7 @@ import numpy as np
 import ours
 from around import in_child
 from ewt import data_folder, treebank
-from report import Table, speedup, times, timing_cell, verdict
+from report import Table, race_row, times
 from sklearn.exceptions import ConvergenceWarning
 from timing import alternate, best_threads
 
@@ -92,7 +92,7 @@ def _treebank_rows(run, peer, table):
     fits = alternate(calls, run.repeats)
     if peer is not None and peer.embedding_sizes(taggers[1].rows) != taggers[0].embedding_sizes():
         raise RuntimeError("The two sides embed tokens in different widths.")
-    _race_row(table, f"an epoch of {len(X):,} sentences", fits, 3.0, timing_cell)
+    race_row(table, f"an epoch of {len(X):,} sentences", fits, 3.0)
 
     calls = [(ours, lambda: taggers[0].predict(X_test))]
     if peer is not None:
@@ -106,13 +106,7 @@ def _treebank_rows(run, peer, table):
         return f"{n_tokens / timing.seconds:,.0f} tokens/s ({timing.threads} thr.)"
 
     row = f"labels for {n_tokens:,} tokens"
-    _race_row(table, row, alternate(calls, run.repeats), 3.0, speed)
-
-
-def _race_row(table, what, timings, goal, cell):
-    mine, theirs = timings if len(timings) == 2 else [timings[0], None]
-    ratio = speedup(mine, theirs)
-    table.add(what, cell(mine), cell(theirs), times(ratio), times(goal), verdict(ratio, goal))
+    race_row(table, row, alternate(calls, run.repeats), 3.0, speed)
 
 
 def _crf_row(run, peer, table):
@@ -142,7 +136,7 @@ def _crf_row(run, peer, table):
         return f"{timing.seconds / CRF_REPEATS * 1e3:.3f} ms ({timing.threads} thr.)"
 
     row = f"CRF, {CRF_LABELS} labels, {CRF_SEQUENCES} sequences of {shortest}..{longest} steps"
-    _race_row(table, row, alternate(calls, run.repeats), 10.0, one)
+    race_row(table, row, alternate(calls, run.repeats), 10.0, one)
 
 
 def crf_loss(scores, logits, labels, lengths):

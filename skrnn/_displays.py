@@ -10,8 +10,19 @@ from skrnn._gradient_flow import gradient_flow
 from skrnn.metrics import flatten_labels
 
 
-def _axes(display, ax):
-    """Return `ax` or new ones; matplotlib is imported here and nowhere else."""
+def prepare_axes(display, ax):
+    """Give a display its `ax_` and `figure_`; matplotlib is imported here and nowhere else.
+
+    Parameters
+    ----------
+    display : display
+    ax : matplotlib Axes or None
+        None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
     check_matplotlib_support(f"{type(display).__name__}.plot")
     if ax is None:
         from matplotlib import pyplot as plt
@@ -95,7 +106,7 @@ class GradientFlowDisplay:
         """
         if quantity not in ("gradient", "hidden"):
             raise ValueError(f"quantity must be 'gradient' or 'hidden', got {quantity!r}.")
-        ax, flow = _axes(self, ax), self.flow
+        ax, flow = prepare_axes(self, ax), self.flow
         norms = flow.mean_gradient_norms if quantity == "gradient" else flow.mean_hidden_norms
         self.lines_ = [
             ax.plot(flow.steps, norm, **{"label": layer, **kwargs})[0]
@@ -190,7 +201,7 @@ class LossCurveDisplay:
         -------
         LossCurveDisplay
         """
-        ax = _axes(self, ax)
+        ax = prepare_axes(self, ax)
         epochs = np.arange(1, len(self.loss_curve) + 1)
         self.line_ = ax.plot(epochs, self.loss_curve, **{"color": "tab:blue", **kwargs})[0]
         ax.set(xlabel="epoch", ylabel="training loss")
@@ -341,7 +352,7 @@ class ForecastDisplay:
         -------
         ForecastDisplay
         """
-        ax = _axes(self, ax)
+        ax = prepare_axes(self, ax)
         past, ahead = _times(self.history, self.forecast)
         shown = slice(None if n_history is None else max(0, len(past) - n_history), None)
         style = {"color": "tab:blue", "label": "forecast", **kwargs}

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from skrnn._base import BaseRecurrentNetwork
 from skrnn._batching import batch_limits, equal_bounds, kernel_data
-from skrnn._plan import Options
+from skrnn._plan import Options, Plan
 from skrnn._threads import effective_n_threads
 
 BATCH_SIZE = 64  # bounds the memory; results do not depend on it
@@ -72,14 +72,15 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
 
     Parameters
     ----------
-    estimator : RNNClassifier, RNNRegressor, LSTMTagger or LSTMForecaster
+    estimator : RNNClassifier, RNNRegressor, LSTMTagger, LSTMForecaster or LSTMLanguageModel
         Left as it is.
 
     X : sequences
         As in the estimator's `fit`.
 
     y : array-like or collection of label sequences, default=None
-        As in the estimator's `fit`; None for a forecaster that learns from the series themselves.
+        As in the estimator's `fit`; None for a language model, and a forecaster that learns from
+        the series themselves.
 
     align : {'start', 'end'}, default='start'
         What step 0 of sequences of unequal lengths is: the first step of each, or the last. With
@@ -94,7 +95,7 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     Raises
     ------
     TypeError
-        If `estimator` is not one of this package (a pipeline, for example).
+        If `estimator` is not one of those named (a pipeline, for example, or a translator).
 
     ValueError
         If `align` is not known; for X and y as in `fit`.
@@ -110,8 +111,9 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     weighted sum over its targets, so norms do not depend on how many sequences there are; training
     divides by the total weight of the batch. `class_weight` applies; `bptt_steps` cuts gradients as
     in training; dropout is off. The sequences of an `LSTMForecaster` are the pieces of at most two
-    lookbacks that it learns from. Empty sequences have no step. Where norms overflow in float32
-    they are infinite, or NaN in the means; `dtype='float64'` helps.
+    lookbacks that it learns from; with `bptt_steps` those of a forecaster and of a language model
+    are pieces of so many steps, each begun from a state of zeros. Empty sequences have no step.
+    Where norms overflow in float32 they are infinite, or NaN in the means; `dtype='float64'` helps.
 
     References
     ----------
@@ -135,6 +137,12 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
         raise TypeError(
             f"gradient_flow takes an estimator of skrnn, got {type(estimator).__name__}. Of a "
             "pipeline pass the last step, and X as the steps before it make it."
+        )
+    if not issubclass(estimator._plan_class, Plan):
+        raise TypeError(
+            f"gradient_flow does not take a {type(estimator).__name__}, which is two networks: it "
+            "takes RNNClassifier, RNNRegressor, LSTMTagger, LSTMForecaster and LSTMLanguageModel. "
+            "AttentionDisplay shows where a translator looks."
         )
     if align not in ("start", "end"):
         raise ValueError(f"align must be 'start' or 'end', got {align!r}.")

@@ -15,6 +15,7 @@ from skrnn._docs import documented
 from skrnn._initialize import log_priors
 from skrnn._likelihood import cut, draw, log_likelihoods
 from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets
+from skrnn._streaming import SymbolStreamingMixin
 from skrnn._symbols import Symbols
 from skrnn._tokens import token_columns
 
@@ -22,7 +23,7 @@ AUTO_STREAMS = 32
 
 
 @documented
-class LSTMLanguageModel(DensityMixin, BaseRecurrentNetwork):
+class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork):
     """Recurrent network that predicts each token from those before it [7]_.
 
     Characters, words or ids. What it learns is a probability for every sequence, the product of

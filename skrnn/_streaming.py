@@ -186,6 +186,68 @@ class StreamingMixin:
                 )
 
 
+class SymbolStreamingMixin(StreamingMixin):
+    """The same of a language model: a step is a token, the output what may come next."""
+
+    def initial_state(self, n_sequences=1):
+        """Return the state before the first token.
+
+        Parameters
+        ----------
+        n_sequences : int, default=1
+            Sequences that go on side by side.
+
+        Returns
+        -------
+        state : ndarray of shape (n_sequences, n_numbers)
+            A plain array, a row a sequence. The start of a sequence has been read; a network
+            fitted to a stream knows none and begins with zeros.
+        """
+        state = super().initial_state(n_sequences)
+        for symbol in self._symbols.start:
+            ids = np.full((n_sequences, 1), symbol, np.intp)
+            self._stream(n_sequences).step(ids, state, state, self._new_output(n_sequences), True)
+        return state
+
+    def step(self, x, state, *, out=None):
+        """Read one token of each sequence, and say what may come next.
+
+        Parameters
+        ----------
+        x : list of n_sequences `str`, or array of ids of shape (n_sequences,)
+            The token of each sequence. Ids of shape (n_sequences, 1) and dtype intp are read as
+            they are, which is fastest.
+
+        state : ndarray of shape (n_sequences, n_numbers)
+            From `initial_state`, or the step before; it is not changed.
+
+        out : (output, state), default=None
+            Arrays for the results, which may be the state given.
+
+        Returns
+        -------
+        output : ndarray of shape (n_sequences, n_outputs)
+            Probabilities of the next token, in the order of ids (those of `vocabulary_` for
+            strings); of the end of the sequence, unless fitted to a stream; and of any token that
+            `fit` did not know. They sum to one.
+
+        state : ndarray of shape (n_sequences, n_numbers)
+
+        Raises
+        ------
+        ValueError, TypeError
+            For tokens or a state that do not fit.
+        """
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
+            # The ids behind the last token's are the network's own: as a user's they are unknown.
+            x = np.where(x < self._symbols.n_known, x, -1)
+        return super().step(x, state, out=out)
+
+    def _read_step(self, x, n):
+        ids, symbols = super()._read_step(x, n), self._symbols
+        return np.where(ids == symbols.n_known, symbols.unknown, ids)
+
+
 class SeriesStreamingMixin(StreamingMixin):
     """The same of a forecaster: a step is what has been observed, the output what follows."""
 

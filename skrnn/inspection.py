@@ -1,8 +1,9 @@
-"""A look inside: gradients over time, and displays of losses, forecasts and confused labels."""
+"""A look inside: gradients over time, displays of losses, forecasts, confused labels, attention."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skrnn._attention_display import AttentionDisplay
 from skrnn._displays import (
     ForecastDisplay,
     GradientFlowDisplay,
@@ -12,6 +13,7 @@ from skrnn._displays import (
 from skrnn._gradient_flow import GradientFlow, gradient_flow
 
 __all__ = [
+    "AttentionDisplay",
     "ForecastDisplay",
     "GradientFlow",
     "GradientFlowDisplay",

@@ -70,6 +70,7 @@ ALLOWED = {
         "_initialize",
         "_likelihood",
         "_sequences",
+        "_streaming",
         "_symbols",
         "_tokens",
     },
@@ -100,7 +101,8 @@ ALLOWED = {
     "metrics": {"_sequence_metrics"},
     "_gradient_flow": {"_base", "_batching", "_plan", "_threads"},
     "_displays": {"_dates", "_gradient_flow", "metrics"},
-    "inspection": {"_displays", "_gradient_flow"},
+    "_attention_display": {"_displays"},
+    "inspection": {"_attention_display", "_displays", "_gradient_flow"},
     "datasets": {"datasets"},
     "_kernels": {"_kernels"},
     "__init__": {

@@ -71,3 +71,11 @@ def test_links_lead_somewhere(page):
         assert target.resolve().is_relative_to(ROOT), f"{page.name}: {link} leaves the repository"
         if anchor:
             assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page.name}: {link}"
+
+
+def test_make_draws_every_picture_of_the_theory():
+    named = set(re.findall(r"examples/(\w+)\.py", (ROOT / "docs/theory.md").read_text()))
+    drawn = re.search(r"^FIGURES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named == set(drawn[1].split())
+    for name in named:  # each is drawn to where it runs, and named as the script
+        assert f'path="{name}.png"' in (ROOT / "examples" / f"{name}.py").read_text()

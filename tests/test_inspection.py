@@ -15,8 +15,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skrnn import LSTMForecaster, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqTranslator,
+)
 from skrnn.inspection import (
+    AttentionDisplay,
     ForecastDisplay,
     GradientFlowDisplay,
     LossCurveDisplay,
@@ -157,6 +165,18 @@ PROBLEMS = {
         LSTMForecaster(3, lookback=10, loss="quantile", random_state=0),
         [np.sin(np.arange(n) / 3) for n in (60, 15, 40)], None,
     ),
+    "pieces": (
+        LSTMForecaster(2, lookback=8, bptt_steps=10, random_state=0),
+        [np.sin(np.arange(n) / 3) for n in (60, 50, 40)], None,
+    ),
+    "language": (
+        LSTMLanguageModel((6,), random_state=0),
+        [list("abcab"), list("ca"), [], list("abc")] * 20, None,
+    ),
+    "stream": (
+        LSTMLanguageModel((6, 5), cell="gru", bptt_steps=7, batch_size=2, random_state=0),
+        [list("abcabc" * 10)], None,
+    ),
 }  # fmt: skip
 
 
@@ -179,7 +199,8 @@ def test_unfitted_is_where_fit_starts(name):
     assert found.loss == fresh.loss
     assert "_params" not in vars(model)
     assert all(vars(fitted)[name] is value for name, value in before.items())
-    if model.get_params().get("word_dropout") is None:
+    carried = name in ("pieces", "stream")  # in training, from piece to piece
+    if model.get_params().get("word_dropout") is None and not carried:
         # one batch, nothing dropped and no penalty: the loss of the first epoch is this one
         whole = clone(fitted).set_params(batch_size=10**6, alpha=0.0)
         with pytest.warns(UserWarning, match="batch_size"):
@@ -207,13 +228,15 @@ def test_shapes_counts_and_alignment():
     np.testing.assert_allclose(flow.mean_gradient_norms, means_, rtol=1e-12)
 
 
-def test_a_sequence_s_norms_do_not_depend_on_the_others():
-    X, y = first_step(100)
-    model = RNNClassifier((4,), max_iter=1, n_iter_no_change=np.inf, dtype="float64").fit(X, y)
-    flow, one = gradient_flow(model, X, y), gradient_flow(model, X[5:6], y[5:6])
-    n = len(X[5])
-    np.testing.assert_allclose(one.gradient_norms[:, 0], flow.gradient_norms[:, 5, :n], rtol=1e-9)
-    np.testing.assert_allclose(one.hidden_norms[:, 0], flow.hidden_norms[:, 5, :n], rtol=1e-12)
+@pytest.mark.parametrize(("make", "data"), [(RNNClassifier, first_step), (LSTMTagger, tagged)])
+@pytest.mark.parametrize("i", [5, 90])  # of the first batch, and of the second
+def test_a_sequence_s_norms_do_not_depend_on_the_others(make, data, i):
+    X, y = data(100)
+    model = make((4,), max_iter=1, n_iter_no_change=np.inf, dtype="float64").fit(X, y)
+    flow, one = gradient_flow(model, X, y), gradient_flow(model, X[i : i + 1], y[i : i + 1])
+    n = len(X[i])
+    np.testing.assert_allclose(one.gradient_norms[:, 0], flow.gradient_norms[:, i, :n], rtol=1e-9)
+    np.testing.assert_allclose(one.hidden_norms[:, 0], flow.hidden_norms[:, i, :n], rtol=1e-12)
 
 
 def test_dropout_is_off_and_truncation_on():
@@ -239,6 +262,8 @@ def test_bad_input():
     X, y = first_step(10)
     with pytest.raises(TypeError, match="last step"):
         gradient_flow(make_pipeline(FunctionTransformer(), RNNClassifier()), X, y)
+    with pytest.raises(TypeError, match="Seq2SeqTranslator, which is two networks"):
+        gradient_flow(Seq2SeqTranslator(), [["a"], ["b"]], [["A"], ["B"]])
     with pytest.raises(ValueError, match="align"):
         gradient_flow(RNNClassifier(), X, y, align="middle")
     with pytest.raises(ValueError, match="hidden_layer_sizes"):
@@ -350,6 +375,50 @@ def test_tag_confusion_display(pyplot):
         tagger.score(X, y)
     )
     assert isinstance(display, TagConfusionDisplay) and display.figure_ is display.ax_.figure
+
+
+def texts(labels):
+    return [label.get_text() for label in labels]
+
+
+def test_attention_display(pyplot):
+    x = [["a", "b"], ["b", "a", "c"], ["c"]] * 4
+    y = [["A", "B"], ["B", "A", "C"], []] * 4
+    model = Seq2SeqTranslator((4,), max_iter=2, n_iter_no_change=np.inf, random_state=0).fit(x, y)
+    _, ax = pyplot.subplots()
+    display = AttentionDisplay.from_estimator(model, x[1], y[1], ax=ax, cmap="gray")
+    weights = model.attention_weights(x[1:2], y[1:2])[0]
+    assert display.ax_ is ax and display.figure_ is ax.figure
+    np.testing.assert_array_equal(display.im_.get_array(), weights)
+    assert display.im_.get_cmap().name == "gray" and display.im_.get_clim() == (0, 1)
+    assert texts(ax.get_xticklabels()) == ["b", "a", "c"]
+    assert texts(ax.get_yticklabels()) == ["B", "A", "C", "(end)"]
+    assert len(display.figure_.axes) == 2  # and the scale
+    display = AttentionDisplay.from_estimator(model, x[1], colorbar=False)
+    assert display.target == model.predict(x[1:2])[0] and len(display.figure_.axes) == 1
+    display = AttentionDisplay.from_estimator(model, x[2], y[2])
+    assert texts(display.ax_.get_yticklabels()) == ["(end)"]
+    with pytest.raises(TypeError, match="sequence"):
+        AttentionDisplay.from_estimator(model, x)  # not one source
+    without = clone(model).set_params(attention=None).fit(x, y)
+    with pytest.raises(ValueError, match="attention=None"):
+        AttentionDisplay.from_estimator(without, x[0])
+
+
+def test_attention_display_of_numbers_and_of_given_weights(pyplot):
+    x, y = [np.arange(6.0).reshape(3, 2)] * 4, [[7, 8], [8]] * 2
+    model = Seq2SeqTranslator((4,), max_iter=1, n_iter_no_change=np.inf).fit(x, y)
+    display = AttentionDisplay.from_estimator(model, x[0], y[0])
+    assert texts(display.ax_.get_xticklabels()) == ["0", "1", "2"]
+    assert texts(display.ax_.get_yticklabels()) == ["7", "8", "(end)"]
+    weights = display.im_.get_array()
+    display = AttentionDisplay.from_predictions(list("xyz"), y[0], weights[:2])
+    assert texts(display.ax_.get_yticklabels()) == ["7", "8"]
+    series = np.ones(2, np.float32)
+    assert texts(AttentionDisplay(series, [1], [[0, 1]]).plot().ax_.get_xticklabels()) == ["0", "1"]
+    for wrong in (weights[:1], weights[:, :2], weights[0]):
+        with pytest.raises(ValueError, match="2 target tokens and 3 source steps"):
+            AttentionDisplay.from_predictions(x[0], y[0], wrong)
 
 
 def test_matplotlib_is_imported_only_when_plotting():

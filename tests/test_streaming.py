@@ -8,7 +8,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skrnn import LSTMForecaster, LSTMTagger, RNNClassifier, RNNRegressor
+import skrnn
+from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn._plan import CELLS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
@@ -21,6 +23,13 @@ NETWORKS = [
     {"cell": "rnn", "hidden_layer_sizes": (33, 5), "activation": "relu"},
     {"hidden_layer_sizes": (16, 16, 16), "dtype": "float64", "dropout": 0.3},
 ]
+
+
+def test_every_causal_estimator_and_every_cell_is_here():
+    assert {network.get("cell", "lstm") for network in NETWORKS} == set(CELLS)
+    causal = {name for name in skrnn.__all__ if hasattr(getattr(skrnn, name), "step")}
+    tested = LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+    assert causal == {estimator.__name__ for estimator in tested}
 
 
 def classifier(**params):
@@ -108,11 +117,67 @@ def test_tokens(subwords):
     for t in range(5):
         output, state = model.step(ids[:, t], state)
     assert_allclose(output, model.predict_proba(ids), atol=1e-6)
+    # an id that fit has not seen is unknown, in whatever form it comes
+    for unknown in (np.array([-1, 8]), np.array([[-1], [8]], dtype=np.intp)):
+        output, _ = model.step(unknown, model.initial_state(2))
+        assert_allclose(output, model.predict_proba([[-1], [8]]), atol=1e-6)
+
+
+TEXTS = [list(text) for text in ("abcab", "ba", "cabba", "acc", "bcbca", "c", "bb") * 4]
+
+
+def said(model, texts):
+    """Sum the logarithms that steps give to all tokens but the first, and to the end, if any."""
+    columns, sums = model.vocabulary_, []
+    n_columns = {len(columns) + 1: 0, len(columns) + 2: 1}  # unknown tokens; the end before them
+    for text in texts:
+        state, total = model.initial_state(), 0.0
+        for here, after in zip(text, [*text[1:], None], strict=True):
+            output, state = model.step([here], state)
+            assert output.sum() == pytest.approx(1, abs=1e-6)
+            if after is not None:
+                total += np.log(output[0, columns.get(after, -1)])
+            elif n_columns[output.shape[1]]:
+                total += np.log(output[0, len(columns)])
+        sums.append(total)
+    return np.array(sums)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("params", [*NETWORKS, {"tie_embeddings": True}], ids=str)
+def test_a_language_model_goes_on(params, stream):
+    texts = [[letter for text in TEXTS for letter in text]] if stream else TEXTS
+    model = LSTMLanguageModel(**{"hidden_layer_sizes": (10,)} | QUICK | params).fit(texts)
+    others = [list("ab?a"), list("bcab"), list("cc"), list("a??")]
+    # Of the first token there is no step: its probability is what is left of that of one token.
+    one = [text[:1] for text in others]
+    first = model.score_samples(one) - said(model, one)
+    assert_allclose(first + said(model, others), model.score_samples(others), atol=1e-5)
+    if not stream:  # the start has been read: from there the end is one of what may come
+        shares = np.exp(model.score_samples([[t] for t in "abc?"]) - said(model, list("abc?")))
+        assert shares.sum() + np.exp(model.score_samples([[]])) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_language_model_s_own_symbols_are_nobody_s_tokens():
+    texts = [RNG.integers(0, 4, n) for n in (5, 8, 3, 7)]
+    model = LSTMLanguageModel((6,), **QUICK).fit(texts)
+    state = model.initial_state(3)
+    output, after = model.step(np.array([[1], [4], [-1]], dtype=np.intp), state)
+    assert_array_equal(output[1], output[2])
+    boundary, _ = model.step(np.array([[4]], dtype=np.intp), state[:1])  # its id, not a token's
+    assert_array_equal(boundary, output[1:2])
+    for form in (np.array([1, 5, 9]), np.array([[1], [4], [5]], dtype=np.int32)):
+        again = model.step(form, state)
+        assert_array_equal(again[0], output)
+        assert_array_equal(again[1], after)
+    with pytest.raises(NotFittedError):
+        LSTMLanguageModel().initial_state()
 
 
 @pytest.mark.parametrize(
     "params",
     [
+        {"cell": "rnn"},
         {},
         {"difference": "season", "season_length": 5, "autoregression": 9},
         {"difference": None, "loss": "gaussian"},

@@ -232,6 +232,11 @@ cdef inline idx padded(idx n) noexcept nogil:
     return (n + LANES - 1) // LANES * LANES
 
 
+cdef enum:
+    # Operations that moving a number is worth: what one core moves, the other has to fetch from it.
+    MOVED = 20
+
+
 cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:
     """Threads for a parallel region of that much work: below 200,000 operations (some 5 us) a
     second thread costs more in waking up and waiting than it brings."""

@@ -9,7 +9,7 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, Net, QUANTILE, SOFTMAX,
+    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, MOVED, Net, QUANTILE, SOFTMAX,
     SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real,
     store, useful_threads,
 )
@@ -143,7 +143,7 @@ cdef inline void load_batch(
     """Sort the sequences of a batch by length and gather their steps into packed rows."""
     cdef idx b, threads
     sort_batch(net, offsets, chosen, B)
-    threads = useful_threads(net.threads, <double> net.N * net.plan.D)
+    threads = useful_threads(net.threads, <double> MOVED * net.N * net.plan.D)
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         gather_sequence(net, offsets, values, tokens, places, b)
 
@@ -225,7 +225,7 @@ cdef inline void head_forward(Net* net) noexcept nogil:
 cdef inline void read_top(Net* net) noexcept nogil:
     """Features: the top level's outputs, pooled, after dropout."""
     cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef idx b, threads = useful_threads(net.threads, <double> net.N * net.F)
+    cdef idx b, threads = useful_threads(net.threads, <double> MOVED * net.N * net.F)
     if net.plan.pooling != ALL:
         net.R = net.B
         for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1,
@@ -375,7 +375,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
 cdef inline void write_top(Net* net) noexcept nogil:
     """dy of the top level from dfeatures."""
     cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef idx b, threads = useful_threads(net.threads, <double> net.N * net.F)
+    cdef idx b, threads = useful_threads(net.threads, <double> MOVED * net.N * net.F)
     if net.dropout > 0:
         level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
     if net.plan.pooling == ALL:

@@ -98,7 +98,7 @@ def lay_open(
                       for k in range(net.plan.n_layers)]
     result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
                       for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
-    if net.wants_dx:
+    if options.wants_dx:
         result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
         result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
     return result

@@ -47,7 +47,7 @@ cdef class Stepper:
         `x` (n, D) or `tokens` (n, n_columns) is the step of each, the other is None. `before` and
         `after` (n, n_state), which may be the same, are the states around it; `out` (n, n_outputs)
         gets logits or, with `probabilities`, their softmax. Returns the first sequence whose step
-        is not finite, before anything is done, or -1.
+        is not finite, or no row of the embedding, before anything is done, or -1.
         """
         cdef Net* net = &self.net
         cdef idx n = before.shape[0], r, c, parts, part
@@ -74,7 +74,7 @@ cdef class Stepper:
             for r in range(n):
                 for c in range(width):
                     if not 0 <= tokens[r, c] < net.columns[c].rows:
-                        raise ValueError(f"the embedding of column {c} has no row {tokens[r, c]}")
+                        return r
                 look_up(net, &tokens[r, 0], r)
         parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
         with nogil:
