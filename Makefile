@@ -12,13 +12,15 @@ SOURCES := setup.py pyproject.toml \
 	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults lint bench docs-figures wheel clean
+.PHONY: help demo test test-long sanitize coverage faults lint bench docs-figures wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
 	@echo "make test       build, then lint and the test suite"
 	@echo "make test-long  the tests that take minutes"
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
+	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
+	@echo "make coverage   which statements of the Python side no test runs"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
@@ -37,6 +39,13 @@ test-long: $(VENV)/.installed
 
 faults: $(VENV)/.installed
 	$(BIN)/python tests/planted_faults.py
+
+sanitize: $(VENV)/.installed
+	tests/sanitize.sh $(BIN)/python
+
+coverage: $(VENV)/.installed
+	$(BIN)/python -m coverage run --source=skrnn -m pytest -m "not long"
+	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=95
 
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .

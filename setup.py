@@ -4,7 +4,8 @@ Cython writes one C file; each extension is a two-line C file that gives it a mo
 own, compiled with that instruction set's flags. `skrnn._kernels` chooses one at import by what the
 processor has, so a wheel needs no flag of the machine it is built on. Set SKRNN_OPENMP=0 for a
 build without OpenMP (one thread); it is also what you get where the compiler has none. For tests
-of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those.
+of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those, and
+SKRNN_BOUNDSCHECK=1 checks the index of every memoryview and keeps the names that reports need.
 """
 
 import os
@@ -27,10 +28,11 @@ X86_LEVELS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma"],
 }
+CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
 PRECISIONS = {"f32": [], "f64": ["-DSKRNN_F64"]}
 # Neither -fno flag changes a result: they let sqrt and comparisons be vectorised, which errno and
 # floating-point traps, that nobody reads here, would forbid.
-FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = [*(["-O1", "-g1"] if CHECKED else ["-O3", "-g0"]), "-fno-math-errno", "-fno-trapping-math"]
 QUIET = [
     "-Wno-unused-function",
     "-Wno-unused-but-set-variable",
@@ -38,11 +40,11 @@ QUIET = [
     "-Wno-incompatible-pointer-types-discards-qualifiers",
     "-Wno-unknown-warning-option",
 ]
-STRIP = ["-Wl,--strip-all"] if sys.platform == "linux" else []
+STRIP = ["-Wl,--strip-all"] if sys.platform == "linux" and not CHECKED else []
 # How to ask for OpenMP: GCC and Clang, then Apple's Clang with a libomp beside it.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 DIRECTIVES = {
-    "boundscheck": os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1",
+    "boundscheck": CHECKED,
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,

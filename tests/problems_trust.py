@@ -10,7 +10,14 @@ import numpy as np
 from problems import first_step, joined, means, quick, tagged
 
 import skrnn
-from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqTranslator,
+)
 
 ROOT, TESTS = Path(skrnn.__file__).parents[1], Path(__file__).parent
 
@@ -33,16 +40,24 @@ def cases():
         "forecaster": (quick(LSTMForecaster, horizon=3), walks(), None),
         "gaussian forecaster": (gaussian, walks(), None),
         "language model": (quick(LSTMLanguageModel, bptt_steps=5), tagged(30)[0], None),
+        "translator": (quick(Seq2SeqTranslator), *tagged(30)),
     }
 
 
 def predicted(model, X):
     """Return the bytes of all that a model predicts."""
-    methods = ("predict", "predict_proba", "predict_interval", "score_samples")
+    methods = ("predict", "predict_proba", "predict_interval", "predict_n_best", "score_samples")
     if getattr(model, "loss", None) == "squared_error":
         methods = ("predict",)  # intervals need `calibrate`
     found = [getattr(model, name)(X) for name in methods if hasattr(model, name)]
-    return b"".join(joined(out) if out.dtype == object else out.tobytes() for out in found)
+    return b"".join(map(packed, found))
+
+
+def packed(outcome):
+    """Return the bytes of one prediction: an array, arrays in an array, or lists of tokens."""
+    if isinstance(outcome, list):
+        return repr(outcome).encode()
+    return joined(outcome) if outcome.dtype == object else outcome.tobytes()
 
 
 def run_python(code, *arguments, timeout=300, **env):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from planted_faults import FAULTS
 
 import skrnn
 import skrnn.datasets
@@ -186,6 +187,15 @@ def test_files_are_short():
         if path.suffix in kinds and (lines := len(path.read_text().splitlines())) >= LONGEST
     }
     assert not long
+
+
+def test_faults_can_be_planted():
+    # `make faults` takes long; what it lists must not fall behind the sources in the meantime
+    for fault in FAULTS:
+        assert (PACKAGE / fault.file).read_text().count(fault.old) == 1, fault.what
+        for name in fault.tests.split():
+            file, _, function = name.partition("::")
+            assert f"def {function}(" in (REPOSITORY / "tests" / file).read_text() or not function
 
 
 # Documentation

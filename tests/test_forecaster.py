@@ -177,6 +177,16 @@ def test_feeding_back_is_reading_again(params, columns):
         assert_allclose(longer[:, start : start + h], again, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("loss", ["gaussian", "quantile"])
+def test_quantiles_of_what_is_fed_back(loss):
+    series = 50 * WAVE
+    model = quick(horizon=4, lookback=60, loss=loss).fit(series)
+    known = series[100:125]
+    longer, quantiles = model.predict(known, horizon=8), model.predict_quantiles(known, horizon=8)
+    again = model.predict_quantiles(np.concatenate([known, longer[:4]]), horizon=4)
+    assert_allclose(quantiles[4:], again, rtol=2e-4)
+
+
 def test_feeding_back_many_series():
     series = [np.sin(np.arange(n) / 5 + n) for n in np.random.default_rng(0).integers(3, 90, 50)]
     model = quick(horizon=3, hidden_layer_sizes=(9,)).fit(series)

@@ -1,6 +1,6 @@
 """Generated input of every form: results, or ValueError or TypeError, never anything else.
 
-`SKRNN_HOSTILE_EXAMPLES` says how many; a build with sanitizers runs 100,000.
+`SKRNN_HOSTILE_EXAMPLES` says how many; `make sanitize` runs them in a build with sanitizers.
 """
 
 import os

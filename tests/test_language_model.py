@@ -55,9 +55,7 @@ def endless():
     return learner(max_iter=10, batch_size=4, bptt_steps=20).fit([stream()])
 
 
-# --------------------------------------------------------------------------------------------------
 # Tied embeddings: the kernels against the oracle and central differences
-# --------------------------------------------------------------------------------------------------
 
 
 def tied_problem(cell, alpha=0.3):
@@ -124,9 +122,7 @@ def test_tied_embedding_is_the_head():
     assert same_bits(again.score_samples(words()), model.score_samples(words()))
 
 
-# --------------------------------------------------------------------------------------------------
 # Probabilities
-# --------------------------------------------------------------------------------------------------
 
 
 def sequences_up_to(longest, letters):
@@ -204,9 +200,7 @@ def test_scores_do_not_depend_on_pieces(bounded, endless, monkeypatch, piece):
     assert endless.score_samples([[], ["a"]])[0] == 0
 
 
-# --------------------------------------------------------------------------------------------------
 # Truncated BPTT
-# --------------------------------------------------------------------------------------------------
 
 
 def test_cut():
@@ -216,8 +210,9 @@ def test_cut():
 
 
 def first_loss(X, **how):
-    """Return the loss of an epoch whose steps are next to nothing."""
-    model = learner(max_iter=1, alpha=0.0, rate=1e-12, **how).fit(X)
+    """Return the loss of an epoch whose steps are next to nothing; a second one begins anew."""
+    model = learner(max_iter=2, alpha=0.0, rate=1e-12, **how).fit(X)
+    assert model.loss_curve_[1] == pytest.approx(model.loss_curve_[0], rel=1e-9)
     return model.loss_curve_[0], model
 
 
@@ -255,9 +250,7 @@ def test_it_learns_what_only_the_state_can_tell():
     assert ["".join(d) for d in drawn] == ["x..bx", "y..by"]
 
 
-# --------------------------------------------------------------------------------------------------
 # Drawing
-# --------------------------------------------------------------------------------------------------
 
 
 def without_unknown(model):
@@ -309,6 +302,15 @@ def test_temperature_and_top_k(endless, how):
     assert_shares(drawn, expected, n)
 
 
+def test_top_k_of_many_tokens():
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    model = learner(max_iter=1, batch_size=4, bptt_steps=20).fit([stream(letters=letters)])
+    best = np.argsort(-oracle_logs(model, [0])[-1][:-1])
+    for k in (1, 2, 5, 12, 25):
+        drawn = model.sample(3000, 0, prefix=["a"], max_length=1, top_k=k, temperature=50.0)
+        assert {tokens[-1] for tokens in drawn} == {letters[j] for j in best[:k]}
+
+
 def test_temperature_zero_takes_the_most_probable(bounded, endless):
     for model in (bounded, endless):
         start = [3] if model is bounded else []
@@ -338,7 +340,9 @@ def test_unknown_tokens_are_never_drawn(bounded):
     weights["head_bias"][-1] += 30
     model = pickle.loads(pickle.dumps(bounded)).set_weights(weights)
     for how in ({}, {"top_k": 2}, {"temperature": 0}):
-        assert {c for tokens in model.sample(200, 0, **how) for c in tokens} <= set("abc")
+        drawn = model.sample(200, 0, **how)
+        assert {c for tokens in drawn for c in tokens} <= set("abc")
+        assert drawn == bounded.sample(200, 0, **how)  # which has no share in what is drawn
     assert model.sample(prefix=["?"])[0][0] == "?"  # as it was given
 
 
@@ -363,9 +367,7 @@ def test_any_number_of_threads(monkeypatch, dtype):
     assert found[0] == found[1] == found[2]
 
 
-# --------------------------------------------------------------------------------------------------
 # An estimator among others
-# --------------------------------------------------------------------------------------------------
 
 
 def test_ids_and_words_are_the_same():

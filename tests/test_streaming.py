@@ -9,7 +9,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 import skrnn
-from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    _streaming,
+)
 from skrnn._plan import CELLS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -74,6 +81,19 @@ def test_states_are_plain_arrays():
     assert_array_equal(again.step(X[:, 0], state)[0], first)
     many = model.step(np.repeat(X[:, 0], 50, axis=0), np.repeat(state, 50, axis=0))[0]
     assert_array_equal(many, np.repeat(first, 50, axis=0))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_many_sequences_by_several_threads(threads, monkeypatch):
+    model, n = classifier(hidden_layer_sizes=(40,)), 3 * _streaming.MANY_SEQUENCES + 1
+    x = RNG.normal(size=(n, 3)).astype(np.float32)
+    given = np.full((n, 3), np.nan, np.float32), np.full_like(model.initial_state(n), np.nan)
+    monkeypatch.setattr(_streaming, "effective_n_threads", lambda: threads)
+    model.step(x, model.initial_state(n), out=given)
+    monkeypatch.undo()
+    rows = [model.step(x[i : i + 1], model.initial_state()) for i in range(n)]
+    for found, expected in zip(given, zip(*rows, strict=True), strict=True):
+        assert_array_equal(found, np.concatenate(expected))
 
 
 def test_in_place():

@@ -179,6 +179,24 @@ def test_gradients_under_dropout(level, attention, cell):
 
 
 @each_level
+def test_each_network_draws_masks_of_its_own(level):
+    pair = make_pair(level, "rnn", None, False, 1)
+    problem = Problem(pair, recurrent_dropout=0.5)
+    problem.params[:] = 0
+    weights = pair.views(problem.params)
+    weights["encoder_bias_ih_l0"][:] = 1
+    for name in ("encoder_weight_hh_l0", "decoder_weight_hh_l0", "head_weight"):
+        np.fill_diagonal(weights[name], 1)
+    problem.order, found = np.array([2]), []
+    for problem.seed in range(20):
+        found += problem.run()["logits"][problem.offsets[2]].tolist()
+    # 0 where the decoder drops a unit; of the others this where the encoder does
+    dropped = [abs(h - np.tanh(2 * np.tanh(1))) < EXACT for h in found if h != 0]
+    assert 0.3 < len(dropped) / len(found) < 0.7
+    assert 0.3 < np.mean(dropped) < 0.7
+
+
+@each_level
 @each(attention=ATTENTION, dtype=("float32", "float64"))
 def test_the_same_bits_for_any_number_of_threads(level, attention, dtype):
     found = []
@@ -262,6 +280,15 @@ def log_table(pair, params, sequences, i, prefix):
     return np.log(softmax(raw["logits"]))
 
 
+def searched(*what):
+    """Make a pair and sources whose targets end at different lengths: some outlive others."""
+    pair = make_pair(*what)
+    problem = Problem(pair, training=False)
+    problem.params *= 6
+    pair.views(problem.params)["head_bias"][N_TOKENS] += 3
+    return pair, problem
+
+
 def greedy(*what, longest):
     """Take the most probable token again and again; returns tokens and log-probability."""
     tokens, total = [], 0.0
@@ -277,10 +304,9 @@ def greedy(*what, longest):
 @each_level
 @each(cell=CELLS, attention=ATTENTION, n_layers=HIDDEN)
 def test_greedy_takes_the_best_token_of_each_step(level, cell, attention, n_layers):
-    pair = make_pair(level, cell, attention, True, n_layers)
-    problem = Problem(pair, training=False)
-    problem.params *= 3
+    pair, problem = searched(level, cell, attention, True, n_layers)
     found = decode(pair, problem.params, problem.sequences, 1, 1.0, 6)
+    assert len({len(tokens[0]) for tokens in found.tokens}) > 1
     for i in range(len(SOURCE_LENGTHS)):
         tokens, total = greedy(pair, problem.params, problem.sequences, i, longest=6)
         assert found.tokens[i][0].tolist() == tokens
@@ -305,12 +331,40 @@ def test_a_wide_beam_finds_every_target_in_order(level, cell, attention, penalty
         assert np.abs(found.log_probabilities[i] - np.array(scores)[order]).max() < 1e-10
 
 
+def beam(*what, width, longest):
+    """Search as `translate_decode` says it does; returns what is found, as it is found."""
+    live, found = [([], 0.0)], []
+    for t in range(longest + 1):
+        following = []
+        for tokens, total in live:
+            row = log_table(*what, tokens)[-1]
+            for k in [N_TOKENS] if t == longest else range(N_TOKENS + 1):
+                following.append(([*tokens, k], total + row[k]))
+        following.sort(key=lambda one: -one[1])
+        found += [(y[:-1], p) for y, p in following[:width] if y[-1] == N_TOKENS]
+        live = [(y, p) for y, p in following if y[-1] != N_TOKENS][:width]
+        if not live or len(found) >= width:
+            break
+    return found
+
+
+@each_level
+@each(attention=ATTENTION, beam_width=(2, 3), penalty=(0.0, 1.0))
+def test_a_narrow_beam(level, attention, beam_width, penalty):
+    pair, problem = searched(level, "lstm", attention, True, 2)
+    found = decode(pair, problem.params, problem.sequences, beam_width, penalty, 5)
+    for i in range(len(SOURCE_LENGTHS)):
+        expected = beam(pair, problem.params, problem.sequences, i, width=beam_width, longest=5)
+        expected.sort(key=lambda one: -one[1] / (len(one[0]) + 1) ** penalty)
+        assert [y.tolist() for y in found.tokens[i]] == [y for y, _ in expected[:beam_width]]
+        scores = [p for _, p in expected[:beam_width]]
+        assert np.abs(found.log_probabilities[i] - scores).max() < 1e-10
+
+
 @each_level
 @each(attention=ATTENTION, beam_width=(1, 3))
 def test_search_does_not_depend_on_company_or_threads(level, attention, beam_width, monkeypatch):
-    pair = make_pair(level, "lstm", attention, True, 2, "float32")
-    problem = Problem(pair, training=False)
-    problem.params *= 3
+    pair, problem = searched(level, "lstm", attention, True, 2, "float32")
     expected = decode(pair, problem.params, problem.sequences, beam_width, 1.0, 9)
     alone = [
         decode(pair, problem.params, problem.sequences.take([i]), beam_width, 1.0, 9)

@@ -85,10 +85,11 @@ def lay_open(
         if net.layers[k].plan.has_c:
             _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
     if trace:
-        before = np.array(workspace)  # the gates are overwritten
+        # The gates are overwritten. A plain copy is a memcpy, which stops at red zones.
+        before = np.bitwise_or(workspace, 0)
         for k, dh in enumerate(_state_gradients(&net)):
             result["layers"][k]["dh"] = dh
-        np.asarray(workspace)[:] = before
+        np.bitwise_or(before, 0, out=np.asarray(workspace))
     layers_backward(&net)
     opt.alpha = alpha
     result["weight"] = weight

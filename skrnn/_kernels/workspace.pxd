@@ -8,6 +8,23 @@ from .core cimport (
 )
 from .linear cimport weight_scratch
 
+cdef extern from *:
+    """
+    /* All arrays lie in one block: for AddressSanitizer (tests/sanitize.sh) a red zone between them
+     * makes the end of one what the end of the block is. */
+    #ifdef __SANITIZE_ADDRESS__
+    #include <sanitizer/asan_interface.h>
+    #define RED_ZONE 64
+    #else
+    #define RED_ZONE 0
+    #define ASAN_POISON_MEMORY_REGION(start, size) ((void) 0)
+    #define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void) 0)
+    #endif
+    """
+    size_t RED_ZONE
+    void poison "ASAN_POISON_MEMORY_REGION" (void* start, size_t size) nogil
+    void unpoison "ASAN_UNPOISON_MEMORY_REGION" (void* start, size_t size) nogil
+
 cdef struct Arena:
     char* base
     size_t used
@@ -15,8 +32,12 @@ cdef struct Arena:
 
 cdef inline void* take(Arena* arena, size_t count, size_t size) noexcept nogil:
     """`count` items at a multiple of 64 bytes, the widest vector and a cache line."""
-    cdef void* here = arena.base + arena.used if arena.base != NULL else NULL
-    arena.used += (count * size + 63) // 64 * 64
+    cdef char* here = arena.base + arena.used if arena.base != NULL else NULL
+    cdef size_t taken = (count * size + 63) // 64 * 64 + RED_ZONE
+    arena.used += taken
+    if RED_ZONE and here != NULL:
+        unpoison(here, count * size)
+        poison(here + count * size, taken - count * size)
     return here
 
 
