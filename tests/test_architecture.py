@@ -177,6 +177,25 @@ def test_importing_the_package_needs_no_framework():
                 assert not {alias.name.split(".")[0] for alias in node.names} & framework, path
 
 
+def test_what_is_imported_late_is_what_type_checkers_see():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    seen = {
+        alias.name: node.module.split(".")[1]
+        for block in tree.body if isinstance(block, ast.If)
+        for node in block.body for alias in node.names
+    }  # fmt: skip
+    assert seen == skrnn._MODULES
+    assert {*seen, "__version__", "show_versions"} == set(skrnn.__all__) <= set(dir(skrnn))
+    assert all(getattr(skrnn, name).__name__ == name for name in seen)
+    assert set(skrnn._SUBMODULES) == {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for path in sources("[!_]*.py", "[!_]*/__init__.py")
+    }
+    assert skrnn.metrics.__name__ == "skrnn.metrics"
+    with pytest.raises(AttributeError, match="no attribute 'LSTM'"):
+        skrnn.LSTM  # noqa: B018
+
+
 def test_files_are_short():
     folders = ("skrnn", "tests", "examples", "benchmarks", "docs")
     paths = [p for folder in folders for p in (REPOSITORY / folder).rglob("*")]
