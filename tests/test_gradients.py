@@ -281,6 +281,21 @@ def test_large_sizes(level, cell, bidirectional, head):
     assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
 
 
+@cache
+def solved_sliced(spec):
+    # 40 sequences of 610 steps: from 512 on weight gradients are summed in two slices
+    problem = make_problem(spec, [1 + 7 * k % 30 for k in range(40)])
+    return problem, oracle.run(spec, **problem)
+
+
+@each_level
+@each(cell=CELLS, bidirectional=(False, True))
+def test_slices(level, cell, bidirectional):
+    spec = oracle.Spec(cell, (18, 5), bidirectional)
+    problem, expected = solved_sliced(spec)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+
+
 @each_level
 @each(activation=ACTIVATIONS, bidirectional=(False, True))
 def test_max_pooling_of_equal_steps(level, activation, bidirectional):

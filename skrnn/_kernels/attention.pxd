@@ -26,7 +26,7 @@ from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, product, weight_gradient_task,
     weight_tasks,
 )
-from .network cimport PRODUCT_ROWS, scratch_of
+from .network cimport PRODUCT_ROWS
 from .workspace cimport Arena, indices, reals
 
 cdef enum Score:
@@ -231,7 +231,7 @@ cdef inline void multiply(
                     acc[r * BLOCK_COLS + c] = splat(0)
                     if accumulate:
                         acc[r * BLOCK_COLS + c] = load(out + (r0 + r) * ldo + (block + c) * LANES)
-            tile_rows(m, n, K, a + r0 * a_row, a_row, a_k, w + block * LANES, ldw, acc)
+            tile_rows(m, n, K, a + r0 * a_row, a_row, a_k, w + block * LANES, ldw, NULL, acc)
             for r in range(m):
                 for c in range(n):
                     store(out + (r0 + r) * ldo + (block + c) * LANES, acc[r * BLOCK_COLS + c])
@@ -485,6 +485,7 @@ cdef inline void matrix_gradient(
     g.width = att.H
     g.stride = att.Hp
     g.N = N
+    g.list = NULL
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):

@@ -32,7 +32,7 @@ cdef extern from "simd.h" nogil:
     vec where_positive(vec x, vec d)
     void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
     void tile_rows(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
-                   idx w_k, vec* acc)
+                   idx w_k, const idx* list, vec* acc)
     void fetch_l1(const real* p, idx n)
     void fetch_l2(const real* p, idx n)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)
@@ -153,6 +153,10 @@ cdef struct Layer:
     real* dc
     real* mask               # (B, Hp) recurrent dropout, or NULL
 
+cdef enum:
+    # Parts of a batch whose weight gradients are summed apart, whatever the number of threads.
+    SLICES = 2
+
 cdef struct Net:
     NetPlan plan
     const idx* tables
@@ -171,7 +175,10 @@ cdef struct Net:
     idx* active              # (T + 1,)
     idx* first               # (T + 1,)
     idx* buckets             # (T + 2,) scratch of the counting sort
-    idx* bounds              # (threads + 1,) rows of each thread, by equal work
+    idx* bounds              # (max(threads, SLICES) + 1,) rows of each thread, by equal work
+    idx* slice_rows          # (N,) packed rows, slice after slice (gradients.pxd)
+    idx[SLICES + 1] slices   # where each slice starts among them
+    idx n_slices
     const EmbeddingColumn* columns  # (n_columns,)
     idx* tokens              # (n_columns, N) embedding rows of the batch
     idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
@@ -215,6 +222,8 @@ cdef struct Net:
     double* row_loss         # (max(R, B),)
     double* row_weight       # (R,)
     double* partial          # (2 * n_chunks,) sums of squares
+    real* slice_grads        # (SLICES - 1, parameters of the largest level)
+    idx slice_size
     real* scratch            # (threads, scratch_size) for weight gradients
     idx scratch_size
 

@@ -14,6 +14,7 @@ from .core cimport (
     store, useful_threads,
 )
 from .crf cimport crf_loss
+from .gradients cimport level_weight_gradients, scratch_of, slice_batch
 from .heads cimport (
     absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
     squared_error_loss,
@@ -359,6 +360,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     g.segments = D
     g.width = net.plan.H
     g.stride = net.plan.Hp
+    g.list = NULL
     g.N = net.R
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
@@ -383,54 +385,6 @@ cdef inline void write_top(Net* net) noexcept nogil:
         return
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         pool_backward(net, b)
-
-
-cdef inline void level_weight_gradients(Net* net, Layer* layers, idx threads) noexcept nogil:
-    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
-    cdef WeightGradient ih, hh
-    cdef idx task, tasks_ih, tasks
-    cdef Layer* layer
-    cdef idx d
-    for d in range(net.plan.n_directions):
-        layer = layers + d
-        describe_gradient(
-            net, layer, &ih, layer.dw_ih, layer.db_ih, layer.plan.ih_start, layer.plan.ih_stop,
-            layer.row_ih, layer.x, layer.ldx, layer.plan.in_segments, layer.plan.in_width,
-            layer.plan.in_stride, threads)
-        describe_gradient(
-            net, layer, &hh, layer.dw_hh, layer.db_hh, layer.plan.hh_start, layer.plan.hh_stop,
-            layer.row_hh, layer.h_in, layer.plan.Hp, 1, layer.plan.H, layer.plan.Hp, threads)
-        tasks_ih = weight_tasks(&ih)
-        tasks = tasks_ih + weight_tasks(&hh)
-        for task in prange(tasks, num_threads=threads, use_threads_if=threads > 1,
-                           schedule='dynamic'):
-            if task < tasks_ih:
-                weight_gradient_task(&ih, task, scratch_of(net, threadid()))
-            else:
-                weight_gradient_task(&hh, task - tasks_ih, scratch_of(net, threadid()))
-
-
-cdef inline real* scratch_of(const Net* net, idx thread) noexcept nogil:
-    return net.scratch + thread * net.scratch_size
-
-
-cdef inline void describe_gradient(
-    const Net* net, const Layer* layer, WeightGradient* g, real* dW, real* db, idx start, idx stop,
-    const idx* row_of, const real* X, idx ldx, idx segments, idx width, idx stride, idx threads,
-) noexcept nogil:
-    g.dW = dW
-    g.db = db
-    g.dZ = layer.gates + start
-    g.ldz = layer.plan.slots * layer.plan.Hp
-    g.cols = (stop - start) // LANES
-    g.row_of = row_of + start
-    g.X = X
-    g.ldx = ldx
-    g.segments = segments
-    g.width = width
-    g.stride = stride
-    g.N = net.N
-    cut_weight_tasks(g, threads)
 
 
 cdef inline void input_gradient(
@@ -463,6 +417,7 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
     cdef Layer* layer
     cdef idx level, task, threads, parts, block, ld, dirs = net.plan.n_directions
     cdef real* dx
+    slice_batch(net)
     for level in range(net.plan.n_levels - 1, -1, -1):
         layer = &net.layers[level * dirs]
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))

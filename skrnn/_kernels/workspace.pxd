@@ -4,7 +4,8 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .core cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, idx, imax, padded, real,
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, SLICES, idx, imax,
+    padded, real,
 )
 from .linear cimport weight_scratch
 
@@ -54,6 +55,12 @@ cdef inline idx row_width(const LayerPlan* plan) noexcept nogil:
     return (plan.in_segments - 1) * plan.in_stride + plan.in_width
 
 
+cdef inline idx level_size(const LayerPlan* first, idx n_directions) noexcept nogil:
+    """Parameters of a level: they lie side by side, from the first direction's W_ih on."""
+    cdef const LayerPlan* last = first + n_directions - 1
+    return last.b_hh + (last.b_hh - last.b_ih) - first.w_ih
+
+
 cdef inline void carve_layer(
     Arena* arena, Net* net, Layer* layer, const LayerPlan* plan, idx B, idx N
 ) noexcept nogil:
@@ -92,12 +99,13 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.active = indices(arena, T + 1)
     net.first = indices(arena, T + 1)
     net.buckets = indices(arena, T + 2)
-    net.bounds = indices(arena, net.threads + 1)
+    net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
     net.tokens = indices(arena, N * C)
     net.x = reals(arena, (N if net.n_distinct == 0 else 0) * net.plan.D)
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
     net.places = indices(arena, N if net.n_distinct > 0 else 0)
     if net.training:
+        net.slice_rows = indices(arena, N)
         net.token_order = indices(arena, 2 * N * C)
         net.touched = indices(arena, (N + 1) * C)
         net.n_touched = indices(arena, C)
@@ -176,6 +184,10 @@ cdef inline size_t carve(
         for k in range(net.plan.n_layers if base != NULL else 0):
             layer = &net.layers[k]
             layer.dy = net.dy[layer.plan.level % 2] + (k % n_directions) * layer.plan.Hp
+        net.slice_size = 0
+        for k from 0 <= k < net.plan.n_layers by n_directions:
+            net.slice_size = imax(net.slice_size, level_size(&plans[k], n_directions))
+        net.slice_grads = reals(&arena, (SLICES - 1) * net.slice_size)
         net.scratch_size = weight_scratch()
         net.scratch = reals(&arena, net.threads * net.scratch_size)
     carve_head(&arena, net, B, N)

@@ -1,0 +1,112 @@
+"""Weight gradients of a level, by slices of the batch and tiles of dW."""
+from cython.parallel cimport prange, threadid
+
+from .batch cimport share_rows
+from .core cimport LANES, Layer, LayerPlan, Net, SLICES, idx, imin, real
+from .linear cimport (
+    WeightGradient, cut_weight_tasks, pieces, weight_gradient_task, weight_tasks,
+)
+from .workspace cimport level_size
+
+cdef enum:
+    SLICED_ROWS = 512      # fewer are not worth a second set of gradients
+    ADDED = 4096           # gradients of one task of adding slices up
+
+
+# A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
+# cut as the time loop cuts the batch, by sequences, into a number of slices that does not depend on
+# the threads (nor do the bits, then), and the slices are added up.
+cdef inline void slice_batch(Net* net) noexcept nogil:
+    """List the packed rows of each slice."""
+    cdef idx s, t, b, at = 0
+    net.n_slices = SLICES if net.N >= SLICED_ROWS else 1
+    share_rows(net, net.n_slices)
+    for s in range(net.n_slices):
+        net.slices[s] = at
+        for t in range(net.T):
+            for b in range(net.bounds[s], imin(net.bounds[s + 1], net.active[t])):
+                net.slice_rows[at] = net.first[t] + b
+                at += 1
+    net.slices[net.n_slices] = at
+
+
+cdef inline void level_weight_gradients(
+    Net* net, const Layer* layers, idx threads
+) noexcept nogil:
+    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
+    cdef WeightGradient ih, hh
+    cdef idx parts = net.plan.n_directions * net.n_slices
+    cdef idx chunks = pieces(net.slice_size, ADDED)
+    cdef idx task, each
+    describe_gradients(net, layers, 0, pieces(threads, parts), &ih, &hh)
+    each = weight_tasks(&ih) + weight_tasks(&hh)
+    for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='static'):
+        level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
+    if net.n_slices > 1:
+        for task in prange(chunks, num_threads=threads, use_threads_if=threads > 1,
+                           schedule='static'):
+            add_slices(net, layers, task)
+
+
+cdef inline void level_gradient_task(
+    Net* net, const Layer* layers, idx part, idx task, idx threads
+) noexcept nogil:
+    """A task of one slice of one direction."""
+    cdef WeightGradient ih, hh
+    describe_gradients(net, layers, part, threads, &ih, &hh)
+    if task < weight_tasks(&ih):
+        weight_gradient_task(&ih, task, scratch_of(net, threadid()))
+    else:
+        weight_gradient_task(&hh, task - weight_tasks(&ih), scratch_of(net, threadid()))
+
+
+cdef inline void add_slices(Net* net, const Layer* layers, idx chunk) noexcept nogil:
+    """Add what the slices after the first have summed to the gradients."""
+    cdef idx first = chunk * ADDED, s, k
+    cdef idx n = imin(ADDED, level_size(&layers.plan, net.plan.n_directions) - first)
+    cdef real* to = net.grads + layers.plan.w_ih + first
+    cdef const real* source
+    for s in range(1, net.n_slices):
+        source = net.slice_grads + (s - 1) * net.slice_size + first
+        for k in range(n):
+            to[k] += source[k]
+
+
+cdef inline real* scratch_of(const Net* net, idx thread) noexcept nogil:
+    return net.scratch + thread * net.scratch_size
+
+
+cdef inline void describe_gradients(
+    const Net* net, const Layer* layers, idx part, idx threads, WeightGradient* ih,
+    WeightGradient* hh,
+) noexcept nogil:
+    """The two sums of part `part`, a slice of a direction: dW_ih and dW_hh."""
+    cdef const Layer* layer = layers + part // net.n_slices
+    cdef const LayerPlan* plan = &layer.plan
+    cdef idx s = part % net.n_slices
+    cdef real* grads = net.grads
+    if s > 0:
+        grads = net.slice_grads + (s - 1) * net.slice_size - layers.plan.w_ih
+    describe_gradient(net, layer, s, ih, plan.ih_start, plan.ih_stop, layer.row_ih)
+    ih.dW, ih.db = grads + plan.w_ih, grads + plan.b_ih
+    ih.X, ih.ldx = layer.x, layer.ldx
+    ih.segments, ih.width, ih.stride = plan.in_segments, plan.in_width, plan.in_stride
+    describe_gradient(net, layer, s, hh, plan.hh_start, plan.hh_stop, layer.row_hh)
+    hh.dW, hh.db = grads + plan.w_hh, grads + plan.b_hh
+    hh.X, hh.ldx = layer.h_in, plan.Hp
+    hh.segments, hh.width, hh.stride = 1, plan.H, plan.Hp
+    cut_weight_tasks(ih, threads)
+    cut_weight_tasks(hh, threads)
+
+
+cdef inline void describe_gradient(
+    const Net* net, const Layer* layer, idx s, WeightGradient* g, idx start, idx stop,
+    const idx* row_of,
+) noexcept nogil:
+    g.dZ = layer.gates + start
+    g.ldz = layer.plan.slots * layer.plan.Hp
+    g.cols = (stop - start) // LANES
+    g.row_of = row_of + start
+    g.list = net.slice_rows + net.slices[s]
+    g.N = net.slices[s + 1] - net.slices[s]
