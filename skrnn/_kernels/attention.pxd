@@ -21,6 +21,7 @@ from .core cimport (
     BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, idx, imin, load, padded, real, splat, store,
     sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
 )
+from .gradients cimport scratch_of
 from .heads cimport softmax_row
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, product, weight_gradient_task,
