@@ -63,8 +63,9 @@ cdef inline void level_gradient_task(
 
 cdef inline void add_slices(Net* net, const Layer* layers, idx chunk) noexcept nogil:
     """Add what the slices after the first have summed to the gradients."""
+    cdef const LayerPlan* last = &layers[net.plan.n_directions - 1].plan
     cdef idx first = chunk * ADDED, s, k
-    cdef idx n = imin(ADDED, level_size(&layers.plan, net.plan.n_directions) - first)
+    cdef idx n = imin(ADDED, level_size(&layers.plan, last) - first)
     cdef real* to = net.grads + layers.plan.w_ih + first
     cdef const real* source
     for s in range(1, net.n_slices):

@@ -55,9 +55,8 @@ cdef inline idx row_width(const LayerPlan* plan) noexcept nogil:
     return (plan.in_segments - 1) * plan.in_stride + plan.in_width
 
 
-cdef inline idx level_size(const LayerPlan* first, idx n_directions) noexcept nogil:
-    """Parameters of a level: they lie side by side, from the first direction's W_ih on."""
-    cdef const LayerPlan* last = first + n_directions - 1
+cdef inline idx level_size(const LayerPlan* first, const LayerPlan* last) noexcept nogil:
+    """Parameters of a level: they lie side by side, from its first direction's W_ih on."""
     return last.b_hh + (last.b_hh - last.b_ih) - first.w_ih
 
 
@@ -186,7 +185,8 @@ cdef inline size_t carve(
             layer.dy = net.dy[layer.plan.level % 2] + (k % n_directions) * layer.plan.Hp
         net.slice_size = 0
         for k from 0 <= k < net.plan.n_layers by n_directions:
-            net.slice_size = imax(net.slice_size, level_size(&plans[k], n_directions))
+            net.slice_size = imax(
+                net.slice_size, level_size(&plans[k], &plans[k + n_directions - 1]))
         net.slice_grads = reals(&arena, (SLICES - 1) * net.slice_size)
         net.scratch_size = weight_scratch()
         net.scratch = reals(&arena, net.threads * net.scratch_size)
