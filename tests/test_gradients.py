@@ -283,17 +283,22 @@ def test_large_sizes(level, cell, bidirectional, head):
 
 @cache
 def solved_sliced(spec):
-    # 40 sequences of 610 steps: from 512 on weight gradients are summed in two slices
+    # 40 sequences of 610 steps: from 512 on the rows of a batch lie in two slices
     problem = make_problem(spec, [1 + 7 * k % 30 for k in range(40)])
     return problem, oracle.run(spec, **problem)
 
 
+SLICED_HEADS = [("last", "softmax"), ("max", "squared_error"), ("all", "softmax"), ("all", "crf")]
+
+
 @each_level
-@each(cell=CELLS, bidirectional=(False, True))
-def test_slices(level, cell, bidirectional):
-    spec = oracle.Spec(cell, (18, 5), bidirectional)
+@each(cell=CELLS, bidirectional=(False, True), head=SLICED_HEADS, threads=(1, 3))
+def test_slices(level, cell, bidirectional, head, threads):
+    # three threads: what the second takes lies in both slices
+    spec = oracle.Spec(cell, (18, 5), bidirectional, "tanh", *head, bptt_steps=11)
     problem, expected = solved_sliced(spec)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    network = Network(spec, **problem, level=level, threads=threads)
+    assert_same(network.run(), expected, EXACT)
 
 
 @each_level

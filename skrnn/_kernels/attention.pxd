@@ -18,8 +18,8 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, idx, imin, load, padded, real, splat, store,
-    sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
+    BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, idx, imin, load, padded, real, row_at,
+    splat, store, sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
 )
 from .gradients cimport scratch_of
 from .heads cimport softmax_row
@@ -167,7 +167,7 @@ cdef inline void gather_source(Attention* att, const Net* encoder, idx b) noexce
     cdef idx s, d, k
     memset(e_t, 0, wide * att.H * sizeof(real))
     for s in range(S):
-        row = encoder.features + (encoder.first[s] + place) * encoder.F
+        row = encoder.features + row_at(encoder, s, place) * encoder.F
         memset(e + s * att.Hp + att.H, 0, (att.Hp - att.H) * sizeof(real))
         for d in range(D):
             memcpy(e + s * att.Hp + d * H, row + d * encoder.plan.Hp, H * sizeof(real))
@@ -182,7 +182,7 @@ cdef inline void scatter_source(const Attention* att, Net* encoder, idx b) noexc
     cdef real* row
     cdef idx s, d
     for s in range(encoder.lengths[place]):
-        row = encoder.dfeatures + (encoder.first[s] + place) * encoder.F
+        row = encoder.dfeatures + row_at(encoder, s, place) * encoder.F
         for d in range(encoder.plan.n_directions):
             memset(row + d * Hp + H, 0, (Hp - H) * sizeof(real))
             memcpy(row + d * Hp, de + s * att.Hp + d * H, H * sizeof(real))
@@ -199,7 +199,7 @@ cdef inline void copy_rows(
     cdef idx t, size = decoder.F * sizeof(real)
     cdef real* row
     for t in range(decoder.lengths[b]):
-        row = packed + (decoder.first[t] + b) * decoder.F
+        row = packed + row_at(decoder, t, b) * decoder.F
         if back:
             memcpy(row, rows + t * ld, size)
         else:
@@ -232,7 +232,7 @@ cdef inline void multiply(
                     acc[r * BLOCK_COLS + c] = splat(0)
                     if accumulate:
                         acc[r * BLOCK_COLS + c] = load(out + (r0 + r) * ldo + (block + c) * LANES)
-            tile_rows(m, n, K, a + r0 * a_row, a_row, a_k, w + block * LANES, ldw, NULL, acc)
+            tile_rows(m, n, K, a + r0 * a_row, a_row, a_k, w + block * LANES, ldw, acc)
             for r in range(m):
                 for c in range(n):
                     store(out + (r0 + r) * ldo + (block + c) * LANES, acc[r * BLOCK_COLS + c])
@@ -486,7 +486,6 @@ cdef inline void matrix_gradient(
     g.width = att.H
     g.stride = att.Hp
     g.N = N
-    g.list = NULL
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):

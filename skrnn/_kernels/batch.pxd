@@ -1,8 +1,11 @@
 """From the user's order to packed rows: sort by length, gather, embed; and the way back."""
 from libc.string cimport memcpy, memset
 
-from .core cimport EmbeddingColumn, Layer, Net, idx, imax, imin, mix64, real
+from .core cimport EmbeddingColumn, Layer, Net, SLICES, idx, imax, imin, mix64, real, row_at
 from .heads cimport last_row
+
+cdef enum:
+    SLICED_ROWS = 512      # fewer are not worth a second set of weight gradients
 
 
 cdef inline void sort_batch(
@@ -11,7 +14,7 @@ cdef inline void sort_batch(
     const idx* chosen,     # in  (B,) sequences of this batch
     idx B,
 ) noexcept nogil:
-    """Fill order, lengths, active, first, T, N: a stable counting sort by falling length."""
+    """Fill order, lengths, active, T, N: a stable counting sort by falling length; place rows."""
     cdef idx b, t, length, T = 0
     for b in range(B):
         T = imax(T, offsets[chosen[b] + 1] - offsets[chosen[b]])
@@ -31,12 +34,36 @@ cdef inline void sort_batch(
         net.buckets[length] += 1
         net.order[t] = chosen[b]
         net.lengths[t] = length
-    net.first[0] = 0
+    net.B, net.T, net.N = B, T, 0
     for t in range(T):
-        net.first[t + 1] = net.first[t] + net.active[t]
-    net.B = B
-    net.T = T
-    net.N = net.first[T]
+        net.N += net.active[t]
+    place_rows(net)
+
+
+cdef inline void place_rows(Net* net) noexcept nogil:
+    """Cut the batch into slices, and say where their rows lie."""
+    cdef idx s, t, lo, row = 0
+    net.n_slices = imin(SLICES, net.B) if net.N >= SLICED_ROWS else 1
+    share_rows(net, net.n_slices)
+    for s in range(SLICES + 1):
+        net.slices[s] = net.bounds[imin(s, net.n_slices)]
+    for s in range(net.n_slices):
+        lo = net.slices[s]
+        net.slice_rows[s] = row
+        for t in range(net.T):
+            net.first[s * net.T + t] = row - lo
+            row += imax(0, imin(net.slices[s + 1], net.active[t]) - lo)
+    net.slice_rows[net.n_slices] = row
+
+
+cdef inline void place_single_steps(Net* net, idx n) noexcept nogil:
+    """A batch of n sequences of one step."""
+    cdef idx s
+    net.B = net.N = net.active[0] = n
+    net.T, net.active[1], net.first[0], net.n_slices, net.slices[0] = 1, 0, 0, 1, 0
+    for s in range(1, SLICES + 1):
+        net.slices[s] = n
+    net.slice_rows[0], net.slice_rows[1] = 0, n
 
 
 cdef inline void share_rows(Net* net, idx parts) noexcept nogil:
@@ -65,11 +92,11 @@ cdef inline void gather_sequence(
     cdef idx t
     for t in range(net.lengths[b]):
         if places != NULL:
-            net.places[net.first[t] + b] = places[start + t]
+            net.places[row_at(net, t, b)] = places[start + t]
         elif net.plan.n_columns == 0:
-            memcpy(net.x + (net.first[t] + b) * D, values + (start + t) * D, D * sizeof(real))
+            memcpy(net.x + row_at(net, t, b) * D, values + (start + t) * D, D * sizeof(real))
         else:
-            look_up(net, tokens + (start + t) * net.plan.n_columns, net.first[t] + b)
+            look_up(net, tokens + (start + t) * net.plan.n_columns, row_at(net, t, b))
 
 
 cdef inline void move_states(
@@ -197,9 +224,10 @@ cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
 # out = x * m / (1 - rate), m = 0 with probability `rate` (Srivastava et al. 2014). m is a function
 # of (seed, row, column), so the backward pass applies the same mask without storing it.
 cdef inline void dropout_rows(
-    real* out,             # out (rows, segments * stride), may be x
-    const real* x,         # in  (rows, segments * stride)
-    idx rows,
+    real* out,             # out (., segments * stride), may be x
+    const real* x,         # in  (., segments * stride)
+    idx start,             # rows start .. stop
+    idx stop,
     idx segments,
     idx width,
     idx stride,
@@ -210,7 +238,7 @@ cdef inline void dropout_rows(
     cdef real scale = <real> (1.0 / (1.0 - rate))
     cdef unsigned long long row_seed
     cdef idx r, s, k, at
-    for r in range(rows):
+    for r in range(start, stop):
         row_seed = mix64(seed, r)
         for s in range(segments):
             for k in range(stride):

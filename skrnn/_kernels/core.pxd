@@ -4,7 +4,9 @@ Sizes are T (time steps), B (sequences of a batch), N (packed rows: steps of all
 D (input width), H (hidden width). A stride or width with a `p` (Hp) is rounded up to full vectors.
 
 Packed rows are time-major over sequences sorted by falling length, as PyTorch's PackedSequence:
-step t has its first `active[t]` sequences, in rows `first[t] .. first[t] + active[t]`.
+step t has the first `active[t]` sequences. A large batch is cut into slices of neighbouring
+sequences, and the rows of one slice lie before those of the next; so what two threads write side by
+side lies far apart.
 """
 
 ctypedef Py_ssize_t idx
@@ -32,7 +34,7 @@ cdef extern from "simd.h" nogil:
     vec where_positive(vec x, vec d)
     void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
     void tile_rows(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
-                   idx w_k, const idx* list, vec* acc)
+                   idx w_k, vec* acc)
     void fetch_l1(const real* p, idx n)
     void fetch_l2(const real* p, idx n)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)
@@ -154,7 +156,8 @@ cdef struct Layer:
     real* mask               # (B, Hp) recurrent dropout, or NULL
 
 cdef enum:
-    # Parts of a batch whose weight gradients are summed apart, whatever the number of threads.
+    # Most slices of a batch, whatever the number of threads: weight gradients are summed by slices,
+    # and the bits must not depend on the threads.
     SLICES = 2
 
 cdef struct Net:
@@ -173,12 +176,12 @@ cdef struct Net:
     idx* order               # (B,) position in the user's data, by falling length
     idx* lengths             # (B,)
     idx* active              # (T + 1,)
-    idx* first               # (T + 1,)
+    idx* first               # (SLICES, T) packed row of step t of sequence b in slice s: first[s, t] + b
     idx* buckets             # (T + 2,) scratch of the counting sort
     idx* bounds              # (max(threads, SLICES) + 1,) rows of each thread, by equal work
-    idx* slice_rows          # (N,) packed rows, slice after slice (gradients.pxd)
-    idx[SLICES + 1] slices   # where each slice starts among them
     idx n_slices
+    idx[SLICES + 1] slices   # first sequence of each; B after the last
+    idx[SLICES + 1] slice_rows  # first packed row of each; N after the last
     const EmbeddingColumn* columns  # (n_columns,)
     idx* tokens              # (n_columns, N) embedding rows of the batch
     idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
@@ -201,11 +204,11 @@ cdef struct Net:
     idx R
     idx F                    # stride of features: n_directions * Hp
     idx Op                   # stride of outputs
-    real* features           # (R, F) what the head reads
+    real* features           # (R, F) what the head reads; the top level's y where they are the same
     idx* argmax              # (B, F) step of each maximum
     real* logits             # (R, Op)
     real* dlogits            # (R, Op)
-    real* dfeatures          # (R, F)
+    real* dfeatures          # (R, F); the top level's dy where the head reads every step
     real* pack_head
     real* pack_head_b
     real* pack_dhead
@@ -236,6 +239,14 @@ cdef inline idx imax(idx a, idx b) noexcept nogil:
     return a if a > b else b
 
 
+cdef inline idx row_at(const Net* net, idx t, idx b) noexcept nogil:
+    """Packed row of step t of sequence b."""
+    cdef idx s, own = 0
+    for s in range(1, SLICES):
+        own += b >= net.slices[s]
+    return net.first[own * net.T + t] + b
+
+
 cdef inline idx padded(idx n) noexcept nogil:
     """`n` rounded up to full vectors."""
     return (n + LANES - 1) // LANES * LANES
@@ -243,7 +254,7 @@ cdef inline idx padded(idx n) noexcept nogil:
 
 cdef enum:
     # Operations that moving a number is worth: what one core moves, the other has to fetch from it.
-    MOVED = 20
+    MOVED = 40
 
 
 cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:

@@ -19,8 +19,8 @@ from libc.math cimport INFINITY, exp, log
 from libc.string cimport memcpy, memset
 
 from .core cimport (
-    LANES, Net, exp_negative, idx, load, log_vec, max_lanes, max_vec, real, splat, store,
-    sum_lanes, useful_threads, vec,
+    LANES, Net, exp_negative, idx, load, log_vec, max_lanes, max_vec, real, row_at, splat,
+    store, sum_lanes, useful_threads, vec,
 )
 
 cdef extern from *:
@@ -147,7 +147,7 @@ cdef inline const real* emissions(
 
 cdef inline idx label_at(const Net* net, const idx* labels, idx first, idx t, idx b) noexcept nogil:
     """The label that step t counts with; -1 where it has none, or no weight."""
-    if labels == NULL or net.row_weight[net.first[t] + b] == 0:
+    if labels == NULL or net.row_weight[row_at(net, t, b)] == 0:
         return -1
     return labels[first + t]
 
@@ -164,7 +164,7 @@ cdef inline double forward_sums(
     cdef double log_z = 0
     cdef idx t, j, r
     for t in range(net.lengths[b]):
-        r = (net.first[t] + b) * Op
+        r = row_at(net, t, b) * Op
         a = net.crf_alpha + r
         if t == 0:
             memcpy(a, net.crf_scores, Op * sizeof(real))
@@ -209,7 +209,7 @@ cdef inline void backward_sums(
     cdef real share
     memcpy(beta, net.crf_scores + (K + 1) * Op, Op * sizeof(real))
     for t in range(net.lengths[b] - 1, -1, -1):
-        r = (net.first[t] + b) * Op
+        r = row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:
             store(other + j, load(net.crf_alpha + r + j) + load(beta + j))
         share = <real> (1.0 / exp_row(g, other, finite_or_zero(highest(other, Op)), Op))
@@ -242,7 +242,7 @@ cdef inline void add_score_gradients(
     """Add what step t of sequence b contributes to the gradients of start, transitions, end."""
     cdef idx K = net.plan.n_outputs, Op = net.Op
     cdef idx i, j
-    cdef const real* sums = net.crf_sums + (net.first[t] + b) * Op
+    cdef const real* sums = net.crf_sums + row_at(net, t, b) * Op
     cdef const real* a
     cdef const real* T = net.crf_scores + Op
     cdef real* dT = grads + Op
@@ -253,7 +253,7 @@ cdef inline void add_score_gradients(
         for j in range(K):
             grads[j] += factor * g[j]
         return
-    a = net.crf_alpha + (net.first[t - 1] + b) * Op
+    a = net.crf_alpha + row_at(net, t - 1, b) * Op
     for j in range(Op):
         ratio[j] = factor * g[j] / sums[j] if j < K and sums[j] >= SMALLEST_SUM else 0
     exp_row(e, a, 0, Op)
@@ -287,7 +287,7 @@ cdef inline double path_loss(
     cdef idx t, y, before = -1
     cdef bint complete = True
     for t in range(net.lengths[b]):
-        memset(net.dlogits + (net.first[t] + b) * Op, 0, Op * sizeof(real))
+        memset(net.dlogits + row_at(net, t, b) * Op, 0, Op * sizeof(real))
         complete = complete and label_at(net, labels, first, t, b) >= 0
     memset(grads, 0, (K + 2) * Op * sizeof(real))
     if factor == 0 or net.lengths[b] == 0:
@@ -301,8 +301,8 @@ cdef inline double path_loss(
         return factor * (log_z - score)
     for t in range(net.lengths[b]):
         y = labels[first + t]
-        score += net.logits[(net.first[t] + b) * Op + y]
-        net.dlogits[(net.first[t] + b) * Op + y] -= f
+        score += net.logits[row_at(net, t, b) * Op + y]
+        net.dlogits[row_at(net, t, b) * Op + y] -= f
         score += net.crf_scores[(before + 1) * Op + y]  # start where there is none before
         grads[(before + 1) * Op + y] -= f
         before = y
@@ -338,8 +338,8 @@ cdef inline double mean_weight(const Net* net, idx b) noexcept nogil:
     cdef double total = 0
     cdef idx t, counted = 0
     for t in range(net.lengths[b]):
-        total += net.row_weight[net.first[t] + b]
-        counted += net.row_weight[net.first[t] + b] > 0
+        total += net.row_weight[row_at(net, t, b)]
+        counted += net.row_weight[row_at(net, t, b)] > 0
     return total / counted if counted else 0
 
 
@@ -361,10 +361,10 @@ cdef inline void marginals(Net* net, idx b, real* scratch) noexcept nogil:
     forward_sums(net, b, NULL, 0, scratch)
     # crf_sums has served: gradients of the scores are not asked for
     for t in range(net.lengths[b]):
-        memset(net.crf_sums + (net.first[t] + b) * Op, 0, Op * sizeof(real))
+        memset(net.crf_sums + row_at(net, t, b) * Op, 0, Op * sizeof(real))
     backward_sums(net, b, NULL, 0, net.crf_sums, NULL, 1, scratch)
     for t in range(net.lengths[b]):
-        memcpy(net.logits + (net.first[t] + b) * Op, net.crf_sums + (net.first[t] + b) * Op,
+        memcpy(net.logits + row_at(net, t, b) * Op, net.crf_sums + row_at(net, t, b) * Op,
                Op * sizeof(real))
 
 
@@ -382,8 +382,8 @@ cdef inline void best_path(
     cdef vec best
     cdef idx t, i, j, y
     for t in range(net.lengths[b]):
-        v = net.crf_alpha + (net.first[t] + b) * Op
-        z = net.logits + (net.first[t] + b) * Op
+        v = net.crf_alpha + row_at(net, t, b) * Op
+        z = net.logits + row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:
             best = load(net.crf_scores + j)
             if t > 0:
@@ -397,7 +397,7 @@ cdef inline void best_path(
     for t in range(net.lengths[b] - 1, -1, -1):
         path[t] = y
         if t > 0 and y >= 0:
-            y = best_predecessor(net.crf_alpha + (net.first[t - 1] + b) * Op, T + y, Op, K)
+            y = best_predecessor(net.crf_alpha + row_at(net, t - 1, b) * Op, T + y, Op, K)
 
 
 cdef inline idx best_predecessor(const real* v, const real* T, idx stride, idx K) noexcept nogil:

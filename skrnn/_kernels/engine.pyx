@@ -10,19 +10,19 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport exp, isfinite, sqrt
 from libc.string cimport memcpy, memset
 
-from .batch cimport dropout_rows, look_up, move_states, share_rows
+from .batch cimport dropout_rows, look_up, move_states, place_single_steps, share_rows
 from .core cimport (
     ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
     RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, EmbeddingColumn, exp_negative, idx, imin, load,
-    log_vec, mix64, real, sigmoid,
+    log_vec, mix64, real, row_at, sigmoid,
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, layers_backward, load_batch, network_forward,
-    pack_weights, project_tokens, step_of, target_of,
+    clear_state_gradients, head_backward, head_loss, head_row, layers_backward, load_batch, network_forward,
+    pack_weights, project_tokens, target_of, target_of_row,
 )
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
@@ -477,7 +477,7 @@ cdef inline void _scatter_outputs(
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
-            r = net.first[t] + b
+            r = head_row(net, t, b)
             if probabilities:
                 softmax_row(net.logits + r * net.Op, net.logits + r * net.Op, O, net.Op)
             memcpy(out + target_of(net, offsets, t, b) * O, net.logits + r * net.Op,

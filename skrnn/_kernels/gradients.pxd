@@ -1,35 +1,18 @@
 """Weight gradients of a level, by slices of the batch and tiles of dW."""
 from cython.parallel cimport prange, threadid
 
-from .batch cimport share_rows
-from .core cimport LANES, Layer, LayerPlan, Net, SLICES, idx, imin, real
+from .core cimport LANES, Layer, LayerPlan, Net, idx, imin, real
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pieces, weight_gradient_task, weight_tasks,
 )
 from .workspace cimport level_size
 
 cdef enum:
-    SLICED_ROWS = 512      # fewer are not worth a second set of gradients
     ADDED = 4096           # gradients of one task of adding slices up
 
 
 # A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
-# cut as the time loop cuts the batch, by sequences, into a number of slices that does not depend on
-# the threads (nor do the bits, then), and the slices are added up.
-cdef inline void slice_batch(Net* net) noexcept nogil:
-    """List the packed rows of each slice."""
-    cdef idx s, t, b, at = 0
-    net.n_slices = SLICES if net.N >= SLICED_ROWS else 1
-    share_rows(net, net.n_slices)
-    for s in range(net.n_slices):
-        net.slices[s] = at
-        for t in range(net.T):
-            for b in range(net.bounds[s], imin(net.bounds[s + 1], net.active[t])):
-                net.slice_rows[at] = net.first[t] + b
-                at += 1
-    net.slices[net.n_slices] = at
-
-
+# cut as the time loop cuts the batch, by slices, and these are added up.
 cdef inline void level_weight_gradients(
     Net* net, const Layer* layers, idx threads
 ) noexcept nogil:
@@ -91,11 +74,11 @@ cdef inline void describe_gradients(
         grads = net.slice_grads + (s - 1) * net.slice_size - layers.plan.w_ih
     describe_gradient(net, layer, s, ih, plan.ih_start, plan.ih_stop, layer.row_ih)
     ih.dW, ih.db = grads + plan.w_ih, grads + plan.b_ih
-    ih.X, ih.ldx = layer.x, layer.ldx
+    ih.X, ih.ldx = layer.x + net.slice_rows[s] * layer.ldx, layer.ldx
     ih.segments, ih.width, ih.stride = plan.in_segments, plan.in_width, plan.in_stride
     describe_gradient(net, layer, s, hh, plan.hh_start, plan.hh_stop, layer.row_hh)
     hh.dW, hh.db = grads + plan.w_hh, grads + plan.b_hh
-    hh.X, hh.ldx = layer.h_in, plan.Hp
+    hh.X, hh.ldx = layer.h_in + net.slice_rows[s] * plan.Hp, plan.Hp
     hh.segments, hh.width, hh.stride = 1, plan.H, plan.Hp
     cut_weight_tasks(ih, threads)
     cut_weight_tasks(hh, threads)
@@ -105,9 +88,8 @@ cdef inline void describe_gradient(
     const Net* net, const Layer* layer, idx s, WeightGradient* g, idx start, idx stop,
     const idx* row_of,
 ) noexcept nogil:
-    g.dZ = layer.gates + start
     g.ldz = layer.plan.slots * layer.plan.Hp
+    g.dZ = layer.gates + net.slice_rows[s] * g.ldz + start
     g.cols = (stop - start) // LANES
     g.row_of = row_of + start
-    g.list = net.slice_rows + net.slices[s]
-    g.N = net.slices[s + 1] - net.slices[s]
+    g.N = net.slice_rows[s + 1] - net.slice_rows[s]

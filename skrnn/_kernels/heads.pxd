@@ -3,14 +3,14 @@ from libc.math cimport exp, log
 from libc.string cimport memcpy, memset
 
 from .core cimport (
-    LANES, LAST, MAX, MEAN, Net, Layer, exp_negative, idx, load, max_lanes, max_vec, real, splat,
+    LANES, LAST, MAX, MEAN, Net, Layer, exp_negative, idx, load, max_lanes, max_vec, real, row_at, splat,
     store, sum_lanes, vec,
 )
 
 
 cdef inline idx last_row(const Net* net, idx b, idx direction) noexcept nogil:
     """Packed row of the step where sequence b ends in that direction: PyTorch's h_n."""
-    return net.first[net.lengths[b] - 1] + b if direction > 0 else b
+    return row_at(net, net.lengths[b] - 1 if direction > 0 else 0, b)
 
 
 cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
@@ -28,11 +28,11 @@ cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
             row = y + last_row(net, b, 1 - 2 * d) * F
             memcpy(out + d * Hp, row + d * Hp, Hp * sizeof(real))
         return
-    memcpy(out, y + b * F, F * sizeof(real))
+    memcpy(out, y + row_at(net, 0, b) * F, F * sizeof(real))
     if net.plan.pooling == MAX:
         memset(at, 0, F * sizeof(idx))
     for t in range(1, net.lengths[b]):
-        row = y + (net.first[t] + b) * F
+        row = y + row_at(net, t, b) * F
         if net.plan.pooling == MEAN:
             for k in range(F):
                 out[k] += row[k]
@@ -57,7 +57,7 @@ cdef inline void pool_backward(Net* net, idx b) noexcept nogil:
     cdef idx t, k, d
     cdef real share = <real> (1.0 / net.lengths[b])
     for t in range(net.lengths[b]):
-        row = dy + (net.first[t] + b) * F
+        row = dy + row_at(net, t, b) * F
         if net.plan.pooling == MEAN:
             for k in range(F):
                 row[k] = d_out[k] * share

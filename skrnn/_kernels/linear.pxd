@@ -29,7 +29,6 @@ cdef struct WeightGradient:
     idx segments           # as in pack_bundle
     idx width
     idx stride
-    const idx* list        # in  (N,) the rows to sum over; NULL for 0 .. N
     idx N
     idx run                # input columns of a task
     idx blocks             # blocks of vector columns of a task
@@ -176,25 +175,22 @@ cdef inline void weight_gradient_task(
     cdef bint with_bias = g.db != NULL and segment == 0 and k0 == 0
     cdef const real* x
     cdef const real* z
-    cdef const idx* list
-    cdef idx n0, start, n, k, b, col, cols
+    cdef idx n0, n, k, b, col, cols
     memset(sums, 0, blocks * ld * sizeof(vec))
     memset(bias, 0, sizeof(bias))
     for n0 from 0 <= n0 < g.N by SUM_ROWS:
         n = imin(SUM_ROWS, g.N - n0)
-        list = NULL if g.list == NULL else g.list + n0
-        start = n0 if list == NULL else 0
-        x = g.X + start * g.ldx + segment * g.stride + k0
+        x = g.X + n0 * g.ldx + segment * g.stride + k0
         for b in range(blocks):
             col = first + b * BLOCK_COLS
             cols = imin(BLOCK_COLS, g.cols - col)
-            z = g.dZ + start * g.ldz + col * LANES
+            z = g.dZ + n0 * g.ldz + col * LANES
             for k from 0 <= k < K by TILE_ROWS:
                 fetch_next(g, n0, b, first, blocks, segment * g.stride + k0, K, k)
-                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, g.ldx, z, g.ldz, list,
+                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, g.ldx, z, g.ldz,
                           sums + b * ld + k * BLOCK_COLS)
             if with_bias:
-                tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, list, bias + b * TILE_ROWS * BLOCK_COLS)
+                tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, bias + b * TILE_ROWS * BLOCK_COLS)
     for b in range(blocks):
         col = first + b * BLOCK_COLS
         cols = imin(BLOCK_COLS, g.cols - col)
@@ -212,15 +208,14 @@ cdef inline void fetch_next(
     """While the tile at input column k is computed, fetch its share of the rows that come next:
     those of the next block of dZ or, after the last, the next rows of both dZ and X."""
     cdef idx tiles = pieces(K, TILE_ROWS), part = k // TILE_ROWS
-    cdef idx rows, at_row, r, col, cols
+    cdef idx rows, r, col, cols
     b += 1
     if b == blocks:
         b, n0 = 0, n0 + SUM_ROWS
     rows = imax(0, imin(SUM_ROWS, g.N - n0))
     col = first + b * BLOCK_COLS
     cols = imin(BLOCK_COLS, g.cols - col)
-    for at_row in range(n0 + rows * part // tiles, n0 + rows * (part + 1) // tiles):
-        r = at_row if g.list == NULL else g.list[at_row]
+    for r in range(n0 + rows * part // tiles, n0 + rows * (part + 1) // tiles):
         fetch_l2(g.dZ + r * g.ldz + col * LANES, cols * LANES)
         if b == 0:
             fetch_l2(g.X + r * g.ldx + at, K)

@@ -11,10 +11,10 @@ from .batch cimport (
 from .core cimport (
     ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, MOVED, Net, QUANTILE, SOFTMAX,
     SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real,
-    store, useful_threads,
+    row_at, store, useful_threads,
 )
 from .crf cimport crf_loss
-from .gradients cimport level_weight_gradients, scratch_of, slice_batch
+from .gradients cimport level_weight_gradients, scratch_of
 from .heads cimport (
     absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
     squared_error_loss,
@@ -132,6 +132,14 @@ cdef inline void pack_weights(Net* net) noexcept nogil:
     pack_head(net)
 
 
+cdef inline idx share_moving(Net* net, idx width) noexcept nogil:
+    """Threads that move rows of `width` numbers, and the sequences of each: those whose steps it
+    takes in the time loop too."""
+    cdef idx threads = imin(useful_threads(net.threads, <double> MOVED * net.N * width), net.B)
+    share_rows(net, threads)
+    return threads
+
+
 cdef inline void load_batch(
     Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
@@ -142,11 +150,13 @@ cdef inline void load_batch(
     idx B,
 ) noexcept nogil:
     """Sort the sequences of a batch by length and gather their steps into packed rows."""
-    cdef idx b, threads
+    cdef idx b, part, threads
     sort_batch(net, offsets, chosen, B)
-    threads = useful_threads(net.threads, <double> MOVED * net.N * net.plan.D)
-    for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
-        gather_sequence(net, offsets, values, tokens, places, b)
+    threads = share_moving(net, net.plan.D)
+    for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='static', chunksize=1):
+        for b in range(net.bounds[part], net.bounds[part + 1]):
+            gather_sequence(net, offsets, values, tokens, places, b)
 
 
 cdef inline void project_tokens(
@@ -181,7 +191,7 @@ cdef inline void draw_masks(Net* net) noexcept nogil:
             continue
         for n in range(net.B * layer.plan.Hp):
             layer.mask[n] = 1
-        dropout_rows(layer.mask, layer.mask, net.B, 1, layer.plan.H, layer.plan.Hp,
+        dropout_rows(layer.mask, layer.mask, 0, net.B, 1, layer.plan.H, layer.plan.Hp,
                      net.recurrent_dropout, mix64(net.seed, 2 * k + 1))
 
 
@@ -189,8 +199,13 @@ cdef inline void level_dropout(
     Net* net, real* out, const real* rows, idx n, const Layer* layer, idx level
 ) noexcept nogil:
     """Dropout of the outputs of the level of `layer` as level `level` (or the head) reads them."""
-    dropout_rows(out, rows, n, net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
-                 mix64(net.seed, 2 * level))
+    cdef idx width = net.plan.n_directions * layer.plan.Hp, block
+    cdef idx threads = useful_threads(net.threads, <double> MOVED * n * width)
+    for block in prange((n + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+                        use_threads_if=threads > 1, schedule='static'):
+        dropout_rows(out, rows, block * PRODUCT_ROWS, imin(n, (block + 1) * PRODUCT_ROWS),
+                     net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
+                     mix64(net.seed, 2 * level))
 
 
 cdef inline void network_forward(Net* net) noexcept nogil:
@@ -225,17 +240,23 @@ cdef inline void head_forward(Net* net) noexcept nogil:
 
 cdef inline void read_top(Net* net) noexcept nogil:
     """Features: the top level's outputs, pooled, after dropout."""
-    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef idx b, threads = useful_threads(net.threads, <double> MOVED * net.N * net.F)
-    if net.plan.pooling != ALL:
-        net.R = net.B
-        for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1,
-                        schedule='static'):
-            pool_forward(net, b)
-    else:
+    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef bint drops = net.training and net.dropout > 0
+    cdef idx b, part, threads
+    if net.plan.pooling == ALL:
         net.R = net.N
-        memcpy(net.features, top.y, net.N * net.F * sizeof(real))
-    if net.training and net.dropout > 0:
+        if drops:
+            level_dropout(net, net.features, top.y, net.R, top, net.plan.n_levels)
+        else:
+            net.features = top.y
+        return
+    net.R = net.B
+    threads = share_moving(net, net.F)
+    for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='static', chunksize=1):
+        for b in range(net.bounds[part], net.bounds[part + 1]):
+            pool_forward(net, b)
+    if drops:
         level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
 
 
@@ -252,6 +273,11 @@ cdef inline void head_product(Net* net) noexcept nogil:
                 net.pack_head_b, False)
 
 
+cdef inline idx head_row(const Net* net, idx t, idx b) noexcept nogil:
+    """Row of the head for step t of sequence b: one a step, or (t = 0) one a sequence."""
+    return row_at(net, t, b) if net.plan.pooling == ALL else b
+
+
 cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noexcept nogil:
     """Where the target (and weight) of a head row stands in the user's arrays."""
     if net.plan.pooling == ALL:
@@ -259,16 +285,22 @@ cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noex
     return net.order[b]
 
 
-cdef inline idx step_of(const Net* net, idx r) noexcept nogil:
-    """Step of a head row: the last t with first[t] <= r; 0 for a row a sequence."""
-    cdef idx lo = 0, hi = net.T if net.plan.pooling == ALL else 1, middle
+cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcept nogil:
+    """The same by the row: its step is the last t that starts at or before it in its slice."""
+    cdef idx lo = 0, hi = net.T, s = 0, middle
+    cdef const idx* first
+    if net.plan.pooling != ALL:
+        return net.order[r]
+    while s + 1 < net.n_slices and r >= net.slice_rows[s + 1]:
+        s += 1
+    first = net.first + s * net.T
     while hi - lo > 1:
         middle = (lo + hi) // 2
-        if net.first[middle] <= r:
+        if first[middle] + net.slices[s] <= r:
             lo = middle
         else:
             hi = middle
-    return lo
+    return target_of(net, offsets, lo, r - first[lo])
 
 
 cdef inline double head_loss(
@@ -285,7 +317,7 @@ cdef inline double head_loss(
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
-            r = net.first[t] + b
+            r = head_row(net, t, b)
             at = target_of(net, offsets, t, b)
             net.row_weight[r] = 1.0 if weights == NULL else weights[at]
             if labels != NULL and labels[at] < 0:
@@ -302,8 +334,7 @@ cdef inline double head_loss(
         return crf_loss(net, offsets, labels, total)
     threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
     for r in prange(net.R, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
-        t = step_of(net, r)
-        at = target_of(net, offsets, t, r - net.first[t])
+        at = target_of_row(net, offsets, r)
         net.row_loss[r] = row_loss(
             net, net.dlogits + r * net.Op, net.logits + r * net.Op,
             imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
@@ -360,7 +391,6 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     g.segments = D
     g.width = net.plan.H
     g.stride = net.plan.Hp
-    g.list = NULL
     g.N = net.R
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
@@ -377,14 +407,16 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
 cdef inline void write_top(Net* net) noexcept nogil:
     """dy of the top level from dfeatures."""
     cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef idx b, threads = useful_threads(net.threads, <double> MOVED * net.N * net.F)
+    cdef idx b, part, threads
     if net.dropout > 0:
         level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
     if net.plan.pooling == ALL:
-        memcpy(top.dy, net.dfeatures, net.N * net.F * sizeof(real))
-        return
-    for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
-        pool_backward(net, b)
+        return  # they are one
+    threads = share_moving(net, net.F)
+    for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='static', chunksize=1):
+        for b in range(net.bounds[part], net.bounds[part + 1]):
+            pool_backward(net, b)
 
 
 cdef inline void input_gradient(
@@ -417,7 +449,6 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
     cdef Layer* layer
     cdef idx level, task, threads, parts, block, ld, dirs = net.plan.n_directions
     cdef real* dx
-    slice_batch(net)
     for level in range(net.plan.n_levels - 1, -1, -1):
         layer = &net.layers[level * dirs]
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))

@@ -126,7 +126,7 @@ cdef _row_order(const Net* net, const idx* offsets):
     cdef idx[::1] view = out
     for b in range(net.B):
         for t in range(net.lengths[b]):
-            view[net.first[t] + b] = offsets[net.order[b]] + t
+            view[row_at(net, t, b)] = offsets[net.order[b]] + t
     return out
 
 
@@ -184,7 +184,7 @@ cdef _scan_gradients(Net* net, Layer* layer):
     for s in range(net.T):
         t = net.T - 1 - s if layer.plan.direction > 0 else s
         for b in range(net.active[t]):
-            row = net.first[t] + b
+            row = row_at(net, t, b)
             for u in range(H):
                 # what t + 1 sent back, and what comes from above
                 view[row, u] = layer.dh[b * layer.plan.Hp + u] + layer.dy[row * layer.ldy + u]
@@ -244,7 +244,7 @@ def dropout_multipliers(idx rows, idx width, double rate, unsigned long long see
     """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
     out = np.ones((rows, width), dtype=real_dtype)
     cdef real[:, ::1] view = out
-    dropout_rows(&view[0, 0], &view[0, 0], rows, 1, width, width, rate, seed)
+    dropout_rows(&view[0, 0], &view[0, 0], 0, rows, 1, width, width, rate, seed)
     return out
 
 

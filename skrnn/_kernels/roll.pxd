@@ -5,6 +5,7 @@ by the states after the step, which the next one reads.
 """
 from libc.math cimport exp
 
+from .batch cimport place_single_steps
 from .core cimport LANES, Layer, Net, idx, real
 from .linear cimport product
 from .scan cimport scan_forward
@@ -39,8 +40,7 @@ cdef struct Roll:
 cdef inline void one_step_each(Net* net, idx n) noexcept nogil:
     """A batch of n sequences of one step, in the user's order."""
     cdef idx b
-    net.B = net.N = net.active[0] = n
-    net.T, net.first[0], net.active[1] = 1, 0, 0
+    place_single_steps(net, n)
     for b in range(n):
         net.order[b], net.lengths[b] = b, 1
 

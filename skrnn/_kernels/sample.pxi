@@ -198,8 +198,7 @@ def likelihood(
 cdef inline void _log_probability(
     Net* net, const idx* offsets, const idx* labels, double* out, idx r
 ) noexcept nogil:
-    cdef idx t = step_of(net, r)
-    cdef idx at = target_of(net, offsets, t, r - net.first[t])
+    cdef idx at = target_of_row(net, offsets, r)
     cdef real* z = net.logits + r * net.Op
     cdef double chosen = z[labels[at]]
     out[at] = chosen - softmax_row(z, z, net.plan.n_outputs, net.Op)

@@ -6,8 +6,8 @@ from the last step to the first: a sequence joins when the loop reaches its last
 from libc.string cimport memcpy, memset
 
 from .core cimport (
-    BLOCK_COLS, GRU, LANES, LSTM, TILE_ROWS, Layer, Net, fetch_l1, idx, imin, load,
-    real, store, tile, vec,
+    BLOCK_COLS, GRU, LANES, LSTM, TILE_ROWS, Layer, Net, fetch_l1, idx, imax,
+    imin, load, real, row_at, store, tile, vec,
 )
 from .gru cimport gru_backward, gru_gates, gru_output
 from .lstm cimport lstm_backward, lstm_gates, lstm_output
@@ -18,7 +18,7 @@ cdef inline idx row_before(const Net* net, const Layer* layer, idx t, idx b) noe
     """Packed row of sequence b one step before t in its direction; -1 where it starts at t."""
     cdef idx before = t - layer.plan.direction
     if 0 <= before < net.T and b < net.active[before]:
-        return net.first[before] + b
+        return row_at(net, before, b)
     return -1
 
 
@@ -39,8 +39,8 @@ cdef inline const real* previous_c(
     return layer.c + (row if net.training else b) * layer.plan.Hp
 
 
-cdef inline real* h_in_at(const Net* net, const Layer* layer, idx t) noexcept nogil:
-    return layer.h_in + (net.first[t] * layer.plan.Hp if net.training else 0)
+cdef inline real* h_in_at(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
+    return layer.h_in + (row_at(net, t, b) if net.training else b) * layer.plan.Hp
 
 
 cdef inline void load_states(
@@ -48,11 +48,12 @@ cdef inline void load_states(
 ) noexcept nogil:
     """h_in = mask * h_{t-1} for rows lo .. hi: contiguous for the tile, and kept for dW_hh."""
     cdef idx Hp = layer.plan.Hp
-    cdef real* to = h_in_at(net, layer, t) + lo * Hp
+    cdef real* to
     cdef const real* source
     cdef const real* mask
     cdef idx b, k
     for b in range(lo, hi):
+        to = h_in_at(net, layer, t, b)
         source = previous_h(net, layer, t, b)
         if layer.mask == NULL:
             memcpy(to, source, Hp * sizeof(real))
@@ -60,20 +61,19 @@ cdef inline void load_states(
             mask = layer.mask + b * Hp
             for k from 0 <= k < Hp by LANES:
                 store(to + k, load(source + k) * load(mask + k))
-        to += Hp
 
 
 cdef inline void forward_tile(
-    const Net* net, const Layer* layer, idx t, idx b0, idx rows, idx bundle,
+    const Net* net, const Layer* layer, idx t, idx b0, idx stop, idx bundle,
     const real* pack_x, const real* pack_h,
 ) noexcept nogil:
-    """Pre-activations of one bundle for `rows` sequences from b0, and the cell on top of them."""
+    """Pre-activations of one bundle for a tile of sequences from b0, and the cell on top of them."""
     cdef vec acc[TILE_ROWS * BLOCK_COLS]
     cdef const idx* enters_x = layer.bundle_x + bundle * BLOCK_COLS
     cdef const idx* enters_h = layer.bundle_h + bundle * BLOCK_COLS
     cdef const real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
-    cdef idx Hp = layer.plan.Hp
-    cdef idx row = net.first[t] + b0
+    cdef idx row = row_at(net, t, b0)
+    cdef idx rows = imin(TILE_ROWS, stop - b0)
     cdef idx r, c, at_x, at_h, cols_x, cols_h
     at_x = columns(enters_x, &cols_x)
     at_h = columns(enters_h, &cols_h)
@@ -82,10 +82,10 @@ cdef inline void forward_tile(
             bias = projection(layer, net.places[row + r], bundle)
         for c in range(BLOCK_COLS):
             acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
-    fetch_rows(net, layer, t, b0 + rows)
+    fetch_rows(net, layer, t, b0 + rows, imin(b0 + 2 * TILE_ROWS, stop))
     if layer.projected == NULL:
         tile(rows, cols_x, layer.K, layer.x + row * layer.ldx, layer.ldx, 1, pack_x, acc + at_x)
-    tile(rows, cols_h, layer.plan.H, h_in_at(net, layer, t) + b0 * Hp, Hp, 1, pack_h, acc + at_h)
+    tile(rows, cols_h, layer.plan.H, h_in_at(net, layer, t, b0), layer.plan.Hp, 1, pack_h, acc + at_h)
     # Two loops, so that one row's last activation does not wait for its first ones: those of six
     # rows are done by then. One loop takes a sixth longer.
     for r in range(rows):
@@ -94,14 +94,17 @@ cdef inline void forward_tile(
         cell_output(net, layer, t, b0 + r, bundle, cols_x, acc + r * BLOCK_COLS)
 
 
-# At H = 32 and 64 this takes a tenth to a sixth off a prediction.
-cdef inline void fetch_rows(const Net* net, const Layer* layer, idx t, idx b0) noexcept nogil:
-    """Fetch what the next tile, from sequence b0, reads while this one is computed."""
+# At H = 32 and 64 this takes a tenth to a sixth off a prediction. Rows of another thread stay where
+# they are: it writes them, and a line that two cores want goes to and fro.
+cdef inline void fetch_rows(
+    const Net* net, const Layer* layer, idx t, idx lo, idx hi
+) noexcept nogil:
+    """Fetch what the next tile, sequences lo .. hi, reads while this one is computed."""
     cdef idx b
-    for b in range(b0, b0 + TILE_ROWS):
+    for b in range(lo, hi):
         if layer.projected == NULL:
-            fetch_l1(layer.x + (net.first[t] + b) * layer.ldx, layer.K)
-        fetch_l1(h_in_at(net, layer, t) + b * layer.plan.Hp, layer.plan.H)
+            fetch_l1(layer.x + row_at(net, t, b) * layer.ldx, layer.K)
+        fetch_l1(h_in_at(net, layer, t, b), layer.plan.H)
 
 
 cdef inline real* projection(const Layer* layer, idx place, idx bundle) noexcept nogil:
@@ -149,7 +152,7 @@ cdef inline real* gates_at(const Net* net, const Layer* layer, idx t, idx b) noe
     """Where a row's gates are kept for the backward pass; NULL in prediction."""
     if not net.training:
         return NULL
-    return layer.gates + (net.first[t] + b) * layer.plan.slots * layer.plan.Hp
+    return layer.gates + row_at(net, t, b) * layer.plan.slots * layer.plan.Hp
 
 
 cdef inline void cell_gates(
@@ -157,7 +160,7 @@ cdef inline void cell_gates(
 ) noexcept nogil:
     """Gates, and an LSTM's c_t, of one bundle of one row."""
     cdef real* gates = gates_at(net, layer, t, b)
-    cdef idx row = net.first[t] + b if net.training else b
+    cdef idx row = row_at(net, t, b) if net.training else b
     if layer.plan.cell == LSTM:
         lstm_gates(acc, bundle, gates, previous_c(net, layer, t, b),
                    layer.c + row * layer.plan.Hp)
@@ -169,7 +172,7 @@ cdef inline void cell_output(
     const Net* net, const Layer* layer, idx t, idx b, idx bundle, idx blocks, const vec* acc
 ) noexcept nogil:
     """h_t of one bundle of one row."""
-    cdef real* h = layer.y + (net.first[t] + b) * layer.ldy
+    cdef real* h = layer.y + row_at(net, t, b) * layer.ldy
     if layer.plan.cell == LSTM:
         lstm_output(acc, bundle, h)
     elif layer.plan.cell == GRU:
@@ -178,21 +181,27 @@ cdef inline void cell_output(
         rnn_output(acc, bundle * BLOCK_COLS, blocks, layer.plan.activation, h)
 
 
+cdef inline idx slice_stop(const Net* net, idx t, idx s, idx hi) noexcept nogil:
+    """End of the sequences of slice s below hi that have a step t."""
+    return imin(imin(hi, net.slices[s + 1]), net.active[t])
+
+
 cdef inline void scan_forward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
-    cdef idx s, t, stop, bundle, b, cols
+    cdef idx i, t, s, stop, bundle, b, cols
     cdef const real* pack_x
     cdef const real* pack_h
-    for s in range(net.T):
-        t = s if layer.plan.direction > 0 else net.T - 1 - s
-        stop = imin(hi, net.active[t])
-        if stop <= lo:
+    for i in range(net.T):
+        t = i if layer.plan.direction > 0 else net.T - 1 - i
+        if net.active[t] <= lo:
             continue
-        load_states(net, layer, t, lo, stop)
+        load_states(net, layer, t, lo, imin(hi, net.active[t]))
         pack_x = layer.pack_x
         pack_h = layer.pack_h
         for bundle in range(layer.plan.n_bundles):
-            for b from lo <= b < stop by TILE_ROWS:
-                forward_tile(net, layer, t, b, imin(TILE_ROWS, stop - b), bundle, pack_x, pack_h)
+            for s in range(net.n_slices):  # a tile is of one slice: its rows are neighbours
+                stop = slice_stop(net, t, s, hi)
+                for b from imax(lo, net.slices[s]) <= b < stop by TILE_ROWS:
+                    forward_tile(net, layer, t, b, stop, bundle, pack_x, pack_h)
             columns(layer.bundle_x + bundle * BLOCK_COLS, &cols)
             pack_x += cols * layer.K * LANES
             columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
@@ -204,7 +213,7 @@ cdef inline void cell_backward(
 ) noexcept nogil:
     """dh += dLoss/dh_t from above; then all units of one row from dLoss/dh_t to gate gradients."""
     cdef idx Hp = layer.plan.Hp
-    cdef idx row = net.first[t] + b
+    cdef idx row = row_at(net, t, b)
     cdef real* gates = layer.gates + row * layer.plan.slots * Hp
     cdef real* dh = layer.dh + b * Hp
     cdef const real* dy = layer.dy + row * layer.ldy
@@ -234,22 +243,25 @@ cdef inline void recurrent_gradient(
     cdef idx Hp = layer.plan.Hp
     cdef idx ldz = layer.plan.slots * Hp
     cdef idx K = layer.plan.hh_stop - layer.plan.hh_start
-    cdef const real* dz = layer.gates + net.first[t] * ldz + layer.plan.hh_start
-    cdef idx block, n, b, m, r, c, at
+    cdef const real* dz
+    cdef idx block, n, s, b, stop, m, r, c, at
     for block from 0 <= block < Hp // LANES by BLOCK_COLS:
         n = imin(BLOCK_COLS, Hp // LANES - block)
-        for b from lo <= b < hi by TILE_ROWS:
-            m = imin(TILE_ROWS, hi - b)
-            memset(acc, 0, sizeof(acc))
-            for r in range(b + m, b + m + TILE_ROWS):
-                fetch_l1(dz + r * ldz, K)  # for the next tile
-            tile(m, n, K, dz + b * ldz, ldz, 1, layer.pack_dh + block * K * LANES, acc)
-            for r in range(m):
-                for c in range(n):
-                    at = (b + r) * Hp + (block + c) * LANES
-                    if layer.mask != NULL:
-                        acc[r * BLOCK_COLS + c] = acc[r * BLOCK_COLS + c] * load(layer.mask + at)
-                    store(layer.dh + at, load(layer.dh + at) + acc[r * BLOCK_COLS + c])
+        for s in range(net.n_slices):
+            stop = slice_stop(net, t, s, hi)
+            for b from imax(lo, net.slices[s]) <= b < stop by TILE_ROWS:
+                m = imin(TILE_ROWS, stop - b)
+                dz = layer.gates + row_at(net, t, b) * ldz + layer.plan.hh_start
+                memset(acc, 0, sizeof(acc))
+                for r in range(m, imin(m + TILE_ROWS, stop - b)):
+                    fetch_l1(dz + r * ldz, K)  # for the next tile
+                tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES, acc)
+                for r in range(m):
+                    for c in range(n):
+                        at = (b + r) * Hp + (block + c) * LANES
+                        if layer.mask != NULL:
+                            acc[r * BLOCK_COLS + c] = acc[r * BLOCK_COLS + c] * load(layer.mask + at)
+                        store(layer.dh + at, load(layer.dh + at) + acc[r * BLOCK_COLS + c])
 
 
 cdef inline void cut(const Net* net, const Layer* layer, idx t, idx lo, idx hi) noexcept nogil:

@@ -105,8 +105,7 @@ cdef inline void begin_search(Pair* p, Search* s, idx R) noexcept nogil:
     read_sources(&p.attention, &p.encoder, B, useful_threads(
         decoder.threads, 2.0 * p.attention.n_e * p.attention.Hp * p.attention.Hp))
     start_decoder(p)
-    decoder.B = decoder.N = decoder.active[0] = B * s.W
-    decoder.T, decoder.first[0], decoder.active[1] = 1, 0, 0
+    place_single_steps(decoder, B * s.W)
     for b in range(B - 1, -1, -1):
         s.owner[b], s.n_found[b] = b, 0
         for k in range(s.W - 1, -1, -1):

@@ -216,41 +216,33 @@ INLINE vec relu_vec(vec x) { return max_vec(splat(0), x); /* keeps NaN */ }
 
 /* The register tile ---------------------------------------------------------------------------
  *
- *   acc[r][c] += sum_k a[r * a_row + k' * a_k] * w[k' * w_k + c * LANES]
+ *   acc[r][c] += sum_k a[r * a_row + k * a_k] * w[k * w_k + c * LANES]
  *                                                        r < R, c < C, c a vector column
  *   a    in      scalars, broadcast: rows of inputs or hidden states (a_k = 1), or columns of
  *                them where the sum runs over packed steps (a_row = 1)
  *   w    in      (K, C, LANES), rows w_k apart: packed weights, or gate gradients
- *   list in      (K,) the rows k' to sum over, where LISTED; else k' = k
  *   acc  in/out  (TILE_ROWS, BLOCK_COLS) vectors
  *
  * Each acc[r][c] is one chain of multiply-adds over ascending k, the same chain whatever R and C
  * are: a sequence gets the same bits in a full tile and alone.
  */
-INLINE void tile_body(const int R, const int C, const int LISTED, ptrdiff_t K, const real *a,
-                      ptrdiff_t a_row, ptrdiff_t a_k, const real *w, ptrdiff_t w_k,
-                      const ptrdiff_t *list, vec *acc)
+INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrdiff_t a_row,
+                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
 {
     vec s[TILE_ROWS][TILE_COLS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int c = 0; c < C; ++c) s[r][c] = acc[r * BLOCK_COLS + c];
-    for (ptrdiff_t k = 0; k < K; ++k) {
+    for (ptrdiff_t k = 0; k < K; ++k, a += a_k, w += w_k) {
         vec wk[TILE_COLS];
-        const real *ak = LISTED ? a + list[k] * a_k : a;
-        const real *row = LISTED ? w + list[k] * w_k : w;
 #pragma GCC unroll 4
-        for (int c = 0; c < C; ++c) wk[c] = load(row + c * LANES);
+        for (int c = 0; c < C; ++c) wk[c] = load(w + c * LANES);
 #pragma GCC unroll 6
         for (int r = 0; r < R; ++r) {
-            vec ar = splat(ak[r * a_row]);
+            vec ar = splat(a[r * a_row]);
 #pragma GCC unroll 4
             for (int c = 0; c < C; ++c) s[r][c] += ar * wk[c];
-        }
-        if (!LISTED) {
-            a += a_k;
-            w += w_k;
         }
     }
 #pragma GCC unroll 6
@@ -260,34 +252,25 @@ INLINE void tile_body(const int R, const int C, const int LISTED, ptrdiff_t K, c
 }
 
 typedef void (*tile_fn)(ptrdiff_t, const real *, ptrdiff_t, ptrdiff_t, const real *, ptrdiff_t,
-                        const ptrdiff_t *, vec *);
-#define TILE(R, C, LISTED)                                                                       \
-    static void tile_##R##_##C##_##LISTED(ptrdiff_t K, const real *a, ptrdiff_t a_row,           \
-                                          ptrdiff_t a_k, const real *w, ptrdiff_t w_k,           \
-                                          const ptrdiff_t *list, vec *acc)                       \
+                        vec *);
+#define TILE(R, C)                                                                               \
+    static void tile_##R##_##C(ptrdiff_t K, const real *a, ptrdiff_t a_row, ptrdiff_t a_k,       \
+                               const real *w, ptrdiff_t w_k, vec *acc)                           \
     {                                                                                            \
-        tile_body(R, C, LISTED, K, a, a_row, a_k, w, w_k, list, acc);                            \
+        tile_body(R, C, K, a, a_row, a_k, w, w_k, acc);                                          \
     }
-#define TILE_COLUMN(C, L) TILE(1, C, L) TILE(2, C, L) TILE(3, C, L) TILE(4, C, L) TILE(5, C, L) TILE(6, C, L)
-#define TILE_NAMES(C, L)                                                                         \
-    {tile_1_##C##_##L, tile_2_##C##_##L, tile_3_##C##_##L,                                       \
-     tile_4_##C##_##L, tile_5_##C##_##L, tile_6_##C##_##L}
+#define TILE_COLUMN(C) TILE(1, C) TILE(2, C) TILE(3, C) TILE(4, C) TILE(5, C) TILE(6, C)
+#define TILE_NAMES(C) {tile_1_##C, tile_2_##C, tile_3_##C, tile_4_##C, tile_5_##C, tile_6_##C}
 
-TILE_COLUMN(1, 0)
-TILE_COLUMN(1, 1)
-TILE_COLUMN(2, 0)
-TILE_COLUMN(2, 1)
+TILE_COLUMN(1)
+TILE_COLUMN(2)
 #if TILE_COLS == 4
-TILE_COLUMN(3, 0)
-TILE_COLUMN(3, 1)
-TILE_COLUMN(4, 0)
-TILE_COLUMN(4, 1)
-static const tile_fn TILES[2][TILE_COLS][TILE_ROWS] = {
-    {TILE_NAMES(1, 0), TILE_NAMES(2, 0), TILE_NAMES(3, 0), TILE_NAMES(4, 0)},
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1), TILE_NAMES(3, 1), TILE_NAMES(4, 1)}};
+TILE_COLUMN(3)
+TILE_COLUMN(4)
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3),
+                                                    TILE_NAMES(4)};
 #else
-static const tile_fn TILES[2][TILE_COLS][TILE_ROWS] = {{TILE_NAMES(1, 0), TILE_NAMES(2, 0)},
-                                                       {TILE_NAMES(1, 1), TILE_NAMES(2, 1)}};
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2)};
 #endif
 
 /* A tile of up to BLOCK_COLS vector columns on packed weights: (cols / TILE_COLS, K, TILE_COLS,
@@ -297,18 +280,17 @@ INLINE void tile(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptr
 {
     for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
-        TILES[0][n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, n * LANES, NULL, acc + c);
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, n * LANES, acc + c);
     }
 }
 
-/* The same where the vector columns of a row stand side by side and rows are w_k apart; all rows
- * from a and w on, or those of `list`. */
+/* The same where the vector columns of a row stand side by side and rows are w_k apart. */
 INLINE void tile_rows(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
-                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, const ptrdiff_t *list, vec *acc)
+                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
 {
     for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
-        TILES[list != NULL][n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, list, acc + c);
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, acc + c);
     }
 }
 

@@ -63,7 +63,7 @@ cdef class Stepper:
             raise ValueError("step, state and output do not fit the network and one another")
         if n == 0:
             return -1
-        net.B = net.N = net.active[0] = n
+        place_single_steps(net, n)
         if tokens is None:
             for r in range(n):
                 for c in range(width):

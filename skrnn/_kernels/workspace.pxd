@@ -96,7 +96,7 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.order = indices(arena, B)
     net.lengths = indices(arena, B)
     net.active = indices(arena, T + 1)
-    net.first = indices(arena, T + 1)
+    net.first = indices(arena, SLICES * T)
     net.buckets = indices(arena, T + 2)
     net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
     net.tokens = indices(arena, N * C)
@@ -104,7 +104,6 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
     net.places = indices(arena, N if net.n_distinct > 0 else 0)
     if net.training:
-        net.slice_rows = indices(arena, N)
         net.token_order = indices(arena, 2 * N * C)
         net.touched = indices(arena, (N + 1) * C)
         net.n_touched = indices(arena, C)
@@ -123,7 +122,9 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
     net.pack_head_b = reals(arena, net.Op)
     if net.training:
         net.dlogits = reals(arena, net.R * net.Op)
-        net.dfeatures = reals(arena, net.R * net.F)
+        net.dfeatures = net.dy[(net.plan.n_levels - 1) % 2]
+        if net.plan.pooling != ALL:
+            net.dfeatures = reals(arena, net.R * net.F)
         net.pack_dhead = reals(arena, net.F * net.Op)
         net.row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
         net.row_weight = <double*> take(arena, net.R, sizeof(double))
