@@ -84,7 +84,9 @@ def main(argv=None):
 
     peer = find_peer()
     peak = ours.fma_peak_gflops()
-    run = import_module("sections").Run(peer, peak, args.repeats, args.quick, args.isa)
+    run = import_module("sections").Run(
+        peer, peak, args.repeats, args.quick, args.isa, ours.activation_seconds()
+    )
     print(machine(peak), flush=True)
     tables = []
     for name, module, function in SECTIONS:

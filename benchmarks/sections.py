@@ -29,6 +29,7 @@ class Run:
     repeats: int = 5
     quick: bool = False
     isa: str | None = None
+    activation_seconds: dict | None = None  # of one number on one core
 
     def shapes(self):
         """Pair the shapes with their place in the lists of goals."""
@@ -67,6 +68,19 @@ class Run:
         rate = flops * shape.T * shape.n_sequences / timing.seconds / 1e9
         return rate / (self.peak * timing.threads)
 
+    def floor(self, shape, mine, theirs, what):
+        """Divide the other side's time by what the arithmetic alone would take the cores we used:
+        the multiply-adds at the peak, then the activations. None if unknown.
+        """
+        share = self.share_of_peak(shape, mine, what)
+        if None in (share, self.activation_seconds, theirs):
+            return None
+        rows = shape.T * shape.n_sequences * (shape.epochs if what == "fit" else 1)
+        each = shape.activations(what == "fit")
+        seconds = sum(n * self.activation_seconds[name] for name, n in each.items())
+        floor = share * mine.seconds + rows * seconds / mine.threads
+        return theirs.seconds / floor
+
 
 def _percent(share):
     return "-" if share is None else f"{100 * share:.0f} %"
@@ -76,7 +90,7 @@ RACE_COLUMNS = ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "ve
 
 
 def _race_table(run, title, cell, what):
-    table = Table(title, [*RACE_COLUMNS, "of FMA peak"])
+    table = Table(title, [*RACE_COLUMNS, "of FMA peak", "ratio at the floor"])
     for index, shape in run.shapes():
         shape = shape.with_cell(cell)
         X, y = dense_data(shape)
@@ -96,6 +110,7 @@ def _race_table(run, title, cell, what):
             times(goal),
             verdict(ratio, goal),
             peak_cell,
+            times(run.floor(shape, mine, theirs, what)),
         )
     return table
 
