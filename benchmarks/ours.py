@@ -80,9 +80,8 @@ def activation_seconds():
     except ImportError:
         return None
     x = np.linspace(-8, 8, 2048, dtype=np.float32)
-    return {
-        name: _best(get_engine(np.float32).elementary, name, x) / x.size for name in ACTIVATIONS
-    }
+    elementary = get_engine(np.float32).elementary
+    return {name: _best(elementary, name, x) / x.size for name in ACTIVATIONS}
 
 
 def _best(function, *args):

@@ -69,8 +69,9 @@ class Run:
         return rate / (self.peak * timing.threads)
 
     def floor(self, shape, mine, theirs, what):
-        """Divide the other side's time by what the arithmetic alone would take the cores we used:
-        the multiply-adds at the peak, then the activations. None if unknown.
+        """Divide the other side's time by what our arithmetic alone takes; None if unknown.
+
+        That is the multiply-adds at the peak, then the activations, on as many cores as we used.
         """
         share = self.share_of_peak(shape, mine, what)
         if None in (share, self.activation_seconds, theirs):
