@@ -84,9 +84,7 @@ def main(argv=None):
 
     peer = find_peer()
     peak = ours.fma_peak_gflops()
-    run = import_module("sections").Run(
-        peer, peak, args.repeats, args.quick, args.isa, ours.activation_seconds()
-    )
+    run = import_module("sections").Run(peer, peak, args.repeats, args.quick, args.isa)
     print(machine(peak), flush=True)
     tables = []
     for name, module, function in SECTIONS:

@@ -1,10 +1,8 @@
 """Our side: the public estimators, called as a user calls them."""
 
-import time
 import warnings
 from contextlib import nullcontext
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import skrnn
@@ -15,7 +13,6 @@ except ImportError:  # scikit-learn depends on it, so only a broken environment 
     ThreadpoolController = None
 
 NAME = "skrnn"
-ACTIVATIONS = ("sigmoid", "tanh")
 VERSION = skrnn.__version__
 
 
@@ -71,23 +68,3 @@ def fma_peak_gflops():
     except ImportError:
         return None
     return float(measure())
-
-
-def activation_seconds():
-    """Measure one sigmoid and one tanh on one core, out of the level-1 cache; None as above."""
-    try:
-        from skrnn._kernels import get_engine
-    except ImportError:
-        return None
-    x = np.linspace(-8, 8, 2048, dtype=np.float32)
-    elementary = get_engine(np.float32).elementary
-    return {name: _best(elementary, name, x) / x.size for name in ACTIVATIONS}
-
-
-def _best(function, *args):
-    taken = []
-    for _ in range(500):
-        start = time.perf_counter()
-        function(*args)
-        taken.append(time.perf_counter() - start)
-    return min(taken)

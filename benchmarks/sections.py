@@ -29,7 +29,6 @@ class Run:
     repeats: int = 5
     quick: bool = False
     isa: str | None = None
-    activation_seconds: dict | None = None  # of one number on one core
 
     def shapes(self):
         """Pair the shapes with their place in the lists of goals."""
@@ -68,20 +67,6 @@ class Run:
         rate = flops * shape.T * shape.n_sequences / timing.seconds / 1e9
         return rate / (self.peak * timing.threads)
 
-    def floor(self, shape, mine, theirs, what):
-        """Divide the other side's time by what our arithmetic alone takes; None if unknown.
-
-        That is the multiply-adds at the peak, then the activations, on as many cores as we used.
-        """
-        share = self.share_of_peak(shape, mine, what)
-        if None in (share, self.activation_seconds, theirs):
-            return None
-        rows = shape.T * shape.n_sequences * (shape.epochs if what == "fit" else 1)
-        each = shape.activations(what == "fit")
-        seconds = sum(n * self.activation_seconds[name] for name, n in each.items())
-        floor = share * mine.seconds + rows * seconds / mine.threads
-        return theirs.seconds / floor
-
 
 def _percent(share):
     return "-" if share is None else f"{100 * share:.0f} %"
@@ -91,7 +76,7 @@ RACE_COLUMNS = ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "ve
 
 
 def _race_table(run, title, cell, what):
-    table = Table(title, [*RACE_COLUMNS, "of FMA peak", "ratio at the floor"])
+    table = Table(title, [*RACE_COLUMNS, "of FMA peak", "ratio at the peak"])
     for index, shape in run.shapes():
         shape = shape.with_cell(cell)
         X, y = dense_data(shape)
@@ -111,7 +96,7 @@ def _race_table(run, title, cell, what):
             times(goal),
             verdict(ratio, goal),
             peak_cell,
-            times(run.floor(shape, mine, theirs, what)),
+            times(ratio / share if ratio and share else None),
         )
     return table
 

@@ -7,12 +7,6 @@ import numpy as np
 BATCHES = 20  # an epoch
 N_CLASSES = 10
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-# Activations of a unit and step going forward; an LSTM's tanh(c) is computed again going back.
-ACTIVATIONS = {
-    "lstm": {"sigmoid": 3, "tanh": 2},
-    "gru": {"sigmoid": 2, "tanh": 1},
-    "rnn": {"sigmoid": 0, "tanh": 1},
-}
 
 
 @dataclass(frozen=True)
@@ -46,12 +40,6 @@ class Shape:
         widths = [self.D] + [directions * self.H] * (self.layers - 1)
         gates = GATES[self.cell]
         return sum(directions * 2 * gates * self.H * (width + self.H) for width in widths)
-
-    def activations(self, training):
-        """Count the sigmoids and tanhs of one step of one row."""
-        units = self.layers * (1 + self.bidirectional) * self.H
-        again = {"tanh": 1} if training and self.cell == "lstm" else {}
-        return {k: units * (n + again.get(k, 0)) for k, n in ACTIVATIONS[self.cell].items()}
 
     def training_flops(self):
         """Count those of a training step: forward, dW (as much again), dh.
