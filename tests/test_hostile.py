@@ -15,10 +15,25 @@ from hypothesis import strategies as st
 from problems import object_array
 from sklearn.exceptions import NotFittedError
 
-from skrnn import LSTMForecaster, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqTranslator,
+)
 
 EXAMPLES = int(os.environ.get("SKRNN_HOSTILE_EXAMPLES", "20000"))
-ESTIMATORS = (RNNClassifier, RNNRegressor, LSTMTagger, LSTMForecaster)
+ESTIMATORS = (
+    RNNClassifier,
+    RNNRegressor,
+    LSTMTagger,
+    LSTMForecaster,
+    LSTMLanguageModel,
+    Seq2SeqTranslator,
+)
+METHODS = ("predict", "predict_proba", "score", "score_samples", "predict_n_best")
 NUMBERS = [
     0.0,
     -0.0,
@@ -110,24 +125,54 @@ COLLECTIONS = {
 }  # fmt: skip
 
 
+# Those of them that every estimator of vectors takes.
+SOUND_SEQUENCES = ["array", "Fortran order", "backwards", "every other", "read-only", "lists"]
+SOUND_COLLECTIONS = ["list", "tuple", "object array", "Series"]
+
+
 @st.composite
-def collections(draw, usual):
-    """Draw X: mostly sequences of one kind and width (`usual`), and now and then anything."""
+def collections(draw):
+    """Draw X of any kind at all."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     pool = draw(st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3))
-    kind = draw(st.sampled_from(KINDS[:2] if usual else KINDS))
-    width = draw(st.sampled_from([1, 2] if usual else [0, 1, 2, 3]))
-    lengths = draw(st.lists(st.integers(0 if not usual else 1, 9), max_size=9))
-    looks = draw(st.lists(st.sampled_from(list(SEQUENCES)), min_size=1, max_size=1 if usual else 3))
+    kind = draw(st.sampled_from(KINDS))
+    width = draw(st.sampled_from([0, 1, 2, 3]))
+    lengths = draw(st.lists(st.integers(0, 9), max_size=9))
+    looks = draw(st.lists(st.sampled_from(list(SEQUENCES)), min_size=1, max_size=3))
     collection = draw(st.sampled_from(list(COLLECTIONS)))
     items = []
     for i, length in enumerate(lengths):
         x = rng.normal(size=(length, width))
-        if not usual:
-            x = np.where(rng.random(x.shape) < 0.1, rng.choice(pool, x.shape), x)
+        x = np.where(rng.random(x.shape) < 0.1, rng.choice(pool, x.shape), x)
         with np.errstate(all="ignore"):
             items.append(shaped(SEQUENCES[looks[i % len(looks)]], x.astype(kind)))
     return shaped(COLLECTIONS[collection], items)
+
+
+@st.composite
+def sound(draw, make):
+    """Draw X and y that the estimator can learn from."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    lengths = draw(st.lists(st.integers(3, 9), min_size=2, max_size=9))
+    look = SEQUENCES[draw(st.sampled_from(SOUND_SEQUENCES))]
+    collection = COLLECTIONS[draw(st.sampled_from(SOUND_COLLECTIONS))]
+    kind, width = draw(st.sampled_from(KINDS[:5])), draw(st.integers(1, 2))
+    with np.errstate(over="ignore"):
+        items = [look(rng.normal(size=(n, width)).astype(kind)) for n in lengths]
+    if make is LSTMForecaster:
+        return collection(items), None
+    reads_tokens = make in (LSTMLanguageModel, Seq2SeqTranslator) or draw(st.booleans())
+    X = collection(words(rng, lengths) if reads_tokens else items)
+    if make is LSTMTagger:
+        return X, words(rng, lengths)
+    if make is Seq2SeqTranslator:
+        return X, words(rng, rng.integers(0, 6, len(lengths)))
+    y = np.arange(len(lengths)) % 2
+    return X, y if make is not RNNRegressor or draw(st.booleans()) else rng.normal(size=(len(y), 2))
+
+
+def words(rng, lengths):
+    return [[str(k) for k in rng.integers(0, 4, n)] for n in lengths]
 
 
 def shaped(make, data):
@@ -179,11 +224,18 @@ def small(draw, make):
         params |= {"embedding_dim": draw(st.sampled_from([None, None, 2]))}
     if make is LSTMTagger:
         params |= {"crf": draw(st.booleans())}
+    if make is LSTMLanguageModel:
+        params |= {"tie_embeddings": draw(st.booleans())}
+    if make is Seq2SeqTranslator:
+        params |= {"attention": draw(st.sampled_from([None, "dot", "additive"]))}
+        params |= {"beam_width": draw(st.sampled_from([1, 3]))}
     return make(**params)
 
 
 def parts(outcome):
     """Return all numbers of a prediction as arrays."""
+    if isinstance(outcome, list):  # tokens
+        return []
     ragged = isinstance(outcome, np.ndarray) and outcome.dtype.hasobject
     arrays = map(np.asarray, outcome if ragged else [outcome])
     return [a for a in arrays if a.dtype.kind == "f"]
@@ -191,8 +243,11 @@ def parts(outcome):
 
 def check(make, data):
     model = small(data.draw, make)
-    X = data.draw(collections(usual=data.draw(st.booleans())))
-    y = data.draw(targets(X))
+    if data.draw(st.booleans()):
+        X, y = data.draw(sound(make))
+    else:
+        X = data.draw(collections())
+        y = data.draw(targets(X))
     refused = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -204,9 +259,9 @@ def check(make, data):
             assert not [name for name in vars(model) if name.endswith("_")]
         else:
             assert np.isfinite(model._params).all()
-        for method in ("predict", "predict_proba", "score"):
+        for method in METHODS:
             try:
-                for Z in (X, data.draw(collections(usual=False))):
+                for Z in (X, data.draw(collections())):
                     outcome = getattr(model, method)(Z, *([y] if method == "score" else []))
                     assert refused is None
                     assert method == "score" or all(np.isfinite(a).all() for a in parts(outcome))
@@ -263,7 +318,11 @@ def test_one_step_and_a_hundred_thousand(make, cell):
 def test_few_and_many_sequences(make, n):
     lengths = np.arange(n) % 3 + 2
     X = [np.arange(length, dtype=float)[:, np.newaxis] for length in lengths]
-    y = [[0, 1] * 2] * n if make is LSTMTagger else np.arange(n) % 2
-    y = [row[:length] for row, length in zip(y, lengths, strict=True)] if make is LSTMTagger else y
-    model = make((2,) if make is not LSTMForecaster else 1, max_iter=1, random_state=0)
-    assert len(model.fit(X, y).predict(X)) == n
+    y = np.arange(n) % 2
+    if make in (LSTMTagger, Seq2SeqTranslator):
+        y = [["a", "b", "a", "b"][:length] for length in lengths]
+    if make in (LSTMLanguageModel, Seq2SeqTranslator):
+        X = [["a", "b", "a", "b"][:length] for length in lengths]
+    model = make((2,) if make is not LSTMForecaster else 1, max_iter=1, random_state=0).fit(X, y)
+    outcome = model.score_samples(X) if make is LSTMLanguageModel else model.predict(X)
+    assert len(outcome) == n
