@@ -302,6 +302,17 @@ def test_slices(level, cell, bidirectional, head, threads):
 
 
 @each_level
+@each(bidirectional=(False, True), pooling=("all", "mean"), threads=(1, 3))
+def test_dropout_of_slices(level, bidirectional, pooling, threads):
+    # the rows of a mask are drawn by several threads, and dropped by the packed row
+    spec = oracle.Spec("gru", (18, 5), bidirectional, pooling=pooling)
+    problem, _ = solved_sliced(spec)
+    rates = {"dropout": 0.4, "recurrent_dropout": 0.3, "seed": 5}
+    network = Network(spec, **problem, level=level, threads=threads, **rates)
+    assert_same(network.run(), oracle.run(spec, **problem, masks=network.masks()), EXACT)
+
+
+@each_level
 @each(activation=ACTIVATIONS, bidirectional=(False, True))
 def test_max_pooling_of_equal_steps(level, activation, bidirectional):
     # with matrices of zeros h_t is f(b) at every step: the first of equals gets the gradient
