@@ -283,6 +283,22 @@ def test_sigint_at_any_moment(times):
     assert "fitted" in found
 
 
+IMPORTS = """
+import sys, warnings
+from problems_trust import cases
+warnings.simplefilter("ignore")
+for model, X, y in cases().values():
+    before = set(sys.modules)
+    model.fit(X, y)
+    print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_fit_imports_nothing():
+    # Python drops an interrupt that arrives while it imports
+    assert set(run_python(IMPORTS).splitlines()) == {"[]"}
+
+
 # The processor's state
 
 

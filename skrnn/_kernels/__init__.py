@@ -6,6 +6,7 @@ forces an instruction set; without it the best one the processor has is taken.
 
 import os
 import time
+from contextlib import suppress
 from importlib import import_module
 
 import numpy as np
@@ -25,6 +26,10 @@ def _choose_level():
 
 
 LEVEL = _choose_level()
+# Loaded now, not by the first fit: while Python imports an extension it drops one in four Ctrl-C.
+for _precision in ("f32", "f64"):
+    with suppress(ModuleNotFoundError):  # a build of one precision
+        import_module(f"skrnn._kernels.{LEVEL}_{_precision}")
 
 
 def get_engine(dtype, level=None):
