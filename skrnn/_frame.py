@@ -219,8 +219,11 @@ def spread(values, weights=None):
 def size(numbers, weights):
     """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
     known = ~np.isnan(numbers) * weights[:, np.newaxis]
-    mean = (known * np.nan_to_num(numbers) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1e-300)
-    return np.where(mean > 0, np.sqrt(mean), 1.0)
+    values = np.nan_to_num(numbers)
+    # A power of two brings the largest near 1: squares then neither overflow nor lose a bit.
+    unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0, initial=0.0))[1] - 1)
+    mean = (known * (values / unit) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1e-300)
+    return np.where(mean > 0, unit * np.sqrt(mean), 1.0)
 
 
 def first_outputs(numbers, weights, loss, levels):

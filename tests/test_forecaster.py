@@ -444,3 +444,11 @@ def test_linear_weights_are_those_of_a_ridge_regression():
     # both ways to the base: of every step, and of the last
     assert_allclose(learnt.bases(y)[..., 0], y + lagged @ ridge.coef_.T, rtol=1e-9)
     assert_allclose(learnt.last_base(y), learnt.bases(y)[-1], rtol=1e-9)
+
+
+def test_targets_whose_squares_overflow():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 9)), rng.normal(size=6)
+    model = LSTMForecaster(1, hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+    ordinary = clone(model).fit(X, 1e100 * y).predict(X)
+    assert_allclose(model.fit(X, 1e300 * y).predict(X) / 1e200, ordinary, rtol=1e-5)
