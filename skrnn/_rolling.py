@@ -25,7 +25,9 @@ class Network(NamedTuple):
 
     def outputs(self, sequences, states=None):
         """Return outputs, of every step or of the last: (n, horizon, n_targets, a target)."""
-        sequences = Sequences(sequences.values.astype(self.plan.dtype), sequences.offsets)
+        with np.errstate(over="ignore"):  # what is too large saturates, or is found in the outputs
+            values = sequences.values.astype(self.plan.dtype)
+        sequences = Sequences(values, sequences.offsets)
         outputs = predict(self.plan, self.params, sequences, states=states).astype(np.float64)
         return outputs.reshape(len(outputs), self.frame.horizon, self.frame.n_targets, -1)
 
