@@ -210,18 +210,27 @@ class Frame:
 
 def spread(values, weights=None):
     """Return the standard deviation of each column; 1 for a constant one."""
+    unit = unit_of(values)
+    values = values / unit[..., np.newaxis, :]
     mean = np.average(values, axis=-2, weights=weights)
     deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
     flat = deviation <= TINY * np.abs(values).max(axis=-2, initial=0.0)
-    return np.where(flat, 1.0, deviation)
+    return np.where(flat, 1.0, deviation * unit)
+
+
+def unit_of(values):
+    """Return a power of two that brings the largest of each column near 1.
+
+    Divided by it, values have squares that neither overflow nor lose a bit.
+    """
+    return np.ldexp(1.0, np.frexp(np.abs(values).max(axis=-2, initial=0.0))[1] - 1)
 
 
 def size(numbers, weights):
     """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
     known = ~np.isnan(numbers) * weights[:, np.newaxis]
     values = np.nan_to_num(numbers)
-    # A power of two brings the largest near 1: squares then neither overflow nor lose a bit.
-    unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0, initial=0.0))[1] - 1)
+    unit = unit_of(values)
     mean = (known * (values / unit) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1e-300)
     return np.where(mean > 0, unit * np.sqrt(mean), 1.0)
 

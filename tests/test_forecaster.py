@@ -452,3 +452,14 @@ def test_targets_whose_squares_overflow():
     model = LSTMForecaster(1, hidden_layer_sizes=(3,), max_iter=2, random_state=0)
     ordinary = clone(model).fit(X, 1e100 * y).predict(X)
     assert_allclose(model.fit(X, 1e300 * y).predict(X) / 1e200, ordinary, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scaling", ["global", "series"])
+def test_series_whose_squares_overflow(scaling):
+    X = np.random.default_rng(0).normal(size=(6, 9))
+    model = LSTMForecaster(
+        1, hidden_layer_sizes=(3,), max_iter=2, scaling=scaling, dtype="float64", random_state=0
+    )
+    ordinary = clone(model).fit(X).predict(X)
+    large = 2.0**900  # a power of two: the same bits
+    assert_array_equal(model.fit(large * X).predict(large * X) / large, ordinary)
