@@ -113,11 +113,11 @@ def learn_frame(estimator, known, weights):
     if estimator.difference == "season" and estimator.season_length is None:
         raise ValueError("difference='season' needs season_length, the steps of a season.")
     rows, k = known.values, count_targets(estimator)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
-    if not np.isfinite(scale).all():
+    if not np.isfinite(center).all():
         raise ValueError(
-            f"Feature {np.argmin(np.isfinite(scale))} of X has values whose squares overflow: "
+            f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
             "divide them by a power of ten first."
         )
     if estimator.scaling == "none":

@@ -40,9 +40,9 @@ CALLS = {
         "y contains NaN",
     ),
     "too few targets": (lambda: forecaster().fit(WINDOWS, range(5)), "6 series and y has 5"),
-    "squares that overflow": (
-        lambda: forecaster().fit([x * 1e200 for x in SERIES]),
-        "squares overflow",
+    "a sum that overflows": (
+        lambda: forecaster().fit([np.full(9, 1.5e308) for _ in SERIES]),
+        "sum overflows",
     ),
     "a series too short to score": (
         lambda: forecaster(lookback=3).fit(SERIES).score([[1.0]]),
