@@ -27,8 +27,9 @@ PARAMETERS = {
     "learning_rate_init": 0.003,
     "max_iter": 30,
 }
-# Chosen on the development part: 20.8 % where 0.3 gives 21.8 %.
-OWN: dict = {"kor": {"dropout": 0.4}}
+# Chosen on the development part, two seeds: 19.8 and 19.8 %. Smoothing of 0.1 gives 20.5 and 20.1,
+# none 20.9 and 22.0; dropout of 0.3 one point more.
+OWN: dict = {"kor": {"dropout": 0.4, "label_smoothing": 0.2}}
 
 
 def data_folder():

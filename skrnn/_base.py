@@ -300,8 +300,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         """Return what becomes of strings: None for tokens as they are."""
         return None
 
-    def _dropout(self):
-        """Rates of dropout in training, under the names of `Options`."""
+    def _noise(self):
+        """Rates of what disturbs training against overfitting, under the names of `Options`."""
         return {"dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
 
     def _loss_name(self):

@@ -84,8 +84,8 @@ class Trainer:
         Of the dropout masks.
     streams : ndarray of shape (n_sequences,), or None
         Which stream each sequence is the next piece of: its state is carried on.
-    **dropout : dict of str to float
-        Rates: `dropout`, `recurrent_dropout`, `word_dropout`.
+    **noise : dict of str to float
+        Rates: `dropout`, `recurrent_dropout`, `word_dropout`, `label_smoothing`.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Trainer:
         optimiser,
         seed,
         streams=None,
-        **dropout,
+        **noise,
     ):
         self.plan = plan
         self.targets = targets
@@ -111,7 +111,7 @@ class Trainer:
         self.streams = None if streams is None else Streams(plan, streams)
         self.n_units = len(sequences) if streams is None else len(self.streams.starts)
         self.limits = batch_limits(sequences.lengths, batch_size)
-        self.options = Options(training=True, threads=effective_n_threads(), **dropout)
+        self.options = Options(training=True, threads=effective_n_threads(), **noise)
         self.workspace = plan.workspace(self.options, self.limits)
 
     def epoch(self, order):

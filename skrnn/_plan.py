@@ -101,6 +101,7 @@ class Options(NamedTuple):
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.0
+    label_smoothing: float = 0.0
     paths: bool = False  # prediction scores whole label sequences
     distinct: int = 0  # prediction: token rows that differ, each of which is projected once
 

@@ -359,9 +359,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
         return token_columns(self.min_freq, True, *parts)
 
-    def _dropout(self):
+    def _noise(self):
         tokens = self._token_counts is not None
-        return {**super()._dropout(), "word_dropout": self.word_dropout if tokens else 0.0}
+        return {**super()._noise(), "word_dropout": self.word_dropout if tokens else 0.0}
 
     def _strata(self, targets):
         return None

@@ -51,7 +51,7 @@ class Training:
         self.trainer = estimator._trainer_class(
             estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
             self.params, estimator._optimiser, rng.randint(2**31 - 1), streams,
-            **estimator._dropout(),
+            **estimator._noise(),
         )  # fmt: skip
         if not incremental:
             estimator.n_iter_ = 0

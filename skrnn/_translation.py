@@ -247,11 +247,11 @@ class PairTrainer(Trainer):
     ----------
     pair, sequences, targets, batch_size, params, optimiser, seed, streams
         As in `Trainer`; `targets.labels` are those of `decoder_inputs`.
-    **dropout : dict of str to float
+    **noise : dict of str to float
     """
 
     def __init__(
-        self, pair, sequences, targets, batch_size, params, optimiser, seed, streams, **dropout
+        self, pair, sequences, targets, batch_size, params, optimiser, seed, streams, **noise
     ):
         self.plan, self.params, self.optimiser, self.seed = pair, params, optimiser, seed
         self.grads = np.zeros_like(params)
@@ -261,7 +261,7 @@ class PairTrainer(Trainer):
         self.target = offsets, ids, targets.labels, targets.weights
         self.batch_size, self.streams, self.n_units = batch_size, None, len(sequences)
         self.limits = pair_limits(sequences.lengths, np.diff(offsets), batch_size)
-        self.options = Options(training=True, threads=effective_n_threads(), **dropout)
+        self.options = Options(training=True, threads=effective_n_threads(), **noise)
         self.workspace = pair.workspace(self.options, self.limits, len(sequences))
 
     def _train(self, order, bounds, report, carried):

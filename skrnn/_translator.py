@@ -75,6 +75,10 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Part of the tokens that the encoder and the decoder read that are replaced, in training, by
         the unknown token.
 
+    label_smoothing : float, default=0.0
+        Part of the probability that training asks for not of the true token but of all tokens
+        alike [11]_. Some 0.1 keeps the network from being too sure of what it has seen.
+
     Attributes
     ----------
     target_vocabulary_ : dict
@@ -112,6 +116,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     .. [9] Luong, Pham and Manning (2015). Effective approaches to attention-based neural machine
        translation.
     .. [10] Wu et al. (2016). Google's neural machine translation system.
+    .. [11] Szegedy et al. (2016). Rethinking the inception architecture for computer vision.
 
     Examples
     --------
@@ -136,6 +141,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     del _parameter_constraints["pooling"]
 
@@ -178,6 +184,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         max_length=None,
         min_freq=1,
         word_dropout=0.0,
+        label_smoothing=0.0,
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -218,6 +225,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         self.max_length = max_length
         self.min_freq = min_freq
         self.word_dropout = word_dropout
+        self.label_smoothing = label_smoothing
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -313,8 +321,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     def _token_columns(self):
         return token_columns(self.min_freq)
 
-    def _dropout(self):
-        return {**super()._dropout(), "word_dropout": self.word_dropout}
+    def _noise(self):
+        own = {"word_dropout": self.word_dropout, "label_smoothing": self.label_smoothing}
+        return {**super()._noise(), **own}
 
     def _initial_bias(self, targets):
         return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)

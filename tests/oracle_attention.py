@@ -96,7 +96,9 @@ def apart(states, n_directions):
     return [piece for state in states for piece in np.split(state, n_directions)]
 
 
-def run_pair(specs, attention, weights, sources, targets, sample_weight=None, alpha=0.0):
+def run_pair(
+    specs, attention, weights, sources, targets, sample_weight=None, alpha=0.0, smoothing=0.0
+):
     """Run an encoder and a decoder with teacher forcing forward and backward.
 
     Parameters
@@ -111,6 +113,8 @@ def run_pair(specs, attention, weights, sources, targets, sample_weight=None, al
         What the decoder reads, and what it is to say.
     sample_weight : list of ndarray of shape (T_i,), default=None
     alpha : float, default=0.0
+    smoothing : float, default=0.0
+        Part of the true token's probability that goes to all tokens alike.
 
     Returns
     -------
@@ -141,14 +145,14 @@ def run_pair(specs, attention, weights, sources, targets, sample_weight=None, al
         o, tape = attention_forward(attention, weights, h, e)
         logits = o @ weights["head_weight"].T + weights["head_bias"]
         p = softmax(logits)
-        loss -= np.sum(w * np.log(p[np.arange(len(labels)), labels])) / total
+        q = np.full_like(p, smoothing / p.shape[1])
+        q[np.arange(len(labels)), labels] += 1 - smoothing
+        loss -= np.sum(w[:, None] * q * np.log(p)) / total
         all_logits.append(logits)
         attended.append(None if tape is None else tape[0])
 
         # backward
-        dz = p.copy()
-        dz[np.arange(len(labels)), labels] -= 1
-        dz *= w[:, None] / total
+        dz = (p - q) * w[:, None] / total
         grads["head_weight"] += dz.T @ o
         grads["head_bias"] += dz.sum(axis=0)
         dh, de = attention_backward(

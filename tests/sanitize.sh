@@ -28,7 +28,6 @@ trap 'rm -rf "$tree"' EXIT
 cp -r skrnn tests benchmarks docs examples .ci ./*.py ./*.toml ./*.md ./*.in Makefile LICENSE "$tree"
 cd "$tree"
 rm -rf skrnn/_kernels/*.so tests/__pycache__
-"$python" -m pip install --quiet --disable-pip-version-check "Cython>=3.1" "setuptools>=77"
 flags=-fsanitize=address,undefined,float-cast-overflow
 echo "Building with sanitizers, some minutes"
 SKRNN_BOUNDSCHECK=1 LDFLAGS="$flags" \

@@ -46,7 +46,7 @@ def make_pair(level, cell, attention, bidirectional, n_layers, dtype="float64", 
 class Problem:
     """A pair with random weights and one batch of data."""
 
-    def __init__(self, pair, threads=1, training=True, tokens=True, seed=0, **dropout):
+    def __init__(self, pair, threads=1, training=True, tokens=True, seed=0, **noise):
         rng = np.random.default_rng(seed)
         self.pair, self.seed = pair, seed
         self.params = (0.4 * rng.standard_normal(pair.n_params)).astype(pair.dtype)
@@ -69,7 +69,7 @@ class Problem:
             values.astype(np.intp) if tokens else None,
         )
         self.target = self.offsets, self.ids, self.labels, self.weights
-        self.options = Options(training=training, threads=threads, **dropout)
+        self.options = Options(training=training, threads=threads, **noise)
         n = len(SOURCE_LENGTHS)
         self.limits = pair_limits(np.array(SOURCE_LENGTHS), np.array(TARGET_LENGTHS), n)
         self.workspace = pair.workspace(self.options, self.limits, n)
@@ -106,8 +106,9 @@ class Problem:
         targets = list(zip(self.split(self.ids[:, 0]), self.split(self.labels), strict=True))
         weights = {name: w.copy() for name, w in self.pair.views(self.params).items()}
         return run_pair(
-            specs, attention, weights, self.sources, targets, self.split(self.weights), alpha=0.3
-        )
+            specs, attention, weights, self.sources, targets, self.split(self.weights), 0.3,
+            self.options.label_smoothing,
+        )  # fmt: skip
 
 
 def assert_as_oracle(problem, *what):
@@ -139,6 +140,13 @@ def test_numbers_to_read_and_other_activations(level, attention, activation, bid
     what = "rnn", attention, bidirectional, 2
     pair = make_pair(level, *what, tokens=False, activation=activation)
     assert_as_oracle(Problem(pair, tokens=False), *what, activation)
+
+
+@each_level
+@each(attention=ATTENTION, smoothing=(0.1, 0.7))
+def test_label_smoothing(level, attention, smoothing):
+    what = "lstm", attention, True, 1
+    assert_as_oracle(Problem(make_pair(level, *what), label_smoothing=smoothing), *what)
 
 
 @each_level

@@ -53,6 +53,17 @@ def test_learns_to_reverse(attention, cell):
     assert model.score(*reversed_words(200, seed=1)) > 0.95
 
 
+@pytest.mark.parametrize(("smoothing", "sure"), [(0.0, 1.0), (0.5, 0.75)])
+def test_label_smoothing(smoothing, sure):
+    # two outputs, A and the end: 1 - 0.5 + 0.5 / 2 is the best probability of either
+    how = {"learning_rate_init": 0.05, "learning_rate": "linear", "max_iter": 100}
+    model = translator(alpha=0, label_smoothing=smoothing, **how)
+    model.fit([["a"]] * 32, [["A"]] * 32)
+    [[(best, log_probability)]] = model.predict_n_best([["a"]], 1)
+    assert best == ["A"]
+    assert abs(np.exp(log_probability / 2) - sure) < 0.01
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_networks(cell, bidirectional):
@@ -178,7 +189,7 @@ def test_silly_sources():
     ("name", "value"),
     [
         ("attention", "luong"), ("beam_width", 0), ("length_penalty", -1), ("max_length", 0),
-        ("word_dropout", 1), ("min_freq", 0),
+        ("word_dropout", 1), ("min_freq", 0), ("label_smoothing", 1),
     ],
 )  # fmt: skip
 def test_silly_parameters(name, value):
@@ -190,6 +201,7 @@ def test_parameters():
     ours = inspect.signature(Seq2SeqTranslator).parameters
     theirs = inspect.signature(RNNClassifier).parameters
     new = ["attention", "beam_width", "length_penalty", "max_length", "min_freq", "word_dropout"]
+    new += ["label_smoothing"]
     shared = [name for name in theirs if name not in ("pooling", "class_weight")]
     assert list(ours) == [*shared, *new]
     for name in shared:

@@ -198,6 +198,7 @@ cdef struct Net:
     double dropout
     double recurrent_dropout
     double word_dropout
+    double label_smoothing
     unsigned long long seed
     real** dropped           # (n_levels + 1,) input of each level after dropout, or NULL
     # the head; R rows: B pooled, N at every step

@@ -82,6 +82,7 @@ cdef const LayerPlan* _describe(Net* net, plan, options) except NULL:
     net.dropout = options.dropout
     net.recurrent_dropout = options.recurrent_dropout
     net.word_dropout = options.word_dropout
+    net.label_smoothing = options.label_smoothing
     net.n_distinct = options.distinct
     net.quantiles = &levels[0] if levels.shape[0] else NULL
     net.paths = options.paths or (net.training and net.plan.loss == CRF)

@@ -104,20 +104,26 @@ cdef inline double softmax_row(
     return <double> highest + log(s)
 
 
-# l = -log p_y        dl/dz_j = p_j - [j = y]
+# l = -sum_j q_j log p_j        dl/dz_j = p_j - q_j        q_j = (1 - s) [j = y] + s / n_outputs
+# With s = 0 that is -log p_y; s is label smoothing (Szegedy et al. 2016, section 7).
 cdef inline double softmax_loss(
     real* dz,              # out (Op,)
     const real* z,         # in  (Op,)
     idx n_outputs,
     idx Op,
     idx y,
+    double smoothing,      # s
     double weight,         # of this row, already divided by the batch's total
 ) noexcept nogil:
-    cdef double loss = softmax_row(dz, z, n_outputs, Op) - z[y]
+    cdef double loss = softmax_row(dz, z, n_outputs, Op) - (1 - smoothing) * z[y]
+    cdef real share = <real> (smoothing / n_outputs)
     cdef idx j
-    dz[y] -= 1
+    if smoothing > 0:
+        for j in range(n_outputs):
+            loss -= smoothing / n_outputs * z[j]
+    dz[y] -= <real> (1 - smoothing)
     for j in range(n_outputs):
-        dz[j] = <real> (dz[j] * weight)
+        dz[j] = <real> ((dz[j] - share) * weight)
     return loss
 
 

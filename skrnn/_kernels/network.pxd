@@ -351,7 +351,7 @@ cdef inline double row_loss(
     """Loss of one row, not weighted, and its gradient, weighted."""
     cdef idx M = net.plan.n_targets, Op = net.Op
     if net.plan.loss == SOFTMAX:
-        return softmax_loss(dz, z, net.plan.n_outputs, Op, label, weight)
+        return softmax_loss(dz, z, net.plan.n_outputs, Op, label, net.label_smoothing, weight)
     if net.plan.loss == SQUARED_ERROR:
         return squared_error_loss(dz, z, M, Op, y, weight)
     if net.plan.loss == ABSOLUTE_ERROR:
