@@ -181,6 +181,8 @@ def to_numbers(array, where):
         raise ValueError(f"Complex data not supported\n{where} has dtype {array.dtype}.")
     if array.dtype.kind not in "OU":
         raise TypeError(f"{where} has dtype {array.dtype}, which is not a type of numbers.")
+    if array.ndim == 1 and array.size and isinstance(array[0], np.ndarray):  # Arrow's nested lists
+        return to_numbers(_stack_steps(array, where), where)
     flat = array.ravel()
     position = next((p for p, value in enumerate(flat) if isinstance(value, str)), None)
     if position is not None:
@@ -189,9 +191,24 @@ def to_numbers(array, where):
         place += f" at step {step}" if array.ndim < 3 else ""
         raise TypeError(f"X mixes strings and numbers: {place}, where a number is expected.")
     try:
-        return array.astype(np.float64)
+        return np.where(_is_na(array), np.nan, array).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{where} holds a value that is not a number: {error}") from error
+
+
+def _stack_steps(steps, where):
+    try:
+        return np.stack(steps)
+    except ValueError as error:
+        raise ValueError(
+            f"{where} is no array: its steps have different numbers of features."
+        ) from error
+
+
+@np.vectorize(otypes=[bool])
+def _is_na(value):
+    # pandas' missing value, which float() refuses; pandas itself need not be there
+    return type(value).__name__ == "NAType"
 
 
 def align(arrays, expected):

@@ -116,6 +116,7 @@ def test_dropout_multipliers(level):
         assert abs((drawn == 0).mean() - rate) < 4 * spread
         assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 0.4
         assert abs(np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1]) < 0.2
+        assert len(np.unique(drawn, axis=0)) == len(drawn)
         assert (draw(400, 100, rate, 8) != drawn).any()
         assert same_bits(draw(10, 100, rate, 7), drawn[:10])
     assert (draw(5, 3, 0.0, 7) == 1).all()

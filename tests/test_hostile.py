@@ -105,6 +105,7 @@ SEQUENCES = {
     "a number": lambda x: x.sum() if x.dtype.kind == "f" else 0,
     "DataFrame": pd.DataFrame,
     "nullable": lambda x: pd.DataFrame(x).convert_dtypes(),
+    "Arrow": lambda x: pd.DataFrame(x).convert_dtypes(dtype_backend="pyarrow"),
     "Series": lambda x: pd.Series(x[:, 0] if x.shape[1] else x.ravel()),
     "categories": lambda x: pd.Series(x[:, 0] if x.shape[1] else x.ravel(), dtype="category"),
     "words": lambda x: [str(v) for v in x.ravel()],

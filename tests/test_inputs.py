@@ -3,6 +3,7 @@
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from problems import first_step, means, token_lists
 from sklearn.compose import TransformedTargetRegressor
@@ -93,6 +94,62 @@ def test_forms_of_equal_lengths(build):
         "not contiguous": swapped,
     }
     same(build, X, others, y)
+
+
+def arrow(kind):
+    """Return pandas' dtype for an Arrow type, given by name; `*` is a list of it."""
+    made = pa.type_for_alias(kind.rstrip("*"))
+    for _ in range(kind.count("*")):
+        made = pa.list_(made)
+    return pd.ArrowDtype(made)
+
+
+@BOTH_WAYS
+def test_arrow_and_nullable_forms(build):
+    X, y = first_step(N)
+    frames = [pd.DataFrame(x) for x in X]
+    same(build, frames, {
+        "Arrow": [frame.astype(arrow("double")) for frame in frames],
+        "nullable": [frame.astype("Float64") for frame in frames],
+    }, y)  # fmt: skip
+    firsts = [x[:, 0] for x in X]
+    same(build, firsts, {
+        "column of lists": pd.Series([x.tolist() for x in firsts], dtype=arrow("double*")),
+        "Series": [pd.Series(x, dtype=arrow("double")) for x in firsts],
+    }, y)  # fmt: skip
+    lists = pd.Series([x.tolist() for x in X], dtype=arrow("double**"))
+    same(build, X, {"column of lists of lists": lists}, y)
+    cube, y = equal_lengths()
+    table = pd.DataFrame(cube[:, :, 0])
+    same(build, table, {"table": table.astype(arrow("double"))}, y)
+
+
+def test_arrow_tokens_and_targets():
+    X, y = token_lists(N)
+    column = pd.Series(X, dtype=arrow("string*"))
+    rows = [pd.Series(x, dtype=arrow("string")) for x in X]
+    same(quick, X, {"column": column, "Series": rows}, y)
+    X, y = first_step(N)
+    codes = np.unique(y, return_inverse=True)[1]
+    expected = quick().fit(X, y).predict_proba(X)
+    targets = {"string": y, "int64": codes}
+    others = [pd.Series(values, dtype=arrow(kind)) for kind, values in targets.items()]
+    for other in (*others, pd.Series(codes, dtype="Int64")):
+        np.testing.assert_array_equal(quick().fit(X, other).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("kind", ["Float64", "double"])
+def test_a_missing_value_of_pandas(kind):
+    X, y = first_step(N)
+    frames = [pd.DataFrame(x).astype(kind if kind == "Float64" else arrow(kind)) for x in X]
+    frames[3].iloc[0, 1] = pd.NA
+    with pytest.raises(ValueError, match="sequence 3 has NaN at step 0"):
+        quick().fit(frames, y)
+    steps = [x.tolist() for x in X]
+    steps[3] = [[1.0, 2.0], [1.0]]  # Arrow does not ask for equal lengths
+    steps = pd.Series(steps, dtype=arrow("double**"))
+    with pytest.raises(ValueError, match="sequence 3 is no array: its steps have different"):
+        quick().fit(steps, y)
 
 
 @BOTH_WAYS
