@@ -12,7 +12,7 @@ SOURCES := setup.py pyproject.toml \
 	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long sanitize coverage faults lint bench docs-figures wheel clean
+.PHONY: help demo test test-long sanitize coverage faults lint bench bench-tasks docs-figures wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
@@ -22,7 +22,8 @@ help:
 	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
 	@echo "make coverage   which statements of the Python side no test runs"
 	@echo "make lint       ruff and mypy alone"
-	@echo "make bench      compare with PyTorch, write docs/benchmarks.md (installs PyTorch)"
+	@echo "make bench      compare with PyTorch and JAX, write docs/benchmarks.md (installs both)"
+	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
 	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
 	@echo "make clean      remove what was built, $(VENV) included"
@@ -53,6 +54,9 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py
+
+bench-tasks: $(VENV)/.bench
+	$(BIN)/python benchmarks/bench.py --tasks
 
 # The scripts that docs/theory.md speaks of; each leaves a picture of its name where it runs.
 FIGURES := exploding_vanishing clipping forget_gate adding_problem

@@ -1,7 +1,9 @@
-"""Compare skrnn with PyTorch: fit, predict, ragged data, threads, memory, import, searches.
+"""Compare skrnn with PyTorch and JAX: fit, predict, ragged data, threads, memory, searches.
 
-``make bench`` runs everything in some twenty-five minutes, prints each row as it comes, and writes
-``docs/benchmarks.md``. Keep the machine otherwise idle. Without PyTorch, our side runs alone.
+``make bench`` runs the sections on the speed of the networks in less than ten minutes, prints each
+row as it comes, and writes ``docs/benchmarks.md``; ``make bench-tasks`` those on tagging, text and
+forecasts, and writes ``docs/benchmarks_tasks.md``. Keep the machine otherwise idle. A side that is
+not installed is left out.
 """
 
 import argparse
@@ -11,23 +13,27 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTIONS = [
+SPEED = [
     ("fit", "sections", "lstm_fit"),
     ("predict", "sections", "lstm_predict"),
     ("gru", "sections", "gru_fit"),
     ("rnn", "sections", "rnn_fit"),
+    ("jax", "sections", "beside_jax"),
+    ("avx2", "around", "avx2"),
     ("ragged", "sections", "ragged"),
     ("deep", "sections", "deep"),
     ("single", "sections", "single"),
     ("single", "streaming", "streaming"),
-    ("tagging", "tagging", "tagging"),
-    ("text", "text", "text"),
-    ("forecasting", "forecasting", "forecasting"),
     ("threads", "sections", "threads"),
     ("growth", "around", "growth"),
     ("search", "around", "search"),
     ("import", "around", "import_time"),
     ("memory", "around", "memory"),
+]
+TASKS = [
+    ("tagging", "tagging", "tagging"),
+    ("text", "text", "text"),
+    ("forecasting", "forecasting", "forecasting"),
     ("tagging-memory", "tagging", "memory"),
 ]
 # What PyTorch's LSTM library calls our levels.
@@ -36,24 +42,23 @@ ONEDNN_LEVEL = {"avx512": "AVX512_CORE", "avx2": "AVX2", "base": "SSE41"}
 
 def parse(argv):
     """Read the command line."""
-    names = [name for name, _, _ in SECTIONS]
+    names = [name for name, _, _ in SPEED + TASKS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two shapes, 3 repeats")
     parser.add_argument("--only", nargs="+", choices=names, help="these sections alone")
+    parser.add_argument("--tasks", action="store_true", help="tagging, text and forecasts")
     parser.add_argument("--repeats", type=int, help="calls of each side (default 5)")
     parser.add_argument(
         "--isa",
         choices=list(ONEDNN_LEVEL),
         help="level forced on both sides, through SKRNN_ISA and ONEDNN_MAX_CPU_ISA",
     )
-    parser.add_argument(
-        "--output", type=Path, help="file to write (a whole run: docs/benchmarks.md)"
-    )
+    parser.add_argument("--output", type=Path, help="file to write (a whole run: its page in docs)")
     args = parser.parse_args(argv)
     if args.repeats is None:
         args.repeats = 3 if args.quick else 5
     if args.output is None and not (args.quick or args.only or args.isa):
-        args.output = ROOT / "docs" / "benchmarks.md"
+        args.output = ROOT / "docs" / f"benchmarks{'_tasks' * args.tasks}.md"
     return args
 
 
@@ -87,12 +92,16 @@ def main(argv=None):
     run = import_module("sections").Run(peer, peak, args.repeats, args.quick, args.isa)
     print(machine(peak), flush=True)
     tables = []
-    for name, module, function in SECTIONS:
-        if args.only is None or name in args.only:
-            tables.append(getattr(import_module(module), function)(run))
+    chosen = TASKS if args.tasks else SPEED
+    if args.only is not None:
+        chosen = [section for section in SPEED + TASKS if section[0] in args.only]
+    for _, module, function in chosen:
+        began = time.perf_counter()
+        tables.append(getattr(import_module(module), function)(run))
+        print(f"({time.perf_counter() - began:.0f} s)", flush=True)
     if args.output is not None:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(document(tables, peak), encoding="utf-8")
+        args.output.write_text(document(tables, peak, args.tasks), encoding="utf-8")
         print(f"\nwritten: {os.path.relpath(args.output)}")
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     return 0

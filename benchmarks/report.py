@@ -122,24 +122,32 @@ def machine(peak):
         f"{'unknown' if peak is None else f'{peak:.0f} GFLOP/s'}",
         f"- system: {platform.system()} {platform.machine()}, Python {platform.python_version()}",
     ]
-    packages = ["skrnn", "numpy", "scipy", "scikit-learn", "torch"]
+    packages = ["skrnn", "numpy", "scipy", "scikit-learn", "torch", "jax"]
     lines.append("- " + ", ".join(f"{name} {_version(name)}" for name in packages))
     return "\n".join(lines)
 
 
 HOW = """\
-Written by `make bench`; do not edit by hand. Times are medians of whole `fit` and `predict`
+Written by `make {target}`; do not edit by hand. Times are medians of whole `fit` and `predict`
 calls through the public estimators. The two sides take turns in one run, each with the thread
-count out of 1 and 2 that a quick trial found best for it. The ratio is PyTorch's time over
+count out of 1 and 2 that a quick trial found best for it. The ratio is the other side's time over
 ours: above 1 we are faster. One epoch is 20 batches, unless the data is named; T steps, B
 sequences a batch, D features, H hidden units; float32, Adam, gradients clipped at norm 1.
+"""
+
+PEAK = """\
 The ratio at the peak is what it would be if our call took no longer than its multiply-adds at
-the peak, and its sigmoids and tanhs no time: no implementation could be further ahead.
+the peak, and its sigmoids and tanhs no time: no implementation could be further ahead. "Goal
+needs" is the share of the peak at which the goal is met. The multiply-adds alone, weights
+streaming from the level-2 cache, reach 93 % of it
+([performance.md](performance.md#where-the-time-goes)).
 """
 
 
-def document(tables, peak):
-    """Put together ``docs/benchmarks.md``."""
-    parts = ["# Benchmarks\n", HOW, "## Machine\n", machine(peak) + "\n"]
+def document(tables, peak, tasks=False):
+    """Put together ``docs/benchmarks.md``, or ``docs/benchmarks_tasks.md``."""
+    title = "# Benchmarks of tasks\n" if tasks else "# Benchmarks\n"
+    how = HOW.format(target="bench-tasks" if tasks else "bench")
+    parts = [title, how, *([] if tasks else [PEAK]), "## Machine\n", machine(peak) + "\n"]
     parts += [text for text in (table.markdown() for table in tables) if text]
     return "\n".join(parts)

@@ -221,21 +221,16 @@ cdef inline void multiply(
     idx cols,              # vector columns
     bint accumulate,
 ) noexcept nogil:
-    cdef vec acc[TILE_ROWS * BLOCK_COLS]
-    cdef idx block, r0, n, m, r, c
+    cdef vec zeros[BLOCK_COLS]
+    cdef idx block, r0
+    cdef real* to
+    memset(zeros, 0, sizeof(zeros))
     for block from 0 <= block < cols by BLOCK_COLS:
-        n = imin(BLOCK_COLS, cols - block)
         for r0 from 0 <= r0 < rows by TILE_ROWS:
-            m = imin(TILE_ROWS, rows - r0)
-            for r in range(m):
-                for c in range(n):
-                    acc[r * BLOCK_COLS + c] = splat(0)
-                    if accumulate:
-                        acc[r * BLOCK_COLS + c] = load(out + (r0 + r) * ldo + (block + c) * LANES)
-            tile_rows(m, n, K, a + r0 * a_row, a_row, a_k, w + block * LANES, ldw, acc)
-            for r in range(m):
-                for c in range(n):
-                    store(out + (r0 + r) * ldo + (block + c) * LANES, acc[r * BLOCK_COLS + c])
+            to = out + r0 * ldo + block * LANES
+            tile_rows(imin(TILE_ROWS, rows - r0), imin(BLOCK_COLS, cols - block), K,
+                      a + r0 * a_row, a_row, a_k, w + block * LANES, ldw,
+                      to if accumulate else <const real*> zeros, ldo if accumulate else 0, to, ldo)
 
 
 cdef inline void attend(const Attention* att, idx b, idx row, idx T) noexcept nogil:

@@ -32,9 +32,13 @@ cdef extern from "simd.h" nogil:
     vec tanh_vec(vec x)
     vec relu_vec(vec x)
     vec where_positive(vec x, vec d)
-    void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w, vec* acc)
+    void tile(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
+              const real* start, idx start_row, real* out, idx out_row)
     void tile_rows(idx rows, idx cols, idx K, const real* a, idx a_row, idx a_k, const real* w,
-                   idx w_k, vec* acc)
+                   idx w_k, const real* start, idx start_row, real* out, idx out_row)
+    void tile_pair(idx rows, idx at_x, idx cols_x, idx Kx, const real* x, idx x_row,
+                   const real* wx, idx at_h, idx cols_h, idx Kh, const real* h, idx h_row,
+                   const real* wh, const real* start, idx start_row, real* out)
     void fetch_l1(const real* p, idx n)
     void fetch_l2(const real* p, idx n)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)

@@ -106,24 +106,20 @@ cdef inline void product(
     const real* bias,      # in  (cols * LANES,) or NULL
     bint accumulate,
 ) noexcept nogil:
-    cdef vec acc[TILE_ROWS * BLOCK_COLS]
-    cdef idx block, n, r0, m, r, c
+    cdef vec zeros[BLOCK_COLS]
+    cdef const real* start
+    cdef idx block, r0, start_row
+    cdef real* to
+    memset(zeros, 0, sizeof(zeros))
     for block from 0 <= block < cols by BLOCK_COLS:
-        n = imin(BLOCK_COLS, cols - block)
         for r0 from 0 <= r0 < rows by TILE_ROWS:
-            m = imin(TILE_ROWS, rows - r0)
-            for r in range(m):
-                for c in range(n):
-                    if accumulate:
-                        acc[r * BLOCK_COLS + c] = load(out + (r0 + r) * ldo + (block + c) * LANES)
-                    elif bias != NULL:
-                        acc[r * BLOCK_COLS + c] = load(bias + (block + c) * LANES)
-                    else:
-                        acc[r * BLOCK_COLS + c] = splat(0)
-            tile(m, n, K, A + r0 * lda, lda, 1, packed + block * K * LANES, acc)
-            for r in range(m):
-                for c in range(n):
-                    store(out + (r0 + r) * ldo + (block + c) * LANES, acc[r * BLOCK_COLS + c])
+            to = out + r0 * ldo + block * LANES
+            start, start_row = to, ldo
+            if not accumulate:
+                start = <const real*> zeros if bias == NULL else bias + block * LANES
+                start_row = 0
+            tile(imin(TILE_ROWS, rows - r0), imin(BLOCK_COLS, cols - block), K, A + r0 * lda, lda,
+                 1, packed + block * K * LANES, start, start_row, to, ldo)
 
 
 cdef inline idx pieces(idx n, idx size) noexcept nogil:
@@ -163,7 +159,7 @@ cdef inline void weight_gradient_task(
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
     cdef vec* sums = <vec*> scratch                        # (blocks, run + TILE_ROWS, BLOCK_COLS)
-    cdef vec bias[SUM_BLOCKS * TILE_ROWS * BLOCK_COLS]
+    cdef vec bias[SUM_BLOCKS * BLOCK_COLS]
     cdef real one = 1
     cdef idx runs = pieces(g.width, g.run)
     cdef idx first = task // (g.segments * runs) * g.blocks * BLOCK_COLS
@@ -175,6 +171,7 @@ cdef inline void weight_gradient_task(
     cdef bint with_bias = g.db != NULL and segment == 0 and k0 == 0
     cdef const real* x
     cdef const real* z
+    cdef real* sum
     cdef idx n0, n, k, b, col, cols
     memset(sums, 0, blocks * ld * sizeof(vec))
     memset(bias, 0, sizeof(bias))
@@ -187,17 +184,19 @@ cdef inline void weight_gradient_task(
             z = g.dZ + n0 * g.ldz + col * LANES
             for k from 0 <= k < K by TILE_ROWS:
                 fetch_next(g, n0, b, first, blocks, segment * g.stride + k0, K, k)
+                sum = <real*> (sums + b * ld + k * BLOCK_COLS)
                 tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, g.ldx, z, g.ldz,
-                          sums + b * ld + k * BLOCK_COLS)
+                          sum, BLOCK_COLS * LANES, sum, BLOCK_COLS * LANES)
             if with_bias:
-                tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, bias + b * TILE_ROWS * BLOCK_COLS)
+                sum = <real*> (bias + b * BLOCK_COLS)
+                tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, sum, 0, sum, 0)
     for b in range(blocks):
         col = first + b * BLOCK_COLS
         cols = imin(BLOCK_COLS, g.cols - col)
         write_transposed(g.dW, g.segments * g.width, segment * g.width + k0, K, sums + b * ld,
                          cols, g.row_of + col * LANES)
         if with_bias:
-            write_transposed(g.db, 1, 0, 1, bias + b * TILE_ROWS * BLOCK_COLS, cols,
+            write_transposed(g.db, 1, 0, 1, bias + b * BLOCK_COLS, cols,
                              g.row_of + col * LANES)
 
 

@@ -287,5 +287,6 @@ def tile_flops(idx repeats, real value):
         a[k] = value
     with nogil:
         for k in range(repeats):
-            tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, acc)
+            tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, <const real*> acc,
+                 BLOCK_COLS * LANES, <real*> acc, BLOCK_COLS * LANES)
     return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES, sum_lanes(acc[0])

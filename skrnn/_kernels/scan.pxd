@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 from .core cimport (
     BLOCK_COLS, GRU, LANES, LSTM, TILE_ROWS, Layer, Net, fetch_l1, idx, imax,
-    imin, load, real, row_at, store, tile, vec,
+    imin, load, real, row_at, store, tile, tile_pair, vec,
 )
 from .gru cimport gru_backward, gru_gates, gru_output
 from .lstm cimport lstm_backward, lstm_gates, lstm_output
@@ -69,29 +69,23 @@ cdef inline void forward_tile(
 ) noexcept nogil:
     """Pre-activations of one bundle for a tile of sequences from b0, and the cell on top of them."""
     cdef vec acc[TILE_ROWS * BLOCK_COLS]
-    cdef const idx* enters_x = layer.bundle_x + bundle * BLOCK_COLS
-    cdef const idx* enters_h = layer.bundle_h + bundle * BLOCK_COLS
-    cdef const real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+    cdef const real* start = layer.pack_b + bundle * BLOCK_COLS * LANES
+    cdef idx start_row = 0, K = layer.K
     cdef idx row = row_at(net, t, b0)
     cdef idx rows = imin(TILE_ROWS, stop - b0)
-    cdef idx r, c, at_x, at_h, cols_x, cols_h
-    at_x = columns(enters_x, &cols_x)
-    at_h = columns(enters_h, &cols_h)
-    for r in range(rows):
-        if layer.projected != NULL:
-            bias = projection(layer, net.places[row + r], bundle)
-        for c in range(BLOCK_COLS):
-            acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
+    cdef idx r, at_x, at_h, cols_x, cols_h
+    at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x)
+    at_h = columns(layer.bundle_h + bundle * BLOCK_COLS, &cols_h)
+    if layer.projected != NULL:
+        for r in range(rows):
+            memcpy(acc + r * BLOCK_COLS, projection(layer, net.places[row + r], bundle),
+                   BLOCK_COLS * sizeof(vec))
+        start, start_row, K = <const real*> acc, BLOCK_COLS * LANES, 0
     fetch_rows(net, layer, t, b0 + rows, imin(b0 + 2 * TILE_ROWS, stop))
-    if layer.projected == NULL:
-        tile(rows, cols_x, layer.K, layer.x + row * layer.ldx, layer.ldx, 1, pack_x, acc + at_x)
-    tile(rows, cols_h, layer.plan.H, h_in_at(net, layer, t, b0), layer.plan.Hp, 1, pack_h, acc + at_h)
-    # Two loops, so that one row's last activation does not wait for its first ones: those of six
-    # rows are done by then. One loop takes a sixth longer.
-    for r in range(rows):
-        cell_gates(net, layer, t, b0 + r, bundle, acc + r * BLOCK_COLS)
-    for r in range(rows):
-        cell_output(net, layer, t, b0 + r, bundle, cols_x, acc + r * BLOCK_COLS)
+    tile_pair(rows, at_x, cols_x, K, layer.x + row * layer.ldx, layer.ldx, pack_x,
+              at_h, cols_h, layer.plan.H, h_in_at(net, layer, t, b0), layer.plan.Hp, pack_h,
+              start, start_row, <real*> acc)
+    cell_forward(net, layer, t, b0, rows, bundle, cols_x, acc)
 
 
 # At H = 32 and 64 this takes a tenth to a sixth off a prediction. Rows of another thread stay where
@@ -115,25 +109,21 @@ cdef inline real* projection(const Layer* layer, idx place, idx bundle) noexcept
 # for each. The time loop starts its accumulators from it, so the sums, and their bits, are the same.
 cdef inline void project(Net* net, const Layer* layer, idx first, idx rows) noexcept nogil:
     """Projections of `rows` distinct input rows from `first`, in one direction of level 0."""
-    cdef vec acc[TILE_ROWS * BLOCK_COLS]
     cdef const real* pack_x = layer.pack_x
     cdef const real* bias
     cdef real* to
-    cdef idx bundle, r0, r, c, at_x, cols_x, n
+    cdef idx bundle, r0, r, at_x, cols_x, n
+    cdef idx apart = layer.plan.n_bundles * BLOCK_COLS * LANES
     for bundle in range(layer.plan.n_bundles):
         bias = layer.pack_b + bundle * BLOCK_COLS * LANES
-        at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x)
+        at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x) * LANES
         for r0 from first <= r0 < first + rows by TILE_ROWS:
             n = imin(TILE_ROWS, first + rows - r0)
+            to = projection(layer, r0, bundle)
             for r in range(n):
-                for c in range(BLOCK_COLS):
-                    acc[r * BLOCK_COLS + c] = load(bias + c * LANES)
+                memcpy(to + r * apart, bias, BLOCK_COLS * sizeof(vec))
             tile(n, cols_x, layer.K, net.distinct_x + r0 * layer.ldx, layer.ldx, 1, pack_x,
-                 acc + at_x)
-            for r in range(n):
-                to = projection(layer, r0 + r, bundle)
-                for c in range(BLOCK_COLS):
-                    store(to + c * LANES, acc[r * BLOCK_COLS + c])
+                 to + at_x, apart, to + at_x, apart)
         pack_x += cols_x * layer.K * LANES
 
 
@@ -148,37 +138,37 @@ cdef inline idx columns(const idx* enters, idx* count) noexcept nogil:
     return first
 
 
-cdef inline real* gates_at(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
-    """Where a row's gates are kept for the backward pass; NULL in prediction."""
-    if not net.training:
-        return NULL
-    return layer.gates + row_at(net, t, b) * layer.plan.slots * layer.plan.Hp
-
-
-cdef inline void cell_gates(
-    const Net* net, const Layer* layer, idx t, idx b, idx bundle, vec* acc
+cdef inline void cell_forward(
+    const Net* net, const Layer* layer, idx t, idx b0, idx rows, idx bundle, idx blocks, vec* acc
 ) noexcept nogil:
-    """Gates, and an LSTM's c_t, of one bundle of one row."""
-    cdef real* gates = gates_at(net, layer, t, b)
-    cdef idx row = row_at(net, t, b) if net.training else b
-    if layer.plan.cell == LSTM:
-        lstm_gates(acc, bundle, gates, previous_c(net, layer, t, b),
-                   layer.c + row * layer.plan.Hp)
-    elif layer.plan.cell == GRU:
-        gru_gates(acc, bundle, layer.plan.Hp, gates)
+    """Gates, c_t and h_t of one bundle of a tile. Prediction keeps no gates, and of c one row a
+    sequence.
 
-
-cdef inline void cell_output(
-    const Net* net, const Layer* layer, idx t, idx b, idx bundle, idx blocks, const vec* acc
-) noexcept nogil:
-    """h_t of one bundle of one row."""
-    cdef real* h = layer.y + row_at(net, t, b) * layer.ldy
+    Two loops, so that one row's last activation does not wait for its first ones: those of six
+    rows are done by then. One loop takes a sixth longer.
+    """
+    cdef idx Hp = layer.plan.Hp, r
+    cdef idx row = row_at(net, t, b0)
+    cdef idx ldg = layer.plan.slots * Hp if net.training else 0
+    cdef real* gates = layer.gates + row * ldg if net.training else NULL
+    cdef real* h = layer.y + row * layer.ldy
+    cdef real* c = layer.c + (row if net.training else b0) * Hp
     if layer.plan.cell == LSTM:
-        lstm_output(acc, bundle, h)
+        for r in range(rows):
+            lstm_gates(acc + r * BLOCK_COLS, bundle, gates + r * ldg,
+                       previous_c(net, layer, t, b0 + r), c + r * Hp)
+        for r in range(rows):
+            lstm_output(acc + r * BLOCK_COLS, bundle, h + r * layer.ldy)
     elif layer.plan.cell == GRU:
-        gru_output(acc, bundle, gates_at(net, layer, t, b), previous_h(net, layer, t, b), h)
+        for r in range(rows):
+            gru_gates(acc + r * BLOCK_COLS, bundle, Hp, gates + r * ldg)
+        for r in range(rows):
+            gru_output(acc + r * BLOCK_COLS, bundle, gates + r * ldg,
+                       previous_h(net, layer, t, b0 + r), h + r * layer.ldy)
     else:
-        rnn_output(acc, bundle * BLOCK_COLS, blocks, layer.plan.activation, h)
+        for r in range(rows):
+            rnn_output(acc + r * BLOCK_COLS, bundle * BLOCK_COLS, blocks, layer.plan.activation,
+                       h + r * layer.ldy)
 
 
 cdef inline idx slice_stop(const Net* net, idx t, idx s, idx hi) noexcept nogil:
@@ -244,7 +234,8 @@ cdef inline void recurrent_gradient(
     cdef idx ldz = layer.plan.slots * Hp
     cdef idx K = layer.plan.hh_stop - layer.plan.hh_start
     cdef const real* dz
-    cdef idx block, n, s, b, stop, m, r, c, at
+    cdef real* dh
+    cdef idx block, n, s, b, stop, m, r
     for block from 0 <= block < Hp // LANES by BLOCK_COLS:
         n = imin(BLOCK_COLS, Hp // LANES - block)
         for s in range(net.n_slices):
@@ -252,16 +243,24 @@ cdef inline void recurrent_gradient(
             for b from imax(lo, net.slices[s]) <= b < stop by TILE_ROWS:
                 m = imin(TILE_ROWS, stop - b)
                 dz = layer.gates + row_at(net, t, b) * ldz + layer.plan.hh_start
-                memset(acc, 0, sizeof(acc))
+                dh = layer.dh + b * Hp + block * LANES
                 for r in range(m, imin(m + TILE_ROWS, stop - b)):
                     fetch_l1(dz + r * ldz, K)  # for the next tile
-                tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES, acc)
+                if layer.mask == NULL:
+                    tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES, dh, Hp, dh, Hp)
+                    continue
+                memset(acc, 0, sizeof(acc))
+                tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES,
+                     <real*> acc, BLOCK_COLS * LANES, <real*> acc, BLOCK_COLS * LANES)
                 for r in range(m):
-                    for c in range(n):
-                        at = (b + r) * Hp + (block + c) * LANES
-                        if layer.mask != NULL:
-                            acc[r * BLOCK_COLS + c] = acc[r * BLOCK_COLS + c] * load(layer.mask + at)
-                        store(layer.dh + at, load(layer.dh + at) + acc[r * BLOCK_COLS + c])
+                    add_masked(dh + r * Hp, layer.mask + (b + r) * Hp + block * LANES,
+                               acc + r * BLOCK_COLS, n)
+
+
+cdef inline void add_masked(real* dh, const real* mask, const vec* sums, idx n) noexcept nogil:
+    cdef idx c
+    for c in range(n):
+        store(dh + c * LANES, load(dh + c * LANES) + load(mask + c * LANES) * sums[c])
 
 
 cdef inline void cut(const Net* net, const Layer* layer, idx t, idx lo, idx hi) noexcept nogil:

@@ -216,24 +216,31 @@ INLINE vec relu_vec(vec x) { return max_vec(splat(0), x); /* keeps NaN */ }
 
 /* The register tile ---------------------------------------------------------------------------
  *
- *   acc[r][c] += sum_k a[r * a_row + k * a_k] * w[k * w_k + c * LANES]
+ *   out[r][c] = start[r][c] + sum_k a[r * a_row + k * a_k] * w[k * w_k + c * LANES]
  *                                                        r < R, c < C, c a vector column
- *   a    in      scalars, broadcast: rows of inputs or hidden states (a_k = 1), or columns of
- *                them where the sum runs over packed steps (a_row = 1)
- *   w    in      (K, C, LANES), rows w_k apart: packed weights, or gate gradients
- *   acc  in/out  (TILE_ROWS, BLOCK_COLS) vectors
+ *   a      in   scalars, broadcast: rows of inputs or hidden states (a_k = 1), or columns of
+ *               them where the sum runs over packed steps (a_row = 1)
+ *   w      in   (K, C, LANES), rows w_k apart: packed weights, or gate gradients
+ *   start  in   (R, C, LANES), rows start_row apart; 0 where all start from the same row, a bias
+ *   out    out  (R, C, LANES), rows out_row apart; may be start
  *
- * Each acc[r][c] is one chain of multiply-adds over ascending k, the same chain whatever R and C
+ * Each out[r][c] is one chain of multiply-adds over ascending k, the same chain whatever R and C
  * are: a sequence gets the same bits in a full tile and alone.
  */
-INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrdiff_t a_row,
-                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
+typedef vec tile_sums[TILE_ROWS][TILE_COLS];
+
+INLINE void tile_load(const int R, const int C, tile_sums s, const real *start, ptrdiff_t row)
 {
-    vec s[TILE_ROWS][TILE_COLS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-        for (int c = 0; c < C; ++c) s[r][c] = acc[r * BLOCK_COLS + c];
+        for (int c = 0; c < C; ++c) s[r][c] = load(start + r * row + c * LANES);
+}
+
+/* s[r][at + c] += the sum above */
+INLINE void tile_add(const int R, const int at, const int C, tile_sums s, ptrdiff_t K,
+                     const real *a, ptrdiff_t a_row, ptrdiff_t a_k, const real *w, ptrdiff_t w_k)
+{
     for (ptrdiff_t k = 0; k < K; ++k, a += a_k, w += w_k) {
         vec wk[TILE_COLS];
 #pragma GCC unroll 4
@@ -242,56 +249,124 @@ INLINE void tile_body(const int R, const int C, ptrdiff_t K, const real *a, ptrd
         for (int r = 0; r < R; ++r) {
             vec ar = splat(a[r * a_row]);
 #pragma GCC unroll 4
-            for (int c = 0; c < C; ++c) s[r][c] += ar * wk[c];
+            for (int c = 0; c < C; ++c) s[r][at + c] += ar * wk[c];
         }
     }
+}
+
+INLINE void tile_store(const int R, const int C, tile_sums s, real *out, ptrdiff_t row)
+{
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-        for (int c = 0; c < C; ++c) acc[r * BLOCK_COLS + c] = s[r][c];
+        for (int c = 0; c < C; ++c) store(out + r * row + c * LANES, s[r][c]);
 }
 
-typedef void (*tile_fn)(ptrdiff_t, const real *, ptrdiff_t, ptrdiff_t, const real *, ptrdiff_t,
-                        vec *);
+typedef void (*tile_fn)(ptrdiff_t K, const real *a, ptrdiff_t a_row, ptrdiff_t a_k, const real *w,
+                        ptrdiff_t w_k, const real *start, ptrdiff_t start_row, real *out,
+                        ptrdiff_t out_row);
 #define TILE(R, C)                                                                               \
     static void tile_##R##_##C(ptrdiff_t K, const real *a, ptrdiff_t a_row, ptrdiff_t a_k,       \
-                               const real *w, ptrdiff_t w_k, vec *acc)                           \
+                               const real *w, ptrdiff_t w_k, const real *start,                  \
+                               ptrdiff_t start_row, real *out, ptrdiff_t out_row)                \
     {                                                                                            \
-        tile_body(R, C, K, a, a_row, a_k, w, w_k, acc);                                          \
+        tile_sums s;                                                                             \
+        tile_load(R, C, s, start, start_row);                                                    \
+        tile_add(R, 0, C, s, K, a, a_row, a_k, w, w_k);                                          \
+        tile_store(R, C, s, out, out_row);                                                       \
     }
-#define TILE_COLUMN(C) TILE(1, C) TILE(2, C) TILE(3, C) TILE(4, C) TILE(5, C) TILE(6, C)
-#define TILE_NAMES(C) {tile_1_##C, tile_2_##C, tile_3_##C, tile_4_##C, tile_5_##C, tile_6_##C}
 
-TILE_COLUMN(1)
-TILE_COLUMN(2)
+/* Two sums on one tile of C columns, of x_t and of h_{t-1}: that of x fills CX columns from AX on,
+ * that of h fills CH from AH on. Not leaving the registers in between saves what eight steps of a
+ * sum cost. */
+typedef void (*pair_fn)(ptrdiff_t Kx, const real *x, ptrdiff_t x_row, const real *wx, ptrdiff_t Kh,
+                        const real *h, ptrdiff_t h_row, const real *wh, const real *start,
+                        ptrdiff_t start_row, real *out);
+#define PAIR(name, R, C, AX, CX, AH, CH)                                                         \
+    static void name(ptrdiff_t Kx, const real *x, ptrdiff_t x_row, const real *wx, ptrdiff_t Kh, \
+                     const real *h, ptrdiff_t h_row, const real *wh, const real *start,          \
+                     ptrdiff_t start_row, real *out)                                             \
+    {                                                                                            \
+        tile_sums s;                                                                             \
+        tile_load(R, C, s, start, start_row);                                                    \
+        tile_add(R, AX, CX, s, Kx, x, x_row, 1, wx, CX * LANES);                                 \
+        tile_add(R, AH, CH, s, Kh, h, h_row, 1, wh, CH * LANES);                                 \
+        tile_store(R, C, s, out, BLOCK_COLS * LANES);                                            \
+    }
+#define PAIR_SAME(R, C) PAIR(pair_##R##_##C, R, C, 0, C, 0, C)
+#define PAIR_APART(R, C) PAIR(apart_##R##_##C, R, C, 0, (C - 1), 1, (C - 1))
+
+#define EACH_ROW(MAKE, C) MAKE(1, C) MAKE(2, C) MAKE(3, C) MAKE(4, C) MAKE(5, C) MAKE(6, C)
+#define NAMES(name, C) {name##_1_##C, name##_2_##C, name##_3_##C, name##_4_##C, name##_5_##C, name##_6_##C}
+
+EACH_ROW(TILE, 1)
+EACH_ROW(TILE, 2)
+EACH_ROW(PAIR_SAME, 1)
+EACH_ROW(PAIR_SAME, 2)
 #if TILE_COLS == 4
-TILE_COLUMN(3)
-TILE_COLUMN(4)
-static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3),
-                                                    TILE_NAMES(4)};
+EACH_ROW(TILE, 3)
+EACH_ROW(TILE, 4)
+EACH_ROW(PAIR_SAME, 3)
+EACH_ROW(PAIR_SAME, 4)
+EACH_ROW(PAIR_APART, 4)
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {NAMES(tile, 1), NAMES(tile, 2), NAMES(tile, 3),
+                                                    NAMES(tile, 4)};
+static const pair_fn PAIRS[TILE_COLS][TILE_ROWS] = {NAMES(pair, 1), NAMES(pair, 2), NAMES(pair, 3),
+                                                    NAMES(pair, 4)};
+static const pair_fn APART[TILE_ROWS] = NAMES(apart, 4);
 #else
-static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {TILE_NAMES(1), TILE_NAMES(2)};
+static const tile_fn TILES[TILE_COLS][TILE_ROWS] = {NAMES(tile, 1), NAMES(tile, 2)};
+static const pair_fn PAIRS[TILE_COLS][TILE_ROWS] = {NAMES(pair, 1), NAMES(pair, 2)};
 #endif
 
 /* A tile of up to BLOCK_COLS vector columns on packed weights: (cols / TILE_COLS, K, TILE_COLS,
  * LANES), the columns in groups of TILE_COLS (the last may be narrower), each group contiguous. */
 INLINE void tile(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
-                 ptrdiff_t a_k, const real *w, vec *acc)
+                 ptrdiff_t a_k, const real *w, const real *start, ptrdiff_t start_row, real *out,
+                 ptrdiff_t out_row)
 {
     for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
-        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, n * LANES, acc + c);
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * K * LANES, n * LANES, start + c * LANES,
+                               start_row, out + c * LANES, out_row);
     }
 }
 
 /* The same where the vector columns of a row stand side by side and rows are w_k apart. */
 INLINE void tile_rows(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a, ptrdiff_t a_row,
-                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, vec *acc)
+                      ptrdiff_t a_k, const real *w, ptrdiff_t w_k, const real *start,
+                      ptrdiff_t start_row, real *out, ptrdiff_t out_row)
 {
     for (ptrdiff_t c = 0; c < cols; c += TILE_COLS) {
         ptrdiff_t n = cols - c < TILE_COLS ? cols - c : TILE_COLS;
-        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, acc + c);
+        TILES[n - 1][rows - 1](K, a, a_row, a_k, w + c * LANES, w_k, start + c * LANES, start_row,
+                               out + c * LANES, out_row);
     }
+}
+
+/* Both sums of a bundle, on weights packed as for `tile`: out (TILE_ROWS, BLOCK_COLS, LANES). */
+INLINE void tile_pair(ptrdiff_t rows, ptrdiff_t at_x, ptrdiff_t cols_x, ptrdiff_t Kx, const real *x,
+                      ptrdiff_t x_row, const real *wx, ptrdiff_t at_h, ptrdiff_t cols_h,
+                      ptrdiff_t Kh, const real *h, ptrdiff_t h_row, const real *wh,
+                      const real *start, ptrdiff_t start_row, real *out)
+{
+    const ptrdiff_t row = BLOCK_COLS * LANES;
+    if (at_x == at_h && cols_x == cols_h) {
+        for (ptrdiff_t c = 0; c < cols_x; c += TILE_COLS) {
+            ptrdiff_t n = cols_x - c < TILE_COLS ? cols_x - c : TILE_COLS;
+            PAIRS[n - 1][rows - 1](Kx, x, x_row, wx + c * Kx * LANES, Kh, h, h_row,
+                                   wh + c * Kh * LANES, start + c * LANES, start_row,
+                                   out + c * LANES);
+        }
+        return;
+    }
+#if TILE_COLS == 4
+    APART[rows - 1](Kx, x, x_row, wx, Kh, h, h_row, wh, start, start_row, out);
+#else
+    tile_rows(rows, BLOCK_COLS, 0, x, x_row, 1, wx, 0, start, start_row, out, row);
+    tile(rows, cols_x, Kx, x, x_row, 1, wx, out + at_x * LANES, row, out + at_x * LANES, row);
+    tile(rows, cols_h, Kh, h, h_row, 1, wh, out + at_h * LANES, row, out + at_h * LANES, row);
+#endif
 }
 
 /* Ask for `n` numbers from p to be on their way into the cache of level 1 or 2 while something else
