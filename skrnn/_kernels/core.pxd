@@ -148,7 +148,7 @@ cdef struct Layer:
     idx ldx
     real* projected          # (n_distinct, n_bundles, BLOCK_COLS, LANES) W_ih x + b, or NULL
     real* y                  # (N, ldy) hidden states; this direction's columns
-    real* dy                 # (N, ldy) their gradients
+    real* dy                 # (N, ldy) their gradients, or NULL: all 0
     idx ldy
     real* gates              # (N, slots * Hp), training only
     real* c                  # (N, Hp) in training, (B, Hp) in prediction

@@ -21,8 +21,8 @@ from .core cimport (
 from .crf cimport best_path, crf_prepare, marginals
 from .heads cimport last_row, softmax_row
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, head_row, layers_backward, load_batch, network_forward,
-    pack_weights, project_tokens, target_of, target_of_row,
+    clear_state_gradients, head_backward, head_loss, head_row, layers_backward, leave_out_top,
+    load_batch, network_forward, pack_weights, project_tokens, target_of, target_of_row,
 )
 from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
@@ -231,6 +231,7 @@ def train(
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
+        leave_out_top(&net)
         for k in range(n_batches):
             net.seed = seed + opt.step
             load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
@@ -245,8 +246,8 @@ def train(
             if weight <= 0:
                 done += 1
                 continue
-            head_backward(&net)
             clear_state_gradients(&net)
+            head_backward(&net)
             layers_backward(&net)
             norm = _regularise(&net, &opt, weight, &penalty)
             report[k, 0] = loss + penalty

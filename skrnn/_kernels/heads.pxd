@@ -47,29 +47,34 @@ cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
 
 
 cdef inline void pool_backward(Net* net, idx b) noexcept nogil:
-    """dy of all rows of sequence b from dfeatures[b]."""
+    """dy of all rows of sequence b from dfeatures[b]; pooling 'last' leaves them to the states."""
     cdef idx F = net.F
-    cdef idx Hp = net.plan.Hp
     cdef real* dy = net.layers[net.plan.n_layers - net.plan.n_directions].dy
     cdef const real* d_out = net.dfeatures + b * F
     cdef const idx* at = net.argmax + b * F
     cdef real* row
-    cdef idx t, k, d
+    cdef idx t, k
     cdef real share = <real> (1.0 / net.lengths[b])
     for t in range(net.lengths[b]):
         row = dy + row_at(net, t, b) * F
         if net.plan.pooling == MEAN:
             for k in range(F):
                 row[k] = d_out[k] * share
-        elif net.plan.pooling == MAX:
+        else:
             for k in range(F):
                 row[k] = d_out[k] if at[k] == t else 0
-        else:
-            memset(row, 0, F * sizeof(real))
-    if net.plan.pooling == LAST:
-        for d in range(net.plan.n_directions):
-            row = dy + last_row(net, b, 1 - 2 * d) * F
-            memcpy(row + d * Hp, d_out + d * Hp, Hp * sizeof(real))
+
+
+cdef inline void last_backward(Net* net, idx b) noexcept nogil:
+    """The same for pooling 'last': what the final state of sequence b gets, in each direction."""
+    cdef idx Hp = net.plan.Hp, d, k
+    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef const real* d_out = net.dfeatures + b * net.F
+    cdef real* dh
+    for d in range(net.plan.n_directions):
+        dh = top[d].dh + b * Hp
+        for k in range(Hp):
+            dh[k] += d_out[d * Hp + k]
 
 
 # p_j = exp(z_j - max z) / s with s their sum;  log p_y = z_y - max z - log s

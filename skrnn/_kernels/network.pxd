@@ -9,15 +9,15 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, Layer, MOVED, Net, QUANTILE, SOFTMAX,
-    SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real,
-    row_at, store, useful_threads,
+    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, LAST, Layer, MOVED, Net, QUANTILE,
+    SOFTMAX, SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real, row_at, store,
+    useful_threads,
 )
 from .crf cimport crf_loss
 from .gradients cimport level_weight_gradients, scratch_of
 from .heads cimport (
-    absolute_error_loss, gaussian_loss, pool_backward, pool_forward, quantile_loss, softmax_loss,
-    squared_error_loss,
+    absolute_error_loss, gaussian_loss, last_backward, pool_backward, pool_forward, quantile_loss,
+    softmax_loss, squared_error_loss,
 )
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
@@ -370,7 +370,8 @@ cdef inline bint all_missing(const real* y, idx M) noexcept nogil:
 
 
 cdef inline void head_backward(Net* net) noexcept nogil:
-    """dW and db of the head, dfeatures, and dy of the top level, from dlogits."""
+    """dW and db of the head, dfeatures, and dy of the top level, from dlogits. With pooling 'last'
+    it is the gradient of the final states, to which it is added."""
     head_gradient(net)
     write_top(net)
 
@@ -412,6 +413,10 @@ cdef inline void write_top(Net* net) noexcept nogil:
         level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
     if net.plan.pooling == ALL:
         return  # they are one
+    if net.plan.pooling == LAST:
+        for b in range(net.B):
+            last_backward(net, b)
+        return
     threads = share_moving(net, net.F)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
@@ -441,6 +446,15 @@ cdef inline void clear_state_gradients(Net* net) noexcept nogil:
         memset(layer.dh, 0, net.B * layer.plan.Hp * sizeof(real))
         if layer.plan.has_c:
             memset(layer.dc, 0, net.B * layer.plan.Hp * sizeof(real))
+
+
+# Zeros for every step, written, read and added, were 1 % of a fit at H = 128 and more below.
+cdef inline void leave_out_top(Net* net) noexcept nogil:
+    """Where only final states go to the head, let BPTT read no dy of the top level."""
+    cdef idx k
+    if net.plan.pooling == LAST:
+        for k in range(net.plan.n_layers - net.plan.n_directions, net.plan.n_layers):
+            net.layers[k].dy = NULL
 
 
 cdef inline void layers_backward(Net* net) noexcept nogil:

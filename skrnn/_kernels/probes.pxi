@@ -73,17 +73,16 @@ def lay_open(
         return result
     memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
     memset(top.dy, 0, net.N * net.F * sizeof(real))
+    for k in range(net.plan.n_layers):
+        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
+        if net.layers[k].plan.has_c:
+            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
     if targets is not None:
         labels, numbers, weights = targets
         loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
                          NULL if weights is None else &weights[0], &weight)
         head_backward(&net)
-    clear_state_gradients(&net)
     _add_cotangents(&net, top.dy, d_outputs, rows)
-    for k in range(net.plan.n_layers):
-        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
-        if net.layers[k].plan.has_c:
-            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
     if trace:
         # The gates are overwritten. A plain copy is a memcpy, which stops at red zones.
         before = np.bitwise_or(workspace, 0)

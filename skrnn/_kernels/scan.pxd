@@ -206,11 +206,11 @@ cdef inline void cell_backward(
     cdef idx row = row_at(net, t, b)
     cdef real* gates = layer.gates + row * layer.plan.slots * Hp
     cdef real* dh = layer.dh + b * Hp
-    cdef const real* dy = layer.dy + row * layer.ldy
     cdef const real* before
     cdef idx u
-    for u from 0 <= u < Hp by LANES:
-        store(dh + u, load(dh + u) + load(dy + u))
+    if layer.dy != NULL:
+        for u from 0 <= u < Hp by LANES:
+            store(dh + u, load(dh + u) + load(layer.dy + row * layer.ldy + u))
     if layer.plan.cell == LSTM:
         before = previous_c(net, layer, t, b)
         for u in range(Hp // LANES):
