@@ -47,7 +47,7 @@ def avx2(run):
     table = Table(
         "AVX2 on both sides",
         ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "verdict"],
-        "`SKRNN_ISA=avx2` beside `ONEDNN_MAX_CPU_ISA=AVX2`; medians of three, of six where short.",
+        "`SKRNN_ISA=avx2` beside `ONEDNN_MAX_CPU_ISA=AVX2`; medians of three.",
     )
     if run.peer is None:
         print("AVX2: skipped, PyTorch is not installed.")
@@ -67,8 +67,8 @@ def import_time(run):
     table = Table(
         "Import",
         ["statement", "more than MLPClassifier's", "goal", "verdict"],
-        "Median of three fresh processes, after one to fill the disk cache: what a statement takes after "
-        f"`{mlp}`, whose modules skrnn's need.",
+        "Median of three fresh processes, after one to fill the disk cache: a statement after "
+        f"`{mlp}`, whose modules skrnn needs too.",
     )
     statements = ["import skrnn", "from skrnn import RNNClassifier", "from skrnn import *"]
     for statement in statements:

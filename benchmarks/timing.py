@@ -69,7 +69,7 @@ def alternate(calls, repeats, threads=None):
     calls : list of (side, callable)
         A side is a module with a ``threads(n)`` context.
     repeats : int
-        Calls of each side, twice as many where they are short; taking turns, a drift of the
+        Calls of each side, from five on twice as many where they are short; taking turns, a drift of the
         machine meets both alike.
     threads : list of int, optional
         A thread count for each side; by default the best of a quick trial.
@@ -81,7 +81,7 @@ def alternate(calls, repeats, threads=None):
     if threads is None:
         trials = [best_threads(side, call) for side, call in calls]
         threads = [n for n, _ in trials]
-        if max(taken for _, taken in trials) < 0.25:
+        if repeats >= 5 and max(taken for _, taken in trials) < 0.25:
             repeats *= 2  # short calls are the noisy ones, and cheap to repeat
     seconds = [[] for _ in calls]
     for _ in range(repeats):
