@@ -1,7 +1,7 @@
 """Compare skrnn with PyTorch and JAX: fit, predict, ragged data, threads, memory, searches.
 
-``make bench`` runs the sections on the speed of the networks in less than ten minutes, prints each
-row as it comes, and writes ``docs/benchmarks.md``; ``make bench-tasks`` those on tagging, text and
+``make bench`` runs the sections on the speed of the networks in some ten minutes, prints each row
+as it comes, and writes ``docs/benchmarks.md``; ``make bench-tasks`` those on tagging, text and
 forecasts, and writes ``docs/benchmarks_tasks.md``. Keep the machine otherwise idle. A side that is
 not installed is left out.
 """

@@ -69,8 +69,8 @@ def alternate(calls, repeats, threads=None):
     calls : list of (side, callable)
         A side is a module with a ``threads(n)`` context.
     repeats : int
-        Calls of each side, from five on twice as many where they are short; taking turns, a drift of the
-        machine meets both alike.
+        Calls of each side, from five on twice as many where they are short; taking turns, a drift
+        of the machine meets both alike.
     threads : list of int, optional
         A thread count for each side; by default the best of a quick trial.
 
