@@ -111,6 +111,19 @@ def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirect
 
 
 @each_variant
+@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+def test_training_has_the_gradients_that_are_checked(level, dtype, cell, bidirectional, pooling):
+    # Every gradient test looks through a probe; an epoch of training goes another way.
+    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
+    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
+    network = Network(spec, **problem, level=level, dtype=dtype)
+    network.run()
+    checked = network.grads.copy()
+    network.train(network.order, len(LENGTHS), network.optimiser())
+    assert same_bits(network.grads, checked)
+
+
+@each_variant
 @each(cell=CELLS, bidirectional=(False, True), hidden=HIDDEN)
 def test_prediction_with_projections_of_distinct_tokens(level, dtype, cell, bidirectional, hidden):
     spec = oracle.Spec(cell, hidden, bidirectional, pooling="all", n_outputs=3)
