@@ -80,13 +80,18 @@ def test_training_and_prediction_for_any_number_of_threads(
             assert same_bits(got, expected), f"{name} with {threads} threads"
 
 
+def two_layers(level, dtype, cell, bidirectional, pooling):
+    """Make a network of two layers, and a batch of all lengths."""
+    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
+    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
+    return Network(spec, **problem, level=level, dtype=dtype)
+
+
 @each_variant
 @each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
 def test_prediction_alone_and_in_company(level, dtype, cell, bidirectional, pooling):
     # a tile of 1 row, of 6, and of every height between
-    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
-    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
-    network = Network(spec, **problem, level=level, dtype=dtype)
+    network = two_layers(level, dtype, cell, bidirectional, pooling)
     everyone = np.arange(len(LENGTHS))
     alone = network.predict([[i] for i in everyone])
     assert np.isfinite(alone).all()
@@ -98,9 +103,7 @@ def test_prediction_alone_and_in_company(level, dtype, cell, bidirectional, pool
 @each_variant
 @each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
 def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirectional, pooling):
-    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
-    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
-    network = Network(spec, **problem, level=level, dtype=dtype)
+    network = two_layers(level, dtype, cell, bidirectional, pooling)
     logits = network.run().logits
     logits = np.concatenate(logits) if pooling == "all" else logits
     assert same_bits(network.predict(), logits)
@@ -114,9 +117,7 @@ def test_prediction_is_the_forward_pass_of_training(level, dtype, cell, bidirect
 @each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
 def test_training_has_the_gradients_that_are_checked(level, dtype, cell, bidirectional, pooling):
     # Every gradient test looks through a probe; an epoch of training goes another way.
-    spec = oracle.Spec(cell, (19, 7), bidirectional, pooling=pooling, n_outputs=3)
-    problem = make_problem(spec, LENGTHS, n_features=5, states=False, cotangents=False)
-    network = Network(spec, **problem, level=level, dtype=dtype)
+    network = two_layers(level, dtype, cell, bidirectional, pooling)
     network.run()
     checked = network.grads.copy()
     network.train(network.order, len(LENGTHS), network.optimiser())

@@ -2,8 +2,7 @@
 from libc.string cimport memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, load, real, splat, store, tile, tile_rows,
-    vec,
+    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, real, tile, tile_rows, vec,
 )
 
 cdef enum:
