@@ -1,7 +1,9 @@
 """From the user's order to packed rows: sort by length, gather, embed; and the way back."""
 from libc.string cimport memcpy, memset
 
-from .core cimport EmbeddingColumn, Layer, Net, SLICES, idx, imax, imin, mix64, real, row_at
+from .core cimport (
+    EmbeddingColumn, Layer, Net, Run, SLICES, idx, imax, imin, mix64, real, row_at,
+)
 from .heads cimport last_row
 
 cdef enum:
@@ -52,8 +54,42 @@ cdef inline void place_rows(Net* net) noexcept nogil:
         net.slice_rows[s] = row
         for t in range(net.T):
             net.first[s * net.T + t] = row - lo
-            row += imax(0, imin(net.slices[s + 1], net.active[t]) - lo)
+            row += slice_steps(net, s, t)
     net.slice_rows[net.n_slices] = row
+    for s in range(net.n_slices):
+        for t in range(net.plan.n_directions):
+            find_runs(net, 1 - 2 * t, s)
+
+
+# With equal lengths there are two runs, and one more for each length that differs; where sequences
+# join (direction -1), rows of one step may be of two.
+cdef inline void find_runs(Net* net, idx direction, idx s) noexcept nogil:
+    """Where the rows of slice s find their h_{t-1}, in one direction."""
+    cdef idx place = (direction < 0) * SLICES + s
+    cdef Run* runs = net.runs + place * 2 * net.T
+    cdef const idx* first = net.first + s * net.T
+    cdef idx lo = net.slices[s], n = 0, row = 0, t, before, rows, known
+    for t in range(net.T):
+        rows = slice_steps(net, s, t)
+        before = t - direction
+        known = imin(rows, slice_steps(net, s, before)) if 0 <= before < net.T else 0
+        if known > 0 and not (
+            n > 0 and runs[n - 1].source >= 0
+            and first[before] + lo - runs[n - 1].source == row - runs[n - 1].start
+        ):
+            runs[n].start, runs[n].source = row, first[before] + lo
+            n += 1
+        if known < rows:
+            runs[n].start, runs[n].source = row + known, -1 - (lo + known)
+            n += 1
+        row += rows
+    net.n_runs[place] = n
+
+
+cdef inline idx slice_steps(const Net* net, idx s, idx t) noexcept nogil:
+    """Sequences of slice s that have a step t."""
+    return imax(0, imin(net.slices[s + 1], net.active[t]) - net.slices[s])
+
 
 
 cdef inline void place_single_steps(Net* net, idx n) noexcept nogil:

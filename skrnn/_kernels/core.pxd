@@ -152,12 +152,17 @@ cdef struct Layer:
     idx ldy
     real* gates              # (N, slots * Hp), training only
     real* c                  # (N, Hp) in training, (B, Hp) in prediction
-    real* h_in               # (N, Hp) in training, (B, Hp) in prediction: h_{t-1} as matmuls see it
+    real* h_in               # (B, Hp) h_{t-1} as matmuls see it; under `mask` (N, Hp), for dW_hh
     real* h0                 # (B, Hp) initial states
     real* c0
     real* dh                 # (B, Hp) gradient that reaches h_{t-1}; after the pass that of h0
     real* dc
     real* mask               # (B, Hp) recurrent dropout, or NULL
+
+cdef struct Run:
+    # Neighbouring packed rows whose h_{t-1} are neighbours too.
+    idx start                # the first, counted from the slice's first; a run ends where one starts
+    idx source               # packed row of its h_{t-1}, or -1 - b: the initial state of sequence b
 
 cdef enum:
     # Most slices of a batch, whatever the number of threads: weight gradients are summed by slices,
@@ -186,6 +191,8 @@ cdef struct Net:
     idx n_slices
     idx[SLICES + 1] slices   # first sequence of each; B after the last
     idx[SLICES + 1] slice_rows  # first packed row of each; N after the last
+    Run* runs                # (n_directions, SLICES, 2 * T) where the h_{t-1} of a slice's rows stand
+    idx[2 * SLICES] n_runs   # (n_directions, SLICES)
     const EmbeddingColumn* columns  # (n_columns,)
     idx* tokens              # (n_columns, N) embedding rows of the batch
     idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch

@@ -2,7 +2,7 @@
 from libc.string cimport memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, real, tile, tile_rows, vec,
+    BLOCK_COLS, LANES, Run, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, real, tile, tile_rows, vec,
 )
 
 cdef enum:
@@ -25,12 +25,29 @@ cdef struct WeightGradient:
     const idx* row_of      # in  (cols * LANES,) row of dW for each slot, -1 for padding
     const real* X          # in  (N, ldx)
     idx ldx
+    const Run* runs        # in  (n_runs,) row of X for each of dZ, or NULL: the same
+    idx n_runs
+    const real* X0         # in  (B, ldx0) initial states, for runs
+    idx ldx0
     idx segments           # as in pack_bundle
     idx width
     idx stride
     idx N
     idx run                # input columns of a task
     idx blocks             # blocks of vector columns of a task
+
+cdef struct WeightTask:
+    const WeightGradient* g
+    idx first              # vector column of dZ
+    idx blocks
+    idx segment            # input columns k0 .. k0 + K of it
+    idx k0
+    idx K
+    bint with_bias
+    idx run                # of g.runs, where the sums have arrived
+    idx ld                 # vectors of sums of a block
+    vec* sums              # (blocks, ld): K rounded up to tiles, BLOCK_COLS
+    vec[SUM_BLOCKS * BLOCK_COLS] bias
 
 
 cdef inline void pack_bundle(
@@ -144,8 +161,8 @@ cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil
 
 
 cdef inline size_t weight_scratch() noexcept nogil:
-    """Numbers of scratch that a thread needs for weight gradients."""
-    return SUM_BLOCKS * (SUM_COLS + TILE_ROWS) * BLOCK_COLS * LANES
+    """Numbers of scratch that a thread needs for weight gradients, of one task or a pair."""
+    return SUM_BLOCKS * (SUM_COLS + 2 * TILE_ROWS) * BLOCK_COLS * LANES
 
 
 # dW[row_of[j], k] = sum over rows n of dZ[n, j] * X[n, k]       db[row_of[j]] = sum over n dZ[n, j]
@@ -157,66 +174,129 @@ cdef inline void weight_gradient_task(
     idx task,
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
-    cdef vec* sums = <vec*> scratch                        # (blocks, run + TILE_ROWS, BLOCK_COLS)
-    cdef vec bias[SUM_BLOCKS * BLOCK_COLS]
-    cdef real one = 1
+    cdef WeightTask w
+    cdef idx n0
+    start_task(&w, g, task, scratch)
+    for n0 from 0 <= n0 < g.N by SUM_ROWS:
+        add_rows(&w, n0, imin(n0 + SUM_ROWS, g.N))
+    write_task(&w)
+
+
+# A task of dW_ih and one of dW_hh on the same columns of dZ, in turns: what the first has fetched of
+# dZ the second finds in the cache. With sums that do not stay there together it was slower.
+cdef inline void weight_gradient_pair(
+    const WeightGradient* g, const WeightGradient* h, idx task, real* scratch
+) noexcept nogil:
+    cdef WeightTask w, v
+    cdef idx n0
+    start_task(&w, g, task, scratch)
+    start_task(&v, h, task, scratch + w.blocks * w.ld * LANES)
+    for n0 from 0 <= n0 < g.N by SUM_ROWS:
+        add_rows(&w, n0, imin(n0 + SUM_ROWS, g.N))
+        add_rows(&v, n0, imin(n0 + SUM_ROWS, g.N))
+    write_task(&w)
+    write_task(&v)
+
+
+cdef inline void start_task(
+    WeightTask* w, const WeightGradient* g, idx task, real* scratch
+) noexcept nogil:
+    """Say which part of the product task `task` is, and clear its sums."""
     cdef idx runs = pieces(g.width, g.run)
-    cdef idx first = task // (g.segments * runs) * g.blocks * BLOCK_COLS
-    cdef idx segment = task // runs % g.segments
-    cdef idx k0 = task % runs * g.run
-    cdef idx K = imin(g.run, g.width - k0)
-    cdef idx blocks = imin(g.blocks, pieces(g.cols - first, BLOCK_COLS))
-    cdef idx ld = (g.run + TILE_ROWS) * BLOCK_COLS
-    cdef bint with_bias = g.db != NULL and segment == 0 and k0 == 0
+    w.g = g
+    w.first = task // (g.segments * runs) * g.blocks * BLOCK_COLS
+    w.segment = task // runs % g.segments
+    w.k0 = task % runs * g.run
+    w.K = imin(g.run, g.width - w.k0)
+    w.blocks = imin(g.blocks, pieces(g.cols - w.first, BLOCK_COLS))
+    w.ld = pieces(w.K, TILE_ROWS) * TILE_ROWS * BLOCK_COLS
+    w.with_bias = g.db != NULL and w.segment == 0 and w.k0 == 0
+    w.run = 0
+    w.sums = <vec*> scratch
+    memset(w.sums, 0, w.blocks * w.ld * sizeof(vec))
+    memset(w.bias, 0, sizeof(w.bias))
+
+
+cdef inline void add_rows(WeightTask* w, idx n0, idx stop) noexcept nogil:
+    """Add rows n0 .. stop to the sums of a task."""
+    cdef const WeightGradient* g = w.g
+    cdef real one = 1
     cdef const real* x
     cdef const real* z
     cdef real* sum
-    cdef idx n0, n, k, b, col, cols
-    memset(sums, 0, blocks * ld * sizeof(vec))
-    memset(bias, 0, sizeof(bias))
-    for n0 from 0 <= n0 < g.N by SUM_ROWS:
-        n = imin(SUM_ROWS, g.N - n0)
-        x = g.X + n0 * g.ldx + segment * g.stride + k0
-        for b in range(blocks):
-            col = first + b * BLOCK_COLS
+    cdef idx n, ldx, k, b, col, cols
+    while n0 < stop:
+        n = imin(neighbours(g, n0, &w.run, &x, &ldx), stop - n0)
+        x += w.segment * g.stride + w.k0
+        for b in range(w.blocks):
+            col = w.first + b * BLOCK_COLS
             cols = imin(BLOCK_COLS, g.cols - col)
             z = g.dZ + n0 * g.ldz + col * LANES
-            for k from 0 <= k < K by TILE_ROWS:
-                fetch_next(g, n0, b, first, blocks, segment * g.stride + k0, K, k)
-                sum = <real*> (sums + b * ld + k * BLOCK_COLS)
-                tile_rows(imin(TILE_ROWS, K - k), cols, n, x + k, 1, g.ldx, z, g.ldz,
+            for k from 0 <= k < w.K by TILE_ROWS:
+                fetch_next(w, n0, n, x, ldx, b, k)
+                sum = <real*> (w.sums + b * w.ld + k * BLOCK_COLS)
+                tile_rows(imin(TILE_ROWS, w.K - k), cols, n, x + k, 1, ldx, z, g.ldz,
                           sum, BLOCK_COLS * LANES, sum, BLOCK_COLS * LANES)
-            if with_bias:
-                sum = <real*> (bias + b * BLOCK_COLS)
+            if w.with_bias:
+                sum = <real*> (w.bias + b * BLOCK_COLS)
                 tile_rows(1, cols, n, &one, 0, 0, z, g.ldz, sum, 0, sum, 0)
-    for b in range(blocks):
-        col = first + b * BLOCK_COLS
+        n0 += n
+
+
+cdef inline void write_task(const WeightTask* w) noexcept nogil:
+    """Write a task's sums where they belong in dW and db."""
+    cdef const WeightGradient* g = w.g
+    cdef idx b, col, cols
+    for b in range(w.blocks):
+        col = w.first + b * BLOCK_COLS
         cols = imin(BLOCK_COLS, g.cols - col)
-        write_transposed(g.dW, g.segments * g.width, segment * g.width + k0, K, sums + b * ld,
-                         cols, g.row_of + col * LANES)
-        if with_bias:
-            write_transposed(g.db, 1, 0, 1, bias + b * BLOCK_COLS, cols,
+        write_transposed(g.dW, g.segments * g.width, w.segment * g.width + w.k0, w.K,
+                         w.sums + b * w.ld, cols, g.row_of + col * LANES)
+        if w.with_bias:
+            write_transposed(g.db, 1, 0, 1, w.bias + b * BLOCK_COLS, cols,
                              g.row_of + col * LANES)
 
 
-# Without it a sixth of the time of these sums is waiting for memory.
-cdef inline void fetch_next(
-    const WeightGradient* g, idx n0, idx b, idx first, idx blocks, idx at, idx K, idx k
+cdef inline idx neighbours(
+    const WeightGradient* g, idx n0, idx* run, const real** x, idx* ldx
 ) noexcept nogil:
-    """While the tile at input column k is computed, fetch its share of the rows that come next:
-    those of the next block of dZ or, after the last, the next rows of both dZ and X."""
-    cdef idx tiles = pieces(K, TILE_ROWS), part = k // TILE_ROWS
-    cdef idx rows, r, col, cols
+    """How many rows from n0 on are neighbours in X as they are in dZ, and where in X."""
+    cdef idx source, stop = g.N
+    x[0], ldx[0] = g.X + n0 * g.ldx, g.ldx
+    if g.runs != NULL:
+        while run[0] + 1 < g.n_runs and g.runs[run[0] + 1].start <= n0:
+            run[0] += 1
+        if run[0] + 1 < g.n_runs:
+            stop = g.runs[run[0] + 1].start
+        source = g.runs[run[0]].source
+        if source < 0:
+            x[0], ldx[0] = g.X0 + (-1 - source) * g.ldx0, g.ldx0
+        else:
+            x[0] = g.X + source * g.ldx
+        x[0] += (n0 - g.runs[run[0]].start) * ldx[0]
+    return stop - n0
+
+
+# Without it a sixth of the time of these sums is waiting for memory. Where a run ends the guess at
+# the next rows of X is wrong, and no more.
+cdef inline void fetch_next(
+    const WeightTask* w, idx n0, idx n, const real* x, idx ldx, idx b, idx k
+) noexcept nogil:
+    """While the tile at input column k is computed, fetch its share of what comes next: the next
+    block of dZ of the same n rows or, after the last, the rows that follow of both dZ and X."""
+    cdef const WeightGradient* g = w.g
+    cdef idx tiles = pieces(w.K, TILE_ROWS), part = k // TILE_ROWS
+    cdef idx r, col, cols
     b += 1
-    if b == blocks:
-        b, n0 = 0, n0 + SUM_ROWS
-    rows = imax(0, imin(SUM_ROWS, g.N - n0))
-    col = first + b * BLOCK_COLS
+    if b == w.blocks:
+        b, n0, x = 0, n0 + n, x + n * ldx
+        n = imin(SUM_ROWS, g.N - n0)
+    col = w.first + b * BLOCK_COLS
     cols = imin(BLOCK_COLS, g.cols - col)
-    for r in range(n0 + rows * part // tiles, n0 + rows * (part + 1) // tiles):
-        fetch_l2(g.dZ + r * g.ldz + col * LANES, cols * LANES)
+    for r in range(n * part // tiles, n * (part + 1) // tiles):
+        fetch_l2(g.dZ + (n0 + r) * g.ldz + col * LANES, cols * LANES)
         if b == 0:
-            fetch_l2(g.X + r * g.ldx + at, K)
+            fetch_l2(x + r * ldx, w.K)
 
 
 cdef inline void write_transposed(

@@ -379,6 +379,7 @@ cdef inline void head_backward(Net* net) noexcept nogil:
 cdef inline void head_gradient(Net* net) noexcept nogil:
     """dW and db of the head, and dfeatures, from dlogits."""
     cdef WeightGradient g
+    g.runs = NULL
     cdef idx task, r, D = net.plan.n_directions
     cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op)
     g.dW = net.grads + net.plan.head_w

@@ -40,13 +40,13 @@ cdef inline const real* previous_c(
 
 
 cdef inline real* h_in_at(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
-    return layer.h_in + (row_at(net, t, b) if net.training else b) * layer.plan.Hp
+    return layer.h_in + (row_at(net, t, b) if layer.mask != NULL else b) * layer.plan.Hp
 
 
 cdef inline void load_states(
     const Net* net, const Layer* layer, idx t, idx lo, idx hi
 ) noexcept nogil:
-    """h_in = mask * h_{t-1} for rows lo .. hi: contiguous for the tile, and kept for dW_hh."""
+    """h_in = mask * h_{t-1} for rows lo .. hi: contiguous for the tile, as y need not be."""
     cdef idx Hp = layer.plan.Hp
     cdef real* to
     cdef const real* source

@@ -297,7 +297,8 @@ typedef void (*pair_fn)(ptrdiff_t Kx, const real *x, ptrdiff_t x_row, const real
 #define PAIR_APART(R, C) PAIR(apart_##R##_##C, R, C, 0, (C - 1), 1, (C - 1))
 
 #define EACH_ROW(MAKE, C) MAKE(1, C) MAKE(2, C) MAKE(3, C) MAKE(4, C) MAKE(5, C) MAKE(6, C)
-#define NAMES(name, C) {name##_1_##C, name##_2_##C, name##_3_##C, name##_4_##C, name##_5_##C, name##_6_##C}
+#define NAMES(name, C)                                                                           \
+    {name##_1_##C, name##_2_##C, name##_3_##C, name##_4_##C, name##_5_##C, name##_6_##C}
 
 EACH_ROW(TILE, 1)
 EACH_ROW(TILE, 2)
@@ -361,12 +362,14 @@ INLINE void tile_pair(ptrdiff_t rows, ptrdiff_t at_x, ptrdiff_t cols_x, ptrdiff_
         return;
     }
 #if TILE_COLS == 4
-    APART[rows - 1](Kx, x, x_row, wx, Kh, h, h_row, wh, start, start_row, out);
-#else
+    if (at_x == 0 && cols_x == 3 && at_h == 1 && cols_h == 3) { /* the GRU: n r z, r z m */
+        APART[rows - 1](Kx, x, x_row, wx, Kh, h, h_row, wh, start, start_row, out);
+        return;
+    }
+#endif
     tile_rows(rows, BLOCK_COLS, 0, x, x_row, 1, wx, 0, start, start_row, out, row);
     tile(rows, cols_x, Kx, x, x_row, 1, wx, out + at_x * LANES, row, out + at_x * LANES, row);
     tile(rows, cols_h, Kh, h, h_row, 1, wh, out + at_h * LANES, row, out + at_h * LANES, row);
-#endif
 }
 
 /* Ask for `n` numbers from p to be on their way into the cache of level 1 or 2 while something else

@@ -4,8 +4,8 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .core cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, SLICES, idx, imax,
-    padded, real,
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, Run, SLICES, idx,
+    imax, padded, real,
 )
 from .linear cimport weight_scratch
 
@@ -60,6 +60,11 @@ cdef inline idx level_size(const LayerPlan* first, const LayerPlan* last) noexce
     return last.b_hh + (last.b_hh - last.b_ih) - first.w_ih
 
 
+cdef inline bint keeps_h_in(const Net* net) noexcept nogil:
+    """Recurrent dropout: dW_hh needs h_{t-1} times the mask. Otherwise it reads y a step before."""
+    return net.training and net.recurrent_dropout > 0
+
+
 cdef inline void carve_layer(
     Arena* arena, Net* net, Layer* layer, const LayerPlan* plan, idx B, idx N
 ) noexcept nogil:
@@ -72,7 +77,7 @@ cdef inline void carve_layer(
     layer.pack_x = reals(arena, ih * layer.K)
     layer.pack_h = reals(arena, hh * plan.H)
     layer.pack_b = reals(arena, blocks * LANES)
-    layer.h_in = reals(arena, (N if net.training else B) * Hp)
+    layer.h_in = reals(arena, (N if keeps_h_in(net) else B) * Hp)
     layer.h0 = reals(arena, B * Hp)
     layer.c = reals(arena, plan.has_c * (N if net.training else B) * Hp)
     layer.c0 = reals(arena, plan.has_c * B * Hp)
@@ -87,7 +92,7 @@ cdef inline void carve_layer(
     layer.gates = reals(arena, N * plan.slots * Hp)
     layer.dh = reals(arena, B * Hp)
     layer.dc = reals(arena, plan.has_c * B * Hp)
-    if net.recurrent_dropout > 0:
+    if keeps_h_in(net):
         layer.mask = reals(arena, B * Hp)
 
 
@@ -97,6 +102,7 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.lengths = indices(arena, B)
     net.active = indices(arena, T + 1)
     net.first = indices(arena, SLICES * T)
+    net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
     net.buckets = indices(arena, T + 2)
     net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
     net.tokens = indices(arena, N * C)
