@@ -44,7 +44,7 @@ cdef inline void sort_batch(
 
 cdef inline void place_rows(Net* net) noexcept nogil:
     """Cut the batch into slices, and say where their rows lie."""
-    cdef idx s, t, lo, row = 0
+    cdef idx s, t, d, lo, row = 0
     net.n_slices = imin(SLICES, net.B) if net.N >= SLICED_ROWS else 1
     share_rows(net, net.n_slices)
     for s in range(SLICES + 1):
@@ -56,13 +56,14 @@ cdef inline void place_rows(Net* net) noexcept nogil:
             net.first[s * net.T + t] = row - lo
             row += slice_steps(net, s, t)
     net.slice_rows[net.n_slices] = row
-    for s in range(net.n_slices):
-        for t in range(net.plan.n_directions):
-            find_runs(net, 1 - 2 * t, s)
+    if net.training:
+        for s in range(net.n_slices):
+            for d in range(net.plan.n_directions):
+                find_runs(net, 1 - 2 * d, s)
 
 
-# With equal lengths there are two runs, and one more for each length that differs; where sequences
-# join (direction -1), rows of one step may be of two.
+# With equal lengths there are two runs, the initial states and all the rest; each other length makes
+# one more, in direction -1 two: the rows of a step at which sequences join are of both kinds.
 cdef inline void find_runs(Net* net, idx direction, idx s) noexcept nogil:
     """Where the rows of slice s find their h_{t-1}, in one direction."""
     cdef idx place = (direction < 0) * SLICES + s
@@ -89,7 +90,6 @@ cdef inline void find_runs(Net* net, idx direction, idx s) noexcept nogil:
 cdef inline idx slice_steps(const Net* net, idx s, idx t) noexcept nogil:
     """Sequences of slice s that have a step t."""
     return imax(0, imin(net.slices[s + 1], net.active[t]) - net.slices[s])
-
 
 
 cdef inline void place_single_steps(Net* net, idx n) noexcept nogil:

@@ -191,7 +191,7 @@ cdef struct Net:
     idx n_slices
     idx[SLICES + 1] slices   # first sequence of each; B after the last
     idx[SLICES + 1] slice_rows  # first packed row of each; N after the last
-    Run* runs                # (n_directions, SLICES, 2 * T) where the h_{t-1} of a slice's rows stand
+    Run* runs                # (n_directions, SLICES, 2 * T) where rows find h_{t-1}; training only
     idx[2 * SLICES] n_runs   # (n_directions, SLICES)
     const EmbeddingColumn* columns  # (n_columns,)
     idx* tokens              # (n_columns, N) embedding rows of the batch

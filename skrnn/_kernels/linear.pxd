@@ -2,7 +2,7 @@
 from libc.string cimport memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, Run, TILE_COLS, TILE_ROWS, fetch_l2, idx, imax, imin, real, tile, tile_rows, vec,
+    BLOCK_COLS, LANES, Run, TILE_COLS, TILE_ROWS, fetch_l2, idx, imin, real, tile, tile_rows, vec,
 )
 
 cdef enum:

@@ -102,7 +102,6 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.lengths = indices(arena, B)
     net.active = indices(arena, T + 1)
     net.first = indices(arena, SLICES * T)
-    net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
     net.buckets = indices(arena, T + 2)
     net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
     net.tokens = indices(arena, N * C)
@@ -110,6 +109,7 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
     net.places = indices(arena, N if net.n_distinct > 0 else 0)
     if net.training:
+        net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
         net.token_order = indices(arena, 2 * N * C)
         net.touched = indices(arena, (N + 1) * C)
         net.n_touched = indices(arena, C)
