@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from timing import available_cores
 
+import skrnn
+
 
 @dataclass
 class Table:
@@ -122,8 +124,9 @@ def machine(peak):
         f"{'unknown' if peak is None else f'{peak:.0f} GFLOP/s'}",
         f"- system: {platform.system()} {platform.machine()}, Python {platform.python_version()}",
     ]
-    packages = ["skrnn", "numpy", "scipy", "scikit-learn", "torch", "jax"]
-    lines.append("- " + ", ".join(f"{name} {_version(name)}" for name in packages))
+    packages = ["numpy", "scipy", "scikit-learn", "torch", "jax"]
+    versions = [f"{name} {_version(name)}" for name in packages]
+    lines.append("- " + ", ".join([f"skrnn {skrnn.__version__}", *versions]))
     return "\n".join(lines)
 
 
