@@ -164,9 +164,7 @@ def as_array(item, i):
     try:
         array = np.asarray(item)
     except ValueError as error:
-        raise ValueError(
-            f"sequence {i} is no array: its steps have different numbers of features."
-        ) from error
+        raise _uneven(item, f"sequence {i}") from error
     if array.dtype.kind == "U" and array.ndim < 3:
         # NumPy has made strings of the numbers: look at what the user wrote.
         return np.asarray(item, dtype=object)
@@ -200,9 +198,20 @@ def _stack_steps(steps, where):
     try:
         return np.stack(steps)
     except ValueError as error:
-        raise ValueError(
-            f"{where} is no array: its steps have different numbers of features."
-        ) from error
+        raise _uneven(steps, where) from error
+
+
+def _uneven(steps, where):
+    """Make the error for steps that are no rows of one array; it names the first that differs."""
+    widths = [len(step) if hasattr(step, "__len__") else 1 for step in steps]
+    t = next((t for t, width in enumerate(widths) if width != widths[0]), None)
+    if t is None:
+        return ValueError(f"{where} is no array: a step is a number or a list of numbers.")
+    return ValueError(
+        f"{where} is no array: its steps have different numbers of features, {widths[0]} at step 0 "
+        f"and {widths[t]} at step {t}. Give every step the same; NaN stands for a missing value, "
+        "which PerStep(SimpleImputer()) in a pipeline fills."
+    )
 
 
 @np.vectorize(otypes=[bool])

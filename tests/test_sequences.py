@@ -409,7 +409,11 @@ def test_sequence_of_wrong_dimensions(shape):
         (np.ones((2, 3, 1), dtype=complex), "Complex data not supported"),
         ([np.ones((3, 1), dtype=complex)], "Complex data not supported\nsequence 0"),
         ([[1j, 2], [1]], "Complex data not supported"),
-        ([[[1, 2], [3]], [[1, 2]]], "sequence 0 is no array: its steps have different numbers"),
+        (
+            [[[1, 2], [3]], [[1, 2]]],
+            "sequence 0 is no array: its steps have .* 2 at step 0 and 1 at step 1",
+        ),
+        ([[[[1, 2], [3]]]], "sequence 0 is no array: a step is a number or a list"),
         (np.array([[1, np.nan]]), "Input X contains NaN"),
     ],
 )
