@@ -257,6 +257,8 @@ import os, signal, sys, threading, warnings
 import numpy as np
 from skrnn import RNNClassifier
 warnings.simplefilter("ignore")
+# A shell starts a job in the background with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(640, 100, 16)), rng.integers(0, 2, 640)
 for seed in range(int(sys.argv[1])):
