@@ -55,6 +55,20 @@ def test_gradients_for_any_number_of_threads(level, dtype, cell, bidirectional, 
 
 
 @each_variant
+@each(cell=CELLS, bidirectional=(False, True))
+def test_gradients_of_slices_for_any_number_of_threads(level, dtype, cell, bidirectional):
+    # 610 rows make two slices: one or two threads sum dW within the time loop, eight after it
+    spec = oracle.Spec(cell, (40, 7), bidirectional, pooling="all")
+    lengths = [1 + 7 * k % 30 for k in range(40)]
+    problem = make_problem(spec, lengths, n_features=5, scale=0.2)
+    networks = make_networks(spec, problem, (1, *THREADS), level=level, dtype=dtype)
+    first, *others = (named_arrays(network.run()) for network in networks)
+    for threads, arrays in zip(THREADS, others, strict=True):
+        for name, array in arrays.items():
+            assert same_bits(array, first[name]), f"{name} with {threads} threads"
+
+
+@each_variant
 @each_shape
 def test_training_and_prediction_for_any_number_of_threads(
     level, dtype, cell, bidirectional, hidden

@@ -469,7 +469,7 @@ cdef inline void matrix_gradient(
     """Gradient of the matrix at `place`, (H, segments * H): sum over N rows of dZ X^T."""
     cdef WeightGradient g
     cdef idx task
-    g.runs = NULL
+    g.runs, g.order = NULL, 1
     g.dW = decoder.grads + place
     g.db = NULL
     g.dZ = dZ

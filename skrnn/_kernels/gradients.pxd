@@ -1,15 +1,80 @@
-"""Weight gradients of a level, by slices of the batch and tiles of dW."""
+"""Weight gradients of a level, by slices of the batch and tiles of dW: within the time loop where
+they are small, after it where they are large or there are threads to share them."""
 from cython.parallel cimport prange, threadid
 
-from .core cimport LANES, SLICES, Layer, LayerPlan, Net, idx, imin, real
-from .linear cimport (
-    SUM_COLS, WeightGradient, cut_weight_tasks, pieces, weight_gradient_pair,
-    weight_gradient_task, weight_tasks,
+from .core cimport (
+    LANES, SLICES, Layer, LayerPlan, Net, idx, imin, real, row_at, useful_threads,
 )
+from .linear cimport (
+    SUM_ROWS, WeightGradient, WeightTask, add_panel, cut_weight_tasks, is_complete, pieces,
+    start_task, sums_size, weight_gradient_task, weight_tasks, write_task,
+)
+from .scan cimport slice_stop, step_backward
 from .workspace cimport level_size
 
 cdef enum:
     ADDED = 4096           # gradients of one task of adding slices up
+    MOST_TASKS = 32        # of weight gradients within the time loop
+
+
+cdef inline bint fused(const Net* net, const Layer* layers, idx threads) noexcept nogil:
+    """Whether weight gradients are summed within the time loop: where they are small, and there are
+    threads for no more than whole slices."""
+    cdef WeightGradient ih, hh
+    describe_gradients(net, layers, 0, 0, 1, &ih, &hh)
+    return (
+        threads <= net.plan.n_directions * net.n_slices and small(net, &ih, &hh)
+        and weight_tasks(&ih) + weight_tasks(&hh) <= MOST_TASKS
+    )
+
+
+cdef inline bint small(
+    const Net* net, const WeightGradient* ih, const WeightGradient* hh
+) noexcept nogil:
+    """Whether all sums of a slice stay in the level-2 cache together."""
+    return sums_size(ih) + sums_size(hh) <= net.scratch_size
+
+
+# After the loop has gone through all steps the first gate gradients have left the level-2 cache. The
+# bits are those of `level_weight_gradients`, which takes the panels of small sums in the same order.
+cdef inline void slice_backward(
+    const Net* net, const Layer* layers, idx direction, idx s
+) noexcept nogil:
+    """BPTT of one slice in one direction; each panel goes into dW as soon as it is complete."""
+    cdef WeightGradient ih, hh
+    cdef WeightTask[MOST_TASKS] tasks
+    cdef const Layer* layer = layers + direction
+    cdef real* scratch = scratch_of(net, threadid())
+    cdef idx lo = net.slices[s], n, panel = 0, i, k, t, stop, done
+    describe_gradients(net, layers, direction, s, 1, &ih, &hh)
+    n = start_tasks(tasks, &ih, scratch)
+    n += start_tasks(tasks + n, &hh, scratch + sums_size(&ih))
+    for i in range(net.T):
+        t = net.T - 1 - i if layer.plan.direction > 0 else i
+        stop = slice_stop(net, t, s, net.B)
+        if stop <= lo:
+            continue
+        step_backward(net, layer, t, lo, stop)
+        done = row_at(net, t, lo) - net.slice_rows[s]
+        if layer.plan.direction < 0:
+            done += stop - lo
+        while panel < pieces(ih.N, SUM_ROWS) and is_complete(&ih, panel, done):
+            for k in range(n):
+                add_panel(&tasks[k], panel)
+            panel += 1
+    for k in range(n):
+        write_task(&tasks[k])
+
+
+cdef inline idx start_tasks(
+    WeightTask* tasks, const WeightGradient* g, real* scratch
+) noexcept nogil:
+    """Start all tasks of a product, their sums side by side; returns how many there are."""
+    cdef idx k
+    for k in range(weight_tasks(g)):
+        start_task(&tasks[k], g, k, scratch)
+        scratch += tasks[k].blocks * tasks[k].ld * LANES
+    return weight_tasks(g)
 
 
 # A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
@@ -20,17 +85,12 @@ cdef inline void level_weight_gradients(
     """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
     cdef WeightGradient ih, hh
     cdef idx parts = net.plan.n_directions * net.n_slices
-    cdef idx chunks = pieces(net.slice_size, ADDED)
     cdef idx task, each
-    describe_gradients(net, layers, 0, pieces(threads, parts), &ih, &hh)
-    each = weight_tasks(&ih) + (0 if paired(&ih, &hh) else weight_tasks(&hh))
+    describe_gradients(net, layers, 0, 0, pieces(threads, parts), &ih, &hh)
+    each = weight_tasks(&ih) + weight_tasks(&hh)
     for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static'):
         level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
-    if net.n_slices > 1:
-        for task in prange(chunks, num_threads=threads, use_threads_if=threads > 1,
-                           schedule='static'):
-            add_slices(net, layers, task)
 
 
 cdef inline void level_gradient_task(
@@ -39,31 +99,28 @@ cdef inline void level_gradient_task(
     """A task of one slice of one direction."""
     cdef WeightGradient ih, hh
     cdef real* scratch = scratch_of(net, threadid())
-    describe_gradients(net, layers, part, threads, &ih, &hh)
-    if paired(&ih, &hh):
-        weight_gradient_pair(&ih, &hh, task, scratch)
-    elif task < weight_tasks(&ih):
+    describe_gradients(net, layers, part // net.n_slices, part % net.n_slices, threads, &ih, &hh)
+    if task < weight_tasks(&ih):
         weight_gradient_task(&ih, task, scratch)
     else:
         weight_gradient_task(&hh, task - weight_tasks(&ih), scratch)
 
 
-cdef inline bint paired(const WeightGradient* ih, const WeightGradient* hh) noexcept nogil:
-    """Whether each task of dW_ih has one of dW_hh that reads the same of dZ, and the sums of both
-    take no more of the cache than those of one may."""
-    return (
-        ih.dZ == hh.dZ and ih.cols == hh.cols and ih.blocks == hh.blocks and ih.segments == 1
-        and ih.width <= ih.run and hh.width <= hh.run and ih.width + hh.width <= SUM_COLS
-    )
-
-
-cdef inline void add_slices(Net* net, const Layer* layers, idx chunk) noexcept nogil:
-    """Add what the slices after the first have summed to the gradients."""
+cdef inline void add_slices(Net* net, const Layer* layers) noexcept nogil:
+    """Add what the slices after the first have summed to the gradients of a level."""
     cdef const LayerPlan* last = &layers[net.plan.n_directions - 1].plan
-    cdef idx first = chunk * ADDED, s, k
-    cdef idx n = imin(ADDED, level_size(&layers.plan, last) - first)
+    cdef idx size = level_size(&layers.plan, last), chunk
+    cdef idx threads = useful_threads(net.threads, 8.0 * (net.n_slices - 1) * size)
+    if net.n_slices > 1:
+        for chunk in prange(pieces(size, ADDED), num_threads=threads, use_threads_if=threads > 1,
+                            schedule='static'):
+            add_chunk(net, layers, chunk * ADDED, imin(ADDED, size - chunk * ADDED))
+
+
+cdef inline void add_chunk(Net* net, const Layer* layers, idx first, idx n) noexcept nogil:
     cdef real* to = net.grads + layers.plan.w_ih + first
     cdef const real* source
+    cdef idx s, k
     for s in range(1, net.n_slices):
         source = net.slice_grads + (s - 1) * net.slice_size + first
         for k in range(n):
@@ -75,13 +132,13 @@ cdef inline real* scratch_of(const Net* net, idx thread) noexcept nogil:
 
 
 cdef inline void describe_gradients(
-    const Net* net, const Layer* layers, idx part, idx threads, WeightGradient* ih,
+    const Net* net, const Layer* layers, idx direction, idx s, idx threads, WeightGradient* ih,
     WeightGradient* hh,
 ) noexcept nogil:
-    """The two sums of part `part`, a slice of a direction: dW_ih and dW_hh."""
-    cdef const Layer* layer = layers + part // net.n_slices
+    """The two products of slice s in one direction: dW_ih and dW_hh."""
+    cdef const Layer* layer = layers + direction
     cdef const LayerPlan* plan = &layer.plan
-    cdef idx s = part % net.n_slices, at
+    cdef idx at
     cdef real* grads = net.grads
     if s > 0:
         grads = net.slice_grads + (s - 1) * net.slice_size - layers.plan.w_ih
@@ -98,6 +155,8 @@ cdef inline void describe_gradients(
         hh.X, hh.ldx, hh.X0, hh.ldx0 = layer.y, layer.ldy, layer.h0, plan.Hp
         hh.runs, hh.n_runs = net.runs + at * 2 * net.T, net.n_runs[at]
     hh.segments, hh.width, hh.stride = 1, plan.H, plan.Hp
+    if small(net, ih, hh):
+        ih.order = hh.order = -plan.direction  # as BPTT comes by
     cut_weight_tasks(ih, threads)
     cut_weight_tasks(hh, threads)
 
@@ -106,7 +165,7 @@ cdef inline void describe_gradient(
     const Net* net, const Layer* layer, idx s, WeightGradient* g, idx start, idx stop,
     const idx* row_of,
 ) noexcept nogil:
-    g.runs = NULL
+    g.runs, g.order = NULL, 1
     g.ldz = layer.plan.slots * layer.plan.Hp
     g.dZ = layer.gates + net.slice_rows[s] * g.ldz + start
     g.cols = (stop - start) // LANES

@@ -6,8 +6,8 @@ from .core cimport (
 )
 
 cdef enum:
-    # Rows of dZ summed in registers before the sum goes to memory. The order of every sum follows
-    # from this constant alone.
+    # Rows of dZ, a panel, summed in registers before the sum goes to memory. The order of every sum
+    # follows from this constant and `order`.
     SUM_ROWS = 128
     # Most input columns, and most blocks of vector columns of dZ, that one task of a weight
     # gradient takes: its running sums (200 KiB) then stay in a level-2 cache while it goes once
@@ -33,6 +33,7 @@ cdef struct WeightGradient:
     idx width
     idx stride
     idx N
+    idx order              # 1: rows are added from the first on; -1: panels from the last back
     idx run                # input columns of a task
     idx blocks             # blocks of vector columns of a task
 
@@ -143,6 +144,7 @@ cdef inline idx pieces(idx n, idx size) noexcept nogil:
 
 
 cdef inline idx weight_tasks(const WeightGradient* g) noexcept nogil:
+    """How many tasks the product is cut into."""
     return pieces(pieces(g.cols, BLOCK_COLS), g.blocks) * g.segments * pieces(g.width, g.run)
 
 
@@ -161,41 +163,31 @@ cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil
 
 
 cdef inline size_t weight_scratch() noexcept nogil:
-    """Numbers of scratch that a thread needs for weight gradients, of one task or a pair."""
-    return SUM_BLOCKS * (SUM_COLS + 2 * TILE_ROWS) * BLOCK_COLS * LANES
+    """Numbers of scratch that a thread needs for weight gradients: two tasks of the largest size."""
+    return 2 * SUM_BLOCKS * (SUM_COLS + 2 * TILE_ROWS) * BLOCK_COLS * LANES
+
+
+cdef inline idx sums_size(const WeightGradient* g) noexcept nogil:
+    """Numbers that the sums of all tasks of a product take."""
+    cdef idx columns = g.segments * pieces(g.width, TILE_ROWS) * TILE_ROWS
+    return pieces(g.cols, BLOCK_COLS) * columns * BLOCK_COLS * LANES
 
 
 # dW[row_of[j], k] = sum over rows n of dZ[n, j] * X[n, k]       db[row_of[j]] = sum over n dZ[n, j]
 #
 # Computed transposed: the tile broadcasts X and has the slots j along lanes, where dZ already has
-# them. Every sum runs over n in one order, in steps of SUM_ROWS, whoever computes it.
+# them. Every sum runs over n in panels of SUM_ROWS, in one order, whoever computes it.
 cdef inline void weight_gradient_task(
     const WeightGradient* g,
     idx task,
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
     cdef WeightTask w
-    cdef idx n0
+    cdef idx panel
     start_task(&w, g, task, scratch)
-    for n0 from 0 <= n0 < g.N by SUM_ROWS:
-        add_rows(&w, n0, imin(n0 + SUM_ROWS, g.N))
+    for panel in range(pieces(g.N, SUM_ROWS)):
+        add_panel(&w, panel)
     write_task(&w)
-
-
-# A task of dW_ih and one of dW_hh on the same columns of dZ, in turns: what the first has fetched of
-# dZ the second finds in the cache. With sums that do not stay there together it was slower.
-cdef inline void weight_gradient_pair(
-    const WeightGradient* g, const WeightGradient* h, idx task, real* scratch
-) noexcept nogil:
-    cdef WeightTask w, v
-    cdef idx n0
-    start_task(&w, g, task, scratch)
-    start_task(&v, h, task, scratch + w.blocks * w.ld * LANES)
-    for n0 from 0 <= n0 < g.N by SUM_ROWS:
-        add_rows(&w, n0, imin(n0 + SUM_ROWS, g.N))
-        add_rows(&v, n0, imin(n0 + SUM_ROWS, g.N))
-    write_task(&w)
-    write_task(&v)
 
 
 cdef inline void start_task(
@@ -217,14 +209,27 @@ cdef inline void start_task(
     memset(w.bias, 0, sizeof(w.bias))
 
 
-cdef inline void add_rows(WeightTask* w, idx n0, idx stop) noexcept nogil:
-    """Add rows n0 .. stop to the sums of a task."""
+cdef inline idx panel_start(const WeightGradient* g, idx panel) noexcept nogil:
+    """First row of the panel that is added as number `panel`."""
+    return (panel if g.order > 0 else pieces(g.N, SUM_ROWS) - 1 - panel) * SUM_ROWS
+
+
+cdef inline bint is_complete(const WeightGradient* g, idx panel, idx done) noexcept nogil:
+    """Whether the loop that fills dZ in this order has come to `done` beyond panel `panel`."""
+    cdef idx n0 = panel_start(g, panel)
+    return imin(n0 + SUM_ROWS, g.N) <= done if g.order > 0 else n0 >= done
+
+
+cdef inline void add_panel(WeightTask* w, idx panel) noexcept nogil:
+    """Add SUM_ROWS rows (the last few are fewer) to the sums of a task."""
     cdef const WeightGradient* g = w.g
     cdef real one = 1
     cdef const real* x
     cdef const real* z
     cdef real* sum
     cdef idx n, ldx, k, b, col, cols
+    cdef idx n0 = panel_start(g, panel)
+    cdef idx stop = imin(n0 + SUM_ROWS, g.N)
     while n0 < stop:
         n = imin(neighbours(g, n0, &w.run, &x, &ldx), stop - n0)
         x += w.segment * g.stride + w.k0
@@ -264,6 +269,8 @@ cdef inline idx neighbours(
     cdef idx source, stop = g.N
     x[0], ldx[0] = g.X + n0 * g.ldx, g.ldx
     if g.runs != NULL:
+        while g.runs[run[0]].start > n0:
+            run[0] -= 1
         while run[0] + 1 < g.n_runs and g.runs[run[0] + 1].start <= n0:
             run[0] += 1
         if run[0] + 1 < g.n_runs:
@@ -283,14 +290,14 @@ cdef inline void fetch_next(
     const WeightTask* w, idx n0, idx n, const real* x, idx ldx, idx b, idx k
 ) noexcept nogil:
     """While the tile at input column k is computed, fetch its share of what comes next: the next
-    block of dZ of the same n rows or, after the last, the rows that follow of both dZ and X."""
+    block of dZ of the same n rows or, after the last, rows of the next panel of both dZ and X."""
     cdef const WeightGradient* g = w.g
     cdef idx tiles = pieces(w.K, TILE_ROWS), part = k // TILE_ROWS
     cdef idx r, col, cols
     b += 1
     if b == w.blocks:
-        b, n0, x = 0, n0 + n, x + n * ldx
-        n = imin(SUM_ROWS, g.N - n0)
+        b, n0, x = 0, n0 + g.order * SUM_ROWS, x + g.order * SUM_ROWS * ldx
+        n = imin(n, g.N - n0) if n0 >= 0 else 0
     col = w.first + b * BLOCK_COLS
     cols = imin(BLOCK_COLS, g.cols - col)
     for r in range(n * part // tiles, n * (part + 1) // tiles):

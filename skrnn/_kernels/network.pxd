@@ -14,7 +14,9 @@ from .core cimport (
     useful_threads,
 )
 from .crf cimport crf_loss
-from .gradients cimport level_weight_gradients, scratch_of
+from .gradients cimport (
+    add_slices, fused, level_weight_gradients, scratch_of, slice_backward,
+)
 from .heads cimport (
     absolute_error_loss, gaussian_loss, last_backward, pool_backward, pool_forward, quantile_loss,
     softmax_loss, squared_error_loss,
@@ -132,10 +134,10 @@ cdef inline void pack_weights(Net* net) noexcept nogil:
     pack_head(net)
 
 
-cdef inline idx share_moving(Net* net, idx width) noexcept nogil:
-    """Threads that move rows of `width` numbers, and the sequences of each: those whose steps it
-    takes in the time loop too."""
-    cdef idx threads = imin(useful_threads(net.threads, <double> MOVED * net.N * width), net.B)
+cdef inline idx share_moving(Net* net, idx width, idx rows) noexcept nogil:
+    """Threads that move `rows` rows of `width` numbers, and the sequences of each: those whose steps
+    it takes in the time loop too."""
+    cdef idx threads = imin(useful_threads(net.threads, <double> MOVED * rows * width), net.B)
     share_rows(net, threads)
     return threads
 
@@ -152,7 +154,7 @@ cdef inline void load_batch(
     """Sort the sequences of a batch by length and gather their steps into packed rows."""
     cdef idx b, part, threads
     sort_batch(net, offsets, chosen, B)
-    threads = share_moving(net, net.plan.D)
+    threads = share_moving(net, net.plan.D, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         for b in range(net.bounds[part], net.bounds[part + 1]):
@@ -251,7 +253,7 @@ cdef inline void read_top(Net* net) noexcept nogil:
             net.features = top.y
         return
     net.R = net.B
-    threads = share_moving(net, net.F)
+    threads = share_moving(net, net.F, net.B if net.plan.pooling == LAST else net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         for b in range(net.bounds[part], net.bounds[part + 1]):
@@ -379,9 +381,9 @@ cdef inline void head_backward(Net* net) noexcept nogil:
 cdef inline void head_gradient(Net* net) noexcept nogil:
     """dW and db of the head, and dfeatures, from dlogits."""
     cdef WeightGradient g
-    g.runs = NULL
     cdef idx task, r, D = net.plan.n_directions
     cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op)
+    g.runs, g.order = NULL, 1
     g.dW = net.grads + net.plan.head_w
     g.db = net.grads + net.plan.head_b
     g.dZ = net.dlogits
@@ -418,7 +420,7 @@ cdef inline void write_top(Net* net) noexcept nogil:
         for b in range(net.B):
             last_backward(net, b)
         return
-    threads = share_moving(net, net.F)
+    threads = share_moving(net, net.F, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         for b in range(net.bounds[part], net.bounds[part + 1]):
@@ -467,13 +469,20 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
     for level in range(net.plan.n_levels - 1, -1, -1):
         layer = &net.layers[level * dirs]
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
-        parts = imin((threads + dirs - 1) // dirs, net.B)
-        share_rows(net, parts)
-        for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
-                           schedule='static', chunksize=1):
-            scan_backward(net, layer + task % dirs, net.bounds[task // dirs],
-                          net.bounds[task // dirs + 1])
-        level_weight_gradients(net, layer, threads)
+        if fused(net, layer, threads):
+            threads = imin(threads, dirs * net.n_slices)
+            for task in prange(dirs * net.n_slices, num_threads=threads,
+                               use_threads_if=threads > 1, schedule='static', chunksize=1):
+                slice_backward(net, layer, task % dirs, task // dirs)
+        else:
+            parts = imin((threads + dirs - 1) // dirs, net.B)
+            share_rows(net, parts)
+            for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
+                               schedule='static', chunksize=1):
+                scan_backward(net, layer + task % dirs, net.bounds[task // dirs],
+                              net.bounds[task // dirs + 1])
+            level_weight_gradients(net, layer, threads)
+        add_slices(net, layer)
         if level == 0 and not net.wants_dx:
             return
         dx = net.dx if level == 0 else (layer - dirs).dy

@@ -1,6 +1,6 @@
 """Part of engine.pyx: what tests, benchmarks and diagnostics ask of the kernels."""
 from .network cimport PRODUCT_ROWS, input_gradient, level_dropout
-from .scan cimport cell_backward, cut, recurrent_gradient
+from .scan cimport step_backward
 
 
 def lay_open(
@@ -187,10 +187,7 @@ cdef _scan_gradients(Net* net, Layer* layer):
             for u in range(H):
                 # what t + 1 sent back, and what comes from above
                 view[row, u] = layer.dh[b * layer.plan.Hp + u] + layer.dy[row * layer.ldy + u]
-            cell_backward(net, layer, t, b)
-        recurrent_gradient(net, layer, t, 0, net.active[t])
-        if net.plan.bptt_steps > 0:
-            cut(net, layer, t, 0, net.active[t])
+        step_backward(net, layer, t, 0, net.active[t])
     return dh
 
 

@@ -276,14 +276,22 @@ cdef inline void cut(const Net* net, const Layer* layer, idx t, idx lo, idx hi) 
 
 
 cdef inline void scan_backward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
-    cdef idx s, t, stop, b
+    cdef idx s, t, stop
     for s in range(net.T):
         t = net.T - 1 - s if layer.plan.direction > 0 else s
         stop = imin(hi, net.active[t])
         if stop <= lo:
             continue
-        for b in range(lo, stop):
-            cell_backward(net, layer, t, b)
-        recurrent_gradient(net, layer, t, lo, stop)
-        if net.plan.bptt_steps > 0:
-            cut(net, layer, t, lo, stop)
+        step_backward(net, layer, t, lo, stop)
+
+
+cdef inline void step_backward(
+    const Net* net, const Layer* layer, idx t, idx lo, idx hi
+) noexcept nogil:
+    """Gate gradients of step t, and dh and dc of the step before it, of sequences lo .. hi."""
+    cdef idx b
+    for b in range(lo, hi):
+        cell_backward(net, layer, t, b)
+    recurrent_gradient(net, layer, t, lo, hi)
+    if net.plan.bptt_steps > 0:
+        cut(net, layer, t, lo, hi)
