@@ -10,6 +10,7 @@ from .core cimport (
     imin, load, real, row_at, store, tile, tile_pair, vec,
 )
 from .gru cimport gru_backward, gru_gates, gru_output
+from .linear cimport pieces
 from .lstm cimport lstm_backward, lstm_gates, lstm_output
 from .rnn cimport rnn_backward, rnn_output
 
@@ -63,6 +64,13 @@ cdef inline void load_states(
                 store(to + k, load(source + k) * load(mask + k))
 
 
+# A tile reads all weights of its bundle, however many rows it has: 32 rows are 6 6 5 5 5 5, not five
+# times 6 and then 2.
+cdef inline idx tile_height(idx rows) noexcept nogil:
+    """Rows of the next tile when `rows` are left."""
+    return pieces(rows, pieces(rows, TILE_ROWS))
+
+
 cdef inline void forward_tile(
     const Net* net, const Layer* layer, idx t, idx b0, idx stop, idx bundle,
     const real* pack_x, const real* pack_h,
@@ -72,7 +80,7 @@ cdef inline void forward_tile(
     cdef const real* start = layer.pack_b + bundle * BLOCK_COLS * LANES
     cdef idx start_row = 0, K = layer.K
     cdef idx row = row_at(net, t, b0)
-    cdef idx rows = imin(TILE_ROWS, stop - b0)
+    cdef idx rows = tile_height(stop - b0)
     cdef idx r, at_x, at_h, cols_x, cols_h
     at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x)
     at_h = columns(layer.bundle_h + bundle * BLOCK_COLS, &cols_h)
@@ -190,8 +198,10 @@ cdef inline void scan_forward(const Net* net, const Layer* layer, idx lo, idx hi
         for bundle in range(layer.plan.n_bundles):
             for s in range(net.n_slices):  # a tile is of one slice: its rows are neighbours
                 stop = slice_stop(net, t, s, hi)
-                for b from imax(lo, net.slices[s]) <= b < stop by TILE_ROWS:
+                b = imax(lo, net.slices[s])
+                while b < stop:
                     forward_tile(net, layer, t, b, stop, bundle, pack_x, pack_h)
+                    b += tile_height(stop - b)
             columns(layer.bundle_x + bundle * BLOCK_COLS, &cols)
             pack_x += cols * layer.K * LANES
             columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
@@ -240,21 +250,23 @@ cdef inline void recurrent_gradient(
         n = imin(BLOCK_COLS, Hp // LANES - block)
         for s in range(net.n_slices):
             stop = slice_stop(net, t, s, hi)
-            for b from imax(lo, net.slices[s]) <= b < stop by TILE_ROWS:
-                m = imin(TILE_ROWS, stop - b)
+            b = imax(lo, net.slices[s])
+            while b < stop:
+                m = tile_height(stop - b)
                 dz = layer.gates + row_at(net, t, b) * ldz + layer.plan.hh_start
                 dh = layer.dh + b * Hp + block * LANES
                 for r in range(m, imin(m + TILE_ROWS, stop - b)):
                     fetch_l1(dz + r * ldz, K)  # for the next tile
                 if layer.mask == NULL:
                     tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES, dh, Hp, dh, Hp)
-                    continue
-                memset(acc, 0, sizeof(acc))
-                tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES,
-                     <real*> acc, BLOCK_COLS * LANES, <real*> acc, BLOCK_COLS * LANES)
-                for r in range(m):
-                    add_masked(dh + r * Hp, layer.mask + (b + r) * Hp + block * LANES,
-                               acc + r * BLOCK_COLS, n)
+                else:
+                    memset(acc, 0, sizeof(acc))
+                    tile(m, n, K, dz, ldz, 1, layer.pack_dh + block * K * LANES,
+                         <real*> acc, BLOCK_COLS * LANES, <real*> acc, BLOCK_COLS * LANES)
+                    for r in range(m):
+                        add_masked(dh + r * Hp, layer.mask + (b + r) * Hp + block * LANES,
+                                   acc + r * BLOCK_COLS, n)
+                b += m
 
 
 cdef inline void add_masked(real* dh, const real* mask, const vec* sums, idx n) noexcept nogil:

@@ -216,13 +216,6 @@ FAULTS = [
         "test_inspection.py::test_trace_is_the_oracle_s",
     ),
     Fault(
-        "trace: not cut where truncated BPTT is",
-        "_kernels/probes.pxi",
-        "if net.plan.bptt_steps > 0:",
-        "if False:",
-        "test_inspection.py::test_trace_is_the_oracle_s",
-    ),
-    Fault(
         "trace: the workspace is not put back",
         "_kernels/probes.pxi",
         "np.bitwise_or(before, 0, out=np.asarray(workspace))",
