@@ -87,7 +87,13 @@ def fit(shape, X, y):
             state, value = train(shape.cell, state, X, y, rows)
             total += value
         float(total)
-    return state
+    return jax.block_until_ready(state)
+
+
+def warm_up(shape, X, y):
+    """Compile what `fit` runs on these data, by one step."""
+    rows, y = np.arange(shape.B), jnp.asarray(y, jnp.int32)
+    jax.block_until_ready(train(shape.cell, initial(shape), X, y, rows))
 
 
 def prepare(X):

@@ -44,8 +44,9 @@ def best_threads(side, call):
     """Find the fastest thread count by a quick trial; return it and its seconds.
 
     A call of half a second needs no warming up and is tried once a count, which is what keeps
-    the whole run within minutes; shorter ones are warmed up and tried three times, in turns. What
-    takes two seconds on all cores is so large a network that one core cannot be faster.
+    the whole run within minutes; shorter ones are warmed up and tried in turns, three times or for
+    a second. What takes two seconds on all cores is so large a network that one core cannot be
+    faster.
     """
     counts = thread_counts()
     first = timed(side, call, counts[-1])
@@ -55,7 +56,9 @@ def best_threads(side, call):
         tried = {counts[-1]: first}
         tried |= {n: timed(side, call, n) for n in counts[:-1]}
     else:
-        rounds = [[timed(side, call, n) for n in counts] for _ in range(3)]
+        rounds = []
+        while len(rounds) < 3 and sum(map(sum, rounds)) < 1:
+            rounds.append([timed(side, call, n) for n in counts])
         tried = {n: min(taken) for n, taken in zip(counts, zip(*rounds), strict=True)}
     best = min(tried, key=tried.get)
     return best, tried[best]
