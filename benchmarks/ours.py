@@ -1,8 +1,11 @@
 """Our side: the public estimators, called as a user calls them."""
 
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import skrnn
@@ -67,4 +70,26 @@ def fma_peak_gflops():
         from skrnn._kernels import fma_peak_gflops as measure
     except ImportError:
         return None
-    return float(measure())
+    return float(measure(seconds=1.0))
+
+
+def cores_gflops(cores, seconds=0.03):
+    """Measure the multiply-adds of several cores at once, in GFLOP/s; None where that fails.
+
+    On a shared machine this is less than `cores` times the peak of one: a core may have to share
+    its units with somebody else's thread, and does not say so.
+    """
+    try:
+        from skrnn._kernels import get_engine
+    except ImportError:
+        return None
+    tile_flops = get_engine(np.float32).tile_flops
+
+    def work(_):
+        done, start = 0.0, time.perf_counter()
+        while time.perf_counter() < start + seconds:
+            done += tile_flops(5000, 1e-3)[0]
+        return done / (time.perf_counter() - start)
+
+    with ThreadPoolExecutor(cores) as pool:
+        return sum(pool.map(work, range(cores))) / 1e9

@@ -143,7 +143,9 @@ The ratio at the peak is what it would be if our call took no longer than its mu
 the peak, and its sigmoids and tanhs no time: no implementation could be further ahead. "Goal
 needs" is the share of the peak at which the goal is met. The multiply-adds alone, weights
 streaming from the level-2 cache, reach 93 % of it
-([performance.md](performance.md#what-the-goals-need)).
+([performance.md](performance.md#what-the-goals-need)). "Cores gave" is what all cores did at once,
+in a loop of multiply-adds between the calls, over what one can do alone: on a shared machine a core
+may be slower than the other, and nothing else says so.
 """
 
 

@@ -72,6 +72,12 @@ class Run:
         rate = flops * shape.T * shape.n_sequences / timing.seconds / 1e9
         return rate / (self.peak * timing.threads)
 
+    def cores_gave(self, timing):
+        """Divide what all cores did at once by what one alone can; None if unknown."""
+        if self.peak is None or timing.machine is None:
+            return None
+        return timing.machine / self.peak
+
 
 def _percent(share):
     return "-" if share is None else f"{100 * share:.0f} %"
@@ -81,7 +87,9 @@ RACE_COLUMNS = ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "ve
 
 
 def _race_table(run, title, cell, what):
-    table = Table(title, [*RACE_COLUMNS, "of FMA peak", "ratio at the peak", "goal needs"])
+    table = Table(
+        title, [*RACE_COLUMNS, "of FMA peak", "ratio at the peak", "goal needs", "cores gave"]
+    )
     for index, shape in run.shapes():
         shape = shape.with_cell(cell)
         X, y = dense_data(shape)
@@ -104,6 +112,7 @@ def _race_table(run, title, cell, what):
             peak_cell,
             times(at_peak),
             _percent(goal / at_peak if goal and at_peak else None),
+            times(run.cores_gave(mine)),
         )
     return table
 
@@ -201,12 +210,13 @@ def ragged(run):
 
 def deep(run):
     """Compare the training of two bidirectional layers."""
-    table = Table("Bidirectional, two layers", [*RACE_COLUMNS, "of FMA peak"])
+    table = Table("Bidirectional, two layers", [*RACE_COLUMNS, "of FMA peak", "cores gave"])
     X, y = dense_data(DEEP)
     mine, theirs = run.race(DEEP, X, y, "fit")
     ratio = speedup(mine, theirs)
     cells = [timing_cell(mine), timing_cell(theirs), times(ratio), times(1.9), verdict(ratio, 1.9)]
-    table.add("lstm fit", DEEP, *cells, _percent(run.share_of_peak(DEEP, mine, "fit")))
+    cells += [_percent(run.share_of_peak(DEEP, mine, "fit")), times(run.cores_gave(mine))]
+    table.add("lstm fit", DEEP, *cells)
     return table
 
 
@@ -243,7 +253,7 @@ def threads(run):
     """Compare two threads with one, our side alone."""
     table = Table(
         "Two threads over one (LSTM fit)",
-        ["T, B, D, H", "1 thread", "2 threads", "ratio", "goal", "verdict"],
+        ["T, B, D, H", "1 thread", "2 threads", "ratio", "goal", "verdict", "cores gave"],
         "The goal is 1.75x where a batch is half a millisecond of work or more; below that, to "
         "be no slower, give or take 3 % of noise. Medians of three; eight batches at H = 512.",
     )
@@ -261,5 +271,5 @@ def threads(run):
         worth = one.seconds / (shape.epochs * len(X) / shape.B) >= 0.5e-3
         goal, floor = ("1.75x", 1.75) if worth else ("1.00x", 0.97)
         cells = [duration(one.seconds), duration(two.seconds), times(ratio), goal]
-        table.add(shape, *cells, verdict(ratio, floor))
+        table.add(shape, *cells, verdict(ratio, floor), times(run.cores_gave(two)))
     return table

@@ -5,6 +5,8 @@ import statistics
 import time
 from dataclasses import dataclass
 
+import ours
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -14,6 +16,7 @@ class Timing:
     threads: int
     low: float
     high: float
+    machine: float | None = None  # GFLOP/s of all cores at once between the calls, median
 
 
 def available_cores():
@@ -86,11 +89,13 @@ def alternate(calls, repeats, threads=None):
         threads = [n for n, _ in trials]
         if repeats >= 5 and max(taken for _, taken in trials) < 0.25:
             repeats *= 2  # short calls are the noisy ones, and cheap to repeat
-    seconds = [[] for _ in calls]
+    seconds, machine = [[] for _ in calls], []
     for _ in range(repeats):
+        machine.append(ours.cores_gflops(thread_counts()[-1]))
         for (side, call), n, taken in zip(calls, threads, seconds, strict=True):
             taken.append(timed(side, call, n))
+    gave = None if None in machine else statistics.median(machine)
     return [
-        Timing(statistics.median(taken), n, min(taken), max(taken))
+        Timing(statistics.median(taken), n, min(taken), max(taken), gave)
         for taken, n in zip(seconds, threads, strict=True)
     ]
