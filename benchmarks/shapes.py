@@ -31,12 +31,8 @@ class Shape:
         return f"{self.T}, {self.B}, {self.D}, {self.H}"
 
     def with_cell(self, cell):
-        """Return the same shape with another cell.
-
-        Others than the LSTM get half the epochs: PyTorch takes up to ten times as long for them.
-        """
-        epochs = self.epochs if cell == self.cell else max(1, self.epochs // 2)
-        return replace(self, cell=cell, epochs=epochs)
+        """Return the same shape with another cell."""
+        return replace(self, cell=cell)
 
     def forward_flops(self):
         """Count the useful operations of a forward pass over one step of one row."""
