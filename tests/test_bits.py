@@ -69,6 +69,21 @@ def test_gradients_of_slices_for_any_number_of_threads(level, dtype, cell, bidir
 
 
 @each_variant
+@each(cell=CELLS, bidirectional=(False, True))
+def test_sequences_taken_over(level, dtype, cell, bidirectional):
+    # More threads than cores: some wait for a core, and others take over what they have left. Up to
+    # two threads a direction sum dW within the time loop until that happens, eight never do.
+    spec = oracle.Spec(cell, (128,), bidirectional, pooling="all")
+    lengths = [1 + 7 * k % 60 for k in range(60)]
+    problem = make_problem(spec, lengths, n_features=5, scale=0.2)
+    first, *others = make_networks(spec, problem, (1, 2, 4, 8), level=level, dtype=dtype)
+    expected = named_arrays(first.run())
+    for network in 6 * others:
+        for name, array in named_arrays(network.run()).items():
+            assert same_bits(array, expected[name]), name
+
+
+@each_variant
 @each_shape
 def test_training_and_prediction_for_any_number_of_threads(
     level, dtype, cell, bidirectional, hidden

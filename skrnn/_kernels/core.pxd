@@ -164,6 +164,18 @@ cdef struct Run:
     idx start                # the first, counted from the slice's first; a run ends where one starts
     idx source               # packed row of its h_{t-1}, or -1 - b: the initial state of sequence b
 
+cdef struct Part:
+    # A thread's share of a time loop (sharing.pxd): all steps of some sequences. Others may take
+    # over the later ones, so each has a cache line of its own: 64 bytes.
+    idx direction            # layer of the level
+    idx order                # 1: the loop starts at the first step, -1: at the last
+    idx slice                # that the sequences make up, while they do; else -1
+    idx start
+    idx stop
+    idx next                 # first chunk of steps not begun
+    idx done                 # chunks done
+    idx lock
+
 cdef enum:
     # Most slices of a batch, whatever the number of threads: weight gradients are summed by slices,
     # and the bits must not depend on the threads.
@@ -188,6 +200,9 @@ cdef struct Net:
     idx* first               # (SLICES, T) packed row of step t of sequence b in slice s: first[s, t] + b
     idx* buckets             # (T + 2,) scratch of the counting sort
     idx* bounds              # (max(threads, SLICES) + 1,) rows of each thread, by equal work
+    Part* parts              # (threads + 2 * SLICES,)
+    idx n_parts
+    idx part_flops           # of one step of a sequence
     idx n_slices
     idx[SLICES + 1] slices   # first sequence of each; B after the last
     idx[SLICES + 1] slice_rows  # first packed row of each; N after the last
@@ -239,7 +254,8 @@ cdef struct Net:
     double* partial          # (2 * n_chunks,) sums of squares
     real* slice_grads        # (SLICES - 1, parameters of the largest level)
     idx slice_size
-    real* scratch            # (threads, scratch_size) for weight gradients
+    void* sums               # (n_directions, SLICES) SliceSums of linear.pxd
+    real* scratch            # (max(threads, 2 * SLICES), scratch_size) for weight gradients
     idx scratch_size
 
 

@@ -166,7 +166,7 @@ cdef inline double _regularise(Net* net, const Optimiser* opt, double weight, do
     cdef idx threads = useful_threads(net.threads, 4.0 * net.plan.n_params)
     cdef double g2 = 0, w2 = 0
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
-                    schedule='static'):
+                    schedule='dynamic'):
         penalise_chunk(net, opt.alpha, weight, k)
     for k in range(net.plan.n_chunks):
         g2 += net.partial[2 * k]
@@ -186,7 +186,7 @@ cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
     opt.step += 1
     rate = step_size(opt)
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
-                    schedule='static'):
+                    schedule='dynamic'):
         update_range(net, opt, scale, rate, chunks[3 * k], chunks[3 * k + 1])
     update_touched(net, opt, scale, rate)
 

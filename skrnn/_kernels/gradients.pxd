@@ -6,15 +6,16 @@ from .core cimport (
     LANES, SLICES, Layer, LayerPlan, Net, idx, imin, real, row_at, useful_threads,
 )
 from .linear cimport (
-    SUM_ROWS, WeightGradient, WeightTask, add_panel, cut_weight_tasks, is_complete, pieces,
-    start_task, sums_size, weight_gradient_task, weight_tasks, write_task,
+    MOST_TASKS, SliceSums, WeightGradient, WeightTask, add_panel, cut_weight_tasks, finish_task,
+    is_complete, panels, pieces, start_task, sums_size, weight_gradient_task, weight_tasks,
+    write_task,
 )
-from .scan cimport slice_stop, step_backward
+from .scan cimport step_backward
+from .sharing cimport Walk, next_step, start_walk
 from .workspace cimport level_size
 
 cdef enum:
     ADDED = 4096           # gradients of one task of adding slices up
-    MOST_TASKS = 32        # of weight gradients within the time loop
 
 
 cdef inline bint fused(const Net* net, const Layer* layers, idx threads) noexcept nogil:
@@ -35,35 +36,37 @@ cdef inline bint small(
     return sums_size(ih) + sums_size(hh) <= net.scratch_size
 
 
+cdef inline SliceSums* sums_of(const Net* net, idx direction, idx s) noexcept nogil:
+    return <SliceSums*> net.sums + direction * net.n_slices + s
+
+
 # After the loop has gone through all steps the first gate gradients have left the level-2 cache. The
-# bits are those of `level_weight_gradients`, which takes the panels of small sums in the same order.
-cdef inline void slice_backward(
-    const Net* net, const Layer* layers, idx direction, idx s
+# bits are those of sums made after it, which take the panels of small sums in the same order.
+cdef inline void backward_part(
+    Net* net, const Layer* layers, idx part, bint within, bint shared
 ) noexcept nogil:
-    """BPTT of one slice in one direction; each panel goes into dW as soon as it is complete."""
-    cdef WeightGradient ih, hh
-    cdef WeightTask[MOST_TASKS] tasks
-    cdef const Layer* layer = layers + direction
-    cdef real* scratch = scratch_of(net, threadid())
-    cdef idx lo = net.slices[s], n, panel = 0, i, k, t, stop, done
-    describe_gradients(net, layers, direction, s, 1, &ih, &hh)
-    n = start_tasks(tasks, &ih, scratch)
-    n += start_tasks(tasks + n, &hh, scratch + sums_size(&ih))
-    for i in range(net.T):
-        t = net.T - 1 - i if layer.plan.direction > 0 else i
-        stop = slice_stop(net, t, s, net.B)
-        if stop <= lo:
-            continue
-        step_backward(net, layer, t, lo, stop)
-        done = row_at(net, t, lo) - net.slice_rows[s]
-        if layer.plan.direction < 0:
-            done += stop - lo
-        while panel < pieces(ih.N, SUM_ROWS) and is_complete(&ih, panel, done):
-            for k in range(n):
-                add_panel(&tasks[k], panel)
-            panel += 1
-    for k in range(n):
-        write_task(&tasks[k])
+    """BPTT of a part's sequences and, if `shared`, of those it takes over. `within`: they are a
+    slice, and while they are a whole one each panel goes into dW as soon as it is complete."""
+    cdef Walk walk = start_walk(net, part)
+    cdef const Layer* layer
+    if within:
+        start_sums(net, layers, part % net.plan.n_directions, part // net.plan.n_directions)
+    while next_step(net, &walk, shared):
+        layer = layers + net.parts[part].direction
+        step_backward(net, layer, walk.t, walk.lo, walk.hi)
+        if walk.slice >= 0:
+            add_complete(net, sums_of(net, net.parts[part].direction, walk.slice),
+                         row_at(net, walk.t, walk.lo) - net.slice_rows[walk.slice],
+                         walk.hi - walk.lo)
+
+
+cdef inline void start_sums(Net* net, const Layer* layers, idx direction, idx s) noexcept nogil:
+    cdef SliceSums* sums = sums_of(net, direction, s)
+    cdef real* scratch = scratch_of(net, direction * net.n_slices + s)
+    describe_gradients(net, layers, direction, s, 1, &sums.ih, &sums.hh)
+    sums.panel = 0
+    sums.n = start_tasks(sums.tasks, &sums.ih, scratch)
+    sums.n += start_tasks(sums.tasks + sums.n, &sums.hh, scratch + sums_size(&sums.ih))
 
 
 cdef inline idx start_tasks(
@@ -77,20 +80,51 @@ cdef inline idx start_tasks(
     return weight_tasks(g)
 
 
+cdef inline void add_complete(Net* net, SliceSums* sums, idx row, idx rows) noexcept nogil:
+    """Add the panels that are complete now that the loop has done `rows` rows from `row` on."""
+    cdef idx k, done = row if sums.ih.order < 0 else row + rows
+    while sums.panel < panels(&sums.ih) and is_complete(&sums.ih, sums.panel, done):
+        for k in range(sums.n):
+            add_panel(&sums.tasks[k], sums.panel)
+        sums.panel += 1
+        if sums.panel == panels(&sums.ih):
+            for k in range(sums.n):
+                write_task(&sums.tasks[k])
+
+
+cdef inline bint complete(const Net* net) noexcept nogil:
+    """Whether the time loop has come to the end of all sums that it began."""
+    cdef idx d, s
+    cdef const SliceSums* sums
+    for d in range(net.plan.n_directions):
+        for s in range(net.n_slices):
+            sums = sums_of(net, d, s)
+            if sums.panel < panels(&sums.ih):
+                return False
+    return True
+
+
 # A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
 # cut as the time loop cuts the batch, by slices, and these are added up.
 cdef inline void level_weight_gradients(
-    Net* net, const Layer* layers, idx threads
+    Net* net, const Layer* layers, idx threads, bint begun
 ) noexcept nogil:
-    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile."""
+    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile: what
+    the time loop has `begun` is gone on with."""
     cdef WeightGradient ih, hh
+    cdef SliceSums* sums = <SliceSums*> net.sums
     cdef idx parts = net.plan.n_directions * net.n_slices
     cdef idx task, each
+    if begun and complete(net):
+        return
     describe_gradients(net, layers, 0, 0, pieces(threads, parts), &ih, &hh)
-    each = weight_tasks(&ih) + weight_tasks(&hh)
+    each = sums.n if begun else weight_tasks(&ih) + weight_tasks(&hh)
     for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
-                       schedule='static'):
-        level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
+                       schedule='dynamic'):
+        if begun:
+            finish_task(&sums[task // each].tasks[task % each], sums[task // each].panel)
+        else:
+            level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
 
 
 cdef inline void level_gradient_task(
@@ -113,7 +147,7 @@ cdef inline void add_slices(Net* net, const Layer* layers) noexcept nogil:
     cdef idx threads = useful_threads(net.threads, 8.0 * (net.n_slices - 1) * size)
     if net.n_slices > 1:
         for chunk in prange(pieces(size, ADDED), num_threads=threads, use_threads_if=threads > 1,
-                            schedule='static'):
+                            schedule='dynamic'):
             add_chunk(net, layers, chunk * ADDED, imin(ADDED, size - chunk * ADDED))
 
 

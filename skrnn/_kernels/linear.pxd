@@ -15,6 +15,7 @@ cdef enum:
     # took twice as long.
     SUM_COLS = 192
     SUM_BLOCKS = 4
+    MOST_TASKS = 32        # of the two products of a slice within the time loop
 
 cdef struct WeightGradient:
     real* dW               # out (rows, segments * width)
@@ -49,6 +50,14 @@ cdef struct WeightTask:
     idx ld                 # vectors of sums of a block
     vec* sums              # (blocks, ld): K rounded up to tiles, BLOCK_COLS
     vec[SUM_BLOCKS * BLOCK_COLS] bias
+
+cdef struct SliceSums:
+    # Both products of a slice in one direction, as far as they have come within the time loop.
+    WeightGradient ih
+    WeightGradient hh
+    idx panel              # the next panel to add
+    idx n
+    WeightTask[MOST_TASKS] tasks
 
 
 cdef inline void pack_bundle(
@@ -183,11 +192,16 @@ cdef inline void weight_gradient_task(
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
     cdef WeightTask w
-    cdef idx panel
     start_task(&w, g, task, scratch)
-    for panel in range(pieces(g.N, SUM_ROWS)):
-        add_panel(&w, panel)
-    write_task(&w)
+    finish_task(&w, 0)
+
+
+cdef inline void finish_task(WeightTask* w, idx panel) noexcept nogil:
+    """Add all panels from `panel` on, and write the sums to dW and db."""
+    cdef idx p
+    for p in range(panel, panels(w.g)):
+        add_panel(w, p)
+    write_task(w)
 
 
 cdef inline void start_task(
@@ -209,9 +223,13 @@ cdef inline void start_task(
     memset(w.bias, 0, sizeof(w.bias))
 
 
+cdef inline idx panels(const WeightGradient* g) noexcept nogil:
+    return pieces(g.N, SUM_ROWS)
+
+
 cdef inline idx panel_start(const WeightGradient* g, idx panel) noexcept nogil:
     """First row of the panel that is added as number `panel`."""
-    return (panel if g.order > 0 else pieces(g.N, SUM_ROWS) - 1 - panel) * SUM_ROWS
+    return (panel if g.order > 0 else panels(g) - 1 - panel) * SUM_ROWS
 
 
 cdef inline bint is_complete(const WeightGradient* g, idx panel, idx done) noexcept nogil:

@@ -15,7 +15,7 @@ from .core cimport (
 )
 from .crf cimport crf_loss
 from .gradients cimport (
-    add_slices, fused, level_weight_gradients, scratch_of, slice_backward,
+    add_slices, backward_part, fused, level_weight_gradients, scratch_of,
 )
 from .heads cimport (
     absolute_error_loss, gaussian_loss, last_backward, pool_backward, pool_forward, quantile_loss,
@@ -25,7 +25,8 @@ from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
     weight_gradient_task, weight_tasks,
 )
-from .scan cimport project, scan_backward, scan_forward
+from .scan cimport forward_part, project
+from .sharing cimport start_parts
 
 cdef enum:
     PRODUCT_ROWS = 96      # rows of one task of a product over all packed rows: 16 tiles
@@ -219,7 +220,7 @@ cdef inline void network_forward(Net* net) noexcept nogil:
 cdef inline void layers_forward(Net* net) noexcept nogil:
     """Hidden states of all levels."""
     cdef Layer* layer
-    cdef idx level, task, threads, parts, dirs = net.plan.n_directions
+    cdef idx level, part, threads, parts, dirs = net.plan.n_directions
     draw_masks(net)
     for level in range(net.plan.n_levels):
         layer = &net.layers[level * dirs]
@@ -228,10 +229,10 @@ cdef inline void layers_forward(Net* net) noexcept nogil:
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
         parts = imin((threads + dirs - 1) // dirs, net.B)
         share_rows(net, parts)
-        for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
+        start_parts(net, layer, parts, 1, False)
+        for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
                            schedule='static', chunksize=1):
-            scan_forward(net, layer + task % dirs, net.bounds[task // dirs],
-                         net.bounds[task // dirs + 1])
+            forward_part(net, layer, part, threads > 1)
 
 
 cdef inline void head_forward(Net* net) noexcept nogil:
@@ -464,31 +465,27 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
     """BPTT from the top level's dy down; dh and dc hold what the final states get, on return what
     the initial states get."""
     cdef Layer* layer
-    cdef idx level, task, threads, parts, block, ld, dirs = net.plan.n_directions
+    cdef idx level, part, threads, parts, block, ld, dirs = net.plan.n_directions
+    cdef bint within
     cdef real* dx
     for level in range(net.plan.n_levels - 1, -1, -1):
         layer = &net.layers[level * dirs]
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
-        if fused(net, layer, threads):
-            threads = imin(threads, dirs * net.n_slices)
-            for task in prange(dirs * net.n_slices, num_threads=threads,
-                               use_threads_if=threads > 1, schedule='static', chunksize=1):
-                slice_backward(net, layer, task % dirs, task // dirs)
-        else:
-            parts = imin((threads + dirs - 1) // dirs, net.B)
-            share_rows(net, parts)
-            for task in prange(parts * dirs, num_threads=threads, use_threads_if=threads > 1,
-                               schedule='static', chunksize=1):
-                scan_backward(net, layer + task % dirs, net.bounds[task // dirs],
-                              net.bounds[task // dirs + 1])
-            level_weight_gradients(net, layer, threads)
+        within = fused(net, layer, threads)
+        parts = net.n_slices if within else imin((threads + dirs - 1) // dirs, net.B)
+        share_rows(net, parts)
+        start_parts(net, layer, parts, -1, within)
+        for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
+                           schedule='static', chunksize=1):
+            backward_part(net, layer, part, within, threads > 1)
+        level_weight_gradients(net, layer, threads, within)
         add_slices(net, layer)
         if level == 0 and not net.wants_dx:
             return
         dx = net.dx if level == 0 else (layer - dirs).dy
         ld = net.ld_dx if level == 0 else (layer - dirs).ldy
         for block in prange((net.N + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
-                            use_threads_if=threads > 1, schedule='static'):
+                            use_threads_if=threads > 1, schedule='dynamic'):
             input_gradient(net, layer, dx, ld, block)
         if level > 0 and net.dropout > 0:
             level_dropout(net, dx, dx, net.N, layer - dirs, level)

@@ -176,7 +176,7 @@ cdef _state_gradients(Net* net):
 
 
 cdef _scan_gradients(Net* net, Layer* layer):
-    """dLoss/dh_t of one layer and direction: `scan_backward`, which stops at every step to look."""
+    """dLoss/dh_t of one layer and direction: `backward_part`, which stops at every step to look."""
     cdef idx s, t, b, u, row, H = layer.plan.H
     dh = np.empty((net.N, H), real_dtype)
     cdef real[:, ::1] view = dh

@@ -8,7 +8,7 @@ from libc.math cimport exp
 from .batch cimport place_single_steps
 from .core cimport LANES, Layer, Net, idx, real
 from .linear cimport product
-from .scan cimport scan_forward
+from .scan cimport step_forward
 
 # What a forecaster makes of a series y of known and forecast steps (skrnn/_frame.py says the same
 # of whole series). At step t the network reads
@@ -68,7 +68,7 @@ cdef inline void step_rows(Net* net, idx lo, idx hi) noexcept nogil:
     cdef const Layer* top = &net.layers[net.plan.n_layers - 1]
     cdef idx k
     for k in range(net.plan.n_layers):
-        scan_forward(net, &net.layers[k], lo, hi)
+        step_forward(net, &net.layers[k], 0, lo, hi)
     product(net.logits + lo * net.Op, net.Op, top.y + lo * top.ldy, top.ldy, hi - lo, top.plan.H,
             net.pack_head, net.Op // LANES, net.pack_head_b, False)
 

@@ -1,4 +1,4 @@
-"""The time loop: a thread takes rows lo .. hi of the packed batch through all steps, no barrier.
+"""The time loop: a thread takes its sequences through all steps, no barrier (sharing.pxd).
 
 The loop is the same for every cell and both directions. Direction -1 runs over the same packed rows
 from the last step to the first: a sequence joins when the loop reaches its last step.
@@ -13,6 +13,7 @@ from .gru cimport gru_backward, gru_gates, gru_output
 from .linear cimport pieces
 from .lstm cimport lstm_backward, lstm_gates, lstm_output
 from .rnn cimport rnn_backward, rnn_output
+from .sharing cimport Walk, next_step, start_walk
 
 
 cdef inline idx row_before(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
@@ -184,28 +185,32 @@ cdef inline idx slice_stop(const Net* net, idx t, idx s, idx hi) noexcept nogil:
     return imin(imin(hi, net.slices[s + 1]), net.active[t])
 
 
-cdef inline void scan_forward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
-    cdef idx i, t, s, stop, bundle, b, cols
-    cdef const real* pack_x
-    cdef const real* pack_h
-    for i in range(net.T):
-        t = i if layer.plan.direction > 0 else net.T - 1 - i
-        if net.active[t] <= lo:
-            continue
-        load_states(net, layer, t, lo, imin(hi, net.active[t]))
-        pack_x = layer.pack_x
-        pack_h = layer.pack_h
-        for bundle in range(layer.plan.n_bundles):
-            for s in range(net.n_slices):  # a tile is of one slice: its rows are neighbours
-                stop = slice_stop(net, t, s, hi)
-                b = imax(lo, net.slices[s])
-                while b < stop:
-                    forward_tile(net, layer, t, b, stop, bundle, pack_x, pack_h)
-                    b += tile_height(stop - b)
-            columns(layer.bundle_x + bundle * BLOCK_COLS, &cols)
-            pack_x += cols * layer.K * LANES
-            columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
-            pack_h += cols * layer.plan.H * LANES
+cdef inline void forward_part(Net* net, const Layer* layers, idx part, bint shared) noexcept nogil:
+    """Hidden states of a part's sequences and, if `shared`, of those it takes over."""
+    cdef Walk walk = start_walk(net, part)
+    while next_step(net, &walk, shared):
+        step_forward(net, layers + net.parts[part].direction, walk.t, walk.lo, walk.hi)
+
+
+cdef inline void step_forward(
+    const Net* net, const Layer* layer, idx t, idx lo, idx hi
+) noexcept nogil:
+    """Hidden and cell states at step t of sequences lo .. hi."""
+    cdef idx s, stop, bundle, b, cols
+    cdef const real* pack_x = layer.pack_x
+    cdef const real* pack_h = layer.pack_h
+    load_states(net, layer, t, lo, hi)
+    for bundle in range(layer.plan.n_bundles):
+        for s in range(net.n_slices):  # a tile is of one slice: its rows are neighbours
+            stop = slice_stop(net, t, s, hi)
+            b = imax(lo, net.slices[s])
+            while b < stop:
+                forward_tile(net, layer, t, b, stop, bundle, pack_x, pack_h)
+                b += tile_height(stop - b)
+        columns(layer.bundle_x + bundle * BLOCK_COLS, &cols)
+        pack_x += cols * layer.K * LANES
+        columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
+        pack_h += cols * layer.plan.H * LANES
 
 
 cdef inline void cell_backward(
@@ -285,16 +290,6 @@ cdef inline void cut(const Net* net, const Layer* layer, idx t, idx lo, idx hi) 
             memset(layer.dh + b * Hp, 0, Hp * sizeof(real))
             if layer.plan.has_c:
                 memset(layer.dc + b * Hp, 0, Hp * sizeof(real))
-
-
-cdef inline void scan_backward(const Net* net, const Layer* layer, idx lo, idx hi) noexcept nogil:
-    cdef idx s, t, stop
-    for s in range(net.T):
-        t = net.T - 1 - s if layer.plan.direction > 0 else s
-        stop = imin(hi, net.active[t])
-        if stop <= lo:
-            continue
-        step_backward(net, layer, t, lo, stop)
 
 
 cdef inline void step_backward(

@@ -9,7 +9,7 @@ from .attention cimport attend, combine_rows, read_sources
 from .core cimport imax
 from .heads cimport float_max
 from .linear cimport product
-from .scan cimport scan_forward
+from .scan cimport step_forward
 
 
 cdef struct Search:
@@ -152,7 +152,7 @@ cdef inline void step_slots(Pair* p, const Search* s, idx lo, idx hi) noexcept n
     cdef const real* features = top.y
     cdef idx k, slot, row = lo * s.W, rows = (hi - lo) * s.W, Hp = top.plan.Hp
     for k in range(decoder.plan.n_layers):
-        scan_forward(decoder, &decoder.layers[k], row, row + rows)
+        step_forward(decoder, &decoder.layers[k], 0, row, row + rows)
     if att.plan.score != NONE:
         for k in range(row, row + rows):
             memcpy(att.cat + (2 * k + 1) * Hp, top.y + k * Hp, Hp * sizeof(real))

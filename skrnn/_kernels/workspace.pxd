@@ -4,10 +4,10 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .core cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, Run, SLICES, idx,
-    imax, padded, real,
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, Part, Run, SLICES,
+    idx, imax, padded, real,
 )
-from .linear cimport weight_scratch
+from .linear cimport SliceSums, weight_scratch
 
 cdef extern from *:
     """
@@ -104,6 +104,7 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.first = indices(arena, SLICES * T)
     net.buckets = indices(arena, T + 2)
     net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
+    net.parts = <Part*> take(arena, net.threads + 2 * SLICES, sizeof(Part))
     net.tokens = indices(arena, N * C)
     net.x = reals(arena, (N if net.n_distinct == 0 else 0) * net.plan.D)
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
@@ -196,7 +197,8 @@ cdef inline size_t carve(
                 net.slice_size, level_size(&plans[k], &plans[k + n_directions - 1]))
         net.slice_grads = reals(&arena, (SLICES - 1) * net.slice_size)
         net.scratch_size = weight_scratch()
-        net.scratch = reals(&arena, net.threads * net.scratch_size)
+        net.scratch = reals(&arena, imax(net.threads, 2 * SLICES) * net.scratch_size)
+        net.sums = take(&arena, n_directions * SLICES, sizeof(SliceSums))
     carve_head(&arena, net, B, N)
     return arena.used
 

@@ -65,16 +65,23 @@ FAULTS = [
     Fault(
         "weight gradient ends with its first panel of rows",
         "_kernels/linear.pxd",
-        "for panel in range(pieces(g.N, SUM_ROWS)):",
-        "for panel in range(1):",
+        "for p in range(panel, panels(w.g)):",
+        "for p in range(panel, imin(panel + 1, panels(w.g))):",
         "test_gradients.py::test_large_sizes",
     ),
     Fault(
-        "weight gradient within the time loop ends with its first panel of rows",
+        "weight gradient within the time loop: a panel twice",
         "_kernels/gradients.pxd",
-        "while panel < pieces(ih.N, SUM_ROWS)",
-        "while panel < 1",
-        "test_gradients.py::test_slices",
+        "finish_task(&sums[task // each].tasks[task % each], sums[task // each].panel)",
+        "finish_task(&sums[task // each].tasks[task % each], 0)",
+        "test_bits.py::test_sequences_taken_over",
+    ),
+    Fault(
+        "weight gradient within the time loop is not gone on with",
+        "_kernels/gradients.pxd",
+        "if sums.panel < panels(&sums.ih):",
+        "if False:",
+        "test_bits.py::test_sequences_taken_over",
     ),
     Fault(
         "weight gradient within the time loop: a panel before its rows are complete",
@@ -93,8 +100,8 @@ FAULTS = [
     Fault(
         "weight gradient within the time loop: sums of dW_hh over those of dW_ih",
         "_kernels/gradients.pxd",
-        "start_tasks(tasks + n, &hh, scratch + sums_size(&ih))",
-        "start_tasks(tasks + n, &hh, scratch)",
+        "start_tasks(sums.tasks + sums.n, &sums.hh, scratch + sums_size(&sums.ih))",
+        "start_tasks(sums.tasks + sums.n, &sums.hh, scratch)",
         "test_gradients.py::test_slices",
     ),
     Fault(
