@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-BATCHES = 20  # an epoch
 N_CLASSES = 10
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -18,6 +17,7 @@ class Shape:
     D: int  # features a step
     H: int  # hidden units
     epochs: int = 1  # enough for a call to last a tenth of a second or more
+    batches: int = 20  # an epoch
     cell: str = "lstm"
     layers: int = 1
     bidirectional: bool = False
@@ -25,7 +25,7 @@ class Shape:
     @property
     def n_sequences(self):
         """Sequences of the whole data set."""
-        return BATCHES * self.B
+        return self.batches * self.B
 
     def __str__(self):
         return f"{self.T}, {self.B}, {self.D}, {self.H}"
