@@ -94,34 +94,32 @@ cdef inline void add_complete(Net* net, SliceSums* sums, idx row, idx rows) noex
 
 cdef inline bint complete(const Net* net) noexcept nogil:
     """Whether the time loop has come to the end of all sums that it began."""
-    cdef idx d, s
-    cdef const SliceSums* sums
-    for d in range(net.plan.n_directions):
-        for s in range(net.n_slices):
-            sums = sums_of(net, d, s)
-            if sums.panel < panels(&sums.ih):
-                return False
+    cdef const SliceSums* sums = <const SliceSums*> net.sums
+    cdef idx k
+    for k in range(net.plan.n_directions * net.n_slices):
+        if sums[k].panel < panels(&sums[k].ih):
+            return False
     return True
 
 
 # A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
 # cut as the time loop cuts the batch, by slices, and these are added up.
 cdef inline void level_weight_gradients(
-    Net* net, const Layer* layers, idx threads, bint begun
+    Net* net, const Layer* layers, idx threads, bint within
 ) noexcept nogil:
-    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile: what
-    the time loop has `begun` is gone on with."""
+    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile; `within`:
+    those that the time loop has begun are gone on with."""
     cdef WeightGradient ih, hh
     cdef SliceSums* sums = <SliceSums*> net.sums
     cdef idx parts = net.plan.n_directions * net.n_slices
     cdef idx task, each
-    if begun and complete(net):
+    if within and complete(net):
         return
     describe_gradients(net, layers, 0, 0, pieces(threads, parts), &ih, &hh)
-    each = sums.n if begun else weight_tasks(&ih) + weight_tasks(&hh)
+    each = sums.n if within else weight_tasks(&ih) + weight_tasks(&hh)
     for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):
-        if begun:
+        if within:
             finish_task(&sums[task // each].tasks[task % each], sums[task // each].panel)
         else:
             level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
