@@ -58,7 +58,7 @@ def kernel_data(plan, sequences):
 
 def equal_bounds(n, batch_size):
     """Return the bounds of batches of `batch_size`, the last one with what is left."""
-    return np.append(np.arange(0, n, batch_size), n).astype(np.intp)
+    return np.minimum(np.arange(0, n + batch_size, batch_size, dtype=np.intp), n)
 
 
 def batch_limits(lengths, batch_size):

@@ -139,8 +139,8 @@ class Training:
         estimator.n_iter_ += 1
         estimator.t_ += n
         losses, norms, weights = report.T
-        estimator.loss_ = float(np.average(losses, weights=weights))
-        estimator.gradient_norm_ = float(norms.mean())
+        estimator.loss_ = float((losses * weights).sum() / weights.sum())
+        estimator.gradient_norm_ = float(norms.sum() / len(norms))
         estimator.loss_curve_.append(estimator.loss_)
         optimiser.epoch_ends(estimator.t_)
         if estimator.loss_ <= self.lowest:
