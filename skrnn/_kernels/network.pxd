@@ -227,7 +227,7 @@ cdef inline void layers_forward(Net* net) noexcept nogil:
         if level > 0 and net.training and net.dropout > 0:
             level_dropout(net, net.dropped[level], (layer - dirs).y, net.N, layer - dirs, level)
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
-        parts = imin((threads + dirs - 1) // dirs, net.B)
+        parts = imin(pieces(threads, dirs), net.B)
         share_rows(net, parts)
         start_parts(net, layer, parts, 1, False)
         for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
@@ -472,7 +472,7 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
         layer = &net.layers[level * dirs]
         threads = useful_threads(net.threads, dirs * layer_flops(net, layer))
         within = fused(net, layer, threads)
-        parts = net.n_slices if within else imin((threads + dirs - 1) // dirs, net.B)
+        parts = net.n_slices if within else imin(pieces(threads, dirs), net.B)
         share_rows(net, parts)
         start_parts(net, layer, parts, -1, within)
         for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
@@ -484,7 +484,7 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
             return
         dx = net.dx if level == 0 else (layer - dirs).dy
         ld = net.ld_dx if level == 0 else (layer - dirs).ldy
-        for block in prange((net.N + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+        for block in prange(pieces(net.N, PRODUCT_ROWS), num_threads=threads,
                             use_threads_if=threads > 1, schedule='dynamic'):
             input_gradient(net, layer, dx, ld, block)
         if level > 0 and net.dropout > 0:

@@ -6,6 +6,7 @@ laptops have cores of two kinds. Without this all threads wait for the slowest. 
 it: a sequence's numbers are the same in whatever tile it is computed.
 """
 from .core cimport Layer, LayerPlan, Net, Part, idx, imax, imin
+from .linear cimport pieces
 
 cdef extern from *:
     """
@@ -49,7 +50,7 @@ cdef struct Walk:
 
 
 cdef inline idx chunk_steps(const Net* net) noexcept nogil:
-    return (net.T + CHUNKS - 1) // CHUNKS
+    return pieces(net.T, CHUNKS)
 
 
 cdef inline void start_parts(
