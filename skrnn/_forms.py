@@ -190,7 +190,7 @@ def to_numbers(array, where):
         raise TypeError(f"X mixes strings and numbers: {place}, where a number is expected.")
     try:
         return np.where(_is_na(array), np.nan, array).astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise TypeError(f"{where} holds a value that is not a number: {error}") from error
 
 

@@ -31,6 +31,13 @@ from sklearn.utils.validation import validate_data
 from skrnn._forms import align, as_array, check_same_columns, recognise, to_numbers, token_row
 from skrnn._tokens import UNKNOWN, Vocabularies, token_columns
 
+NO_NUMBER = ("", "na", "n/a", "nan", "null", "none")  # what files hold where there is no number
+LARGEST_ID = 2**53  # all numbers up to it are exact, whatever their type
+# Ids may have gaps: any table of so many rows is allowed (vocabularies of language models have up
+# to 130,000), and a larger one that has at most so many rows for each id that occurs.
+DENSE_IDS = 2**17
+ROWS_PER_ID = 64
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:
@@ -309,6 +316,7 @@ def _read_tokens(estimator, items, reset, columns):
     if reset:
         if not tokens:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+        _warn_if_numbers(tokens)
         columns = columns or token_columns()
         vocabularies = Vocabularies(columns).fit(tokens)
         estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
@@ -320,9 +328,9 @@ def _read_tokens(estimator, items, reset, columns):
 def _as_table_rows(estimator, sequences, reset):
     """Return ids as rows of their column's embedding, unknown ids included."""
     values, offsets = sequences.values, sequences.offsets
-    with np.errstate(invalid="ignore"):  # NaN, or beyond 64 bits: found to be wrong below
-        ids = values.astype(np.int64)
-    wrong = (ids < UNKNOWN) | (ids != values)
+    wrong = values < UNKNOWN
+    if values.dtype.kind == "f":
+        wrong |= values != np.floor(values)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         i, t = locate(offsets, row)
@@ -332,10 +340,33 @@ def _as_table_rows(estimator, sequences, reset):
             "numbers to be numbers."
         )
     if reset:
-        if len(ids) == 0:
+        if len(values) == 0:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+        _check_ids_are_dense(values, offsets)
+    # What lies beyond 64 bits is larger than any id fit has seen, and so is LARGEST_ID.
+    ids = np.full(values.shape, LARGEST_ID, np.int64)
+    np.copyto(ids, values, where=values < LARGEST_ID, casting="unsafe")
+    if reset:
         estimator._token_counts = ids.max(axis=0) + 1
     return Sequences(_unknown_last(estimator, ids), offsets)
+
+
+def _check_ids_are_dense(values, offsets):
+    """Refuse ids whose embedding would consist of rows that no token has."""
+    for column, ids in enumerate(values.T):
+        row = int(ids.argmax())
+        if ids[row] < DENSE_IDS:
+            continue
+        n_distinct = len(np.unique(ids))
+        if ids[row] >= ROWS_PER_ID * n_distinct:
+            i, t = locate(offsets, row)
+            raise ValueError(
+                f"sequence {i} has the token id {ids[row]} at step {t} (column {column}), but X "
+                f"has only {n_distinct} different ids there, and the embedding has a row for every "
+                "id up to the largest. Number the ids from 0 first, with PerStep(OrdinalEncoder("
+                "handle_unknown='use_encoded_value', unknown_value=-1)) in a pipeline, or pass the "
+                "tokens as strings."
+            )
 
 
 def _unknown_last(estimator, ids):
@@ -431,6 +462,28 @@ def _check_finite(estimator, sequences, allow_nan):
         f"Input X contains infinity or a value too large for {values.dtype!r}.\n"
         f"sequence {i} has it at step {t} (feature {column})."
     )
+
+
+def _warn_if_numbers(tokens):
+    """Warn where all tokens are numbers in writing (some may be missing), as csv readers give."""
+    found = False
+    for token in tokens:
+        text = token.strip().lower()
+        try:
+            float(text.replace(",", ".", 1))
+        except ValueError:
+            if text not in NO_NUMBER:
+                return
+        else:
+            found |= text not in NO_NUMBER
+    if found:
+        warn(
+            "Every string in X is a number in writing, and is read as a token: '1.0' and '1.00' "
+            "are as different as 'a' and 'b'. If numbers are meant, convert the sequences first, "
+            "for example with [numpy.array(x, dtype=float) for x in X].",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _warn_if_channel_first(sequences):

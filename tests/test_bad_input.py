@@ -9,7 +9,14 @@ from problems import first_step, means
 from scipy.sparse import csr_matrix
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn import RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqTranslator,
+)
+from skrnn.preprocessing import TokenEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = first_step(30)
@@ -298,3 +305,63 @@ def test_token_ids():
         with pytest.raises(ValueError, match=message):
             model.fit(bad, [0, 1, 0, 1])
     assert not hasattr(model, "n_features_in_")
+
+
+LARGE_IDS = [2_000_000, 2**53 + 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**70, 1e300]
+
+
+@pytest.mark.parametrize("number", LARGE_IDS)
+@pytest.mark.parametrize("make", [list, np.array])
+def test_ids_of_a_table_that_would_be_empty(make, number):
+    ids = [make([0, 1]), make([1, number, 0])] * 5
+    message = r"sequence 1 has the token id .* at step 1 .* 3 different ids .*OrdinalEncoder"
+    for model, y in ((quick(embedding_dim=3), [0, 1] * 5), (quick(LSTMLanguageModel), None)):
+        with pytest.raises(ValueError, match=message):
+            model.fit(ids, y)
+        assert not hasattr(model, "n_features_in_")
+
+
+def test_large_ids_are_unknown_after_fit():
+    model = quick(embedding_dim=3).fit([[0, 1], [1, 0, 1]] * 5, [0, 1] * 5)
+    unknown = model.predict_proba([[1, -1, 0]])
+    for number in LARGE_IDS:
+        np.testing.assert_array_equal(model.predict_proba([[1, number, 0]]), unknown)
+
+
+def test_ids_may_have_gaps():
+    for ids in (np.array([0, 100_000]), np.arange(0, 300_000, 60)):
+        model = quick(embedding_dim=1, hidden_layer_sizes=(1,)).fit([ids, ids[:1]], [0, 1])
+        assert len(model.weights_["embedding_weight"]) == ids.max() + 2
+    small = [np.array([0, 100], dtype=np.int8), np.array([True, False])]
+    assert quick(embedding_dim=1).fit(small[:1] * 2, [0, 1]).predict(small[1:]).shape == (1,)
+
+
+ROWS = [["0.11", "0.52", "0.93"], ["0.24", "0.61"]]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        [[" 1", "-2e3 "], ["+.5", "inf"]],
+        [["0,5", "1"], ["2", ""]],
+        [np.array(x) for x in ROWS],
+        pd.Series(ROWS),
+        np.array([["1", "2"], ["NaN", "4"]]),
+        pd.DataFrame([["1", "2"], ["NaN", "4"]]),
+    ],
+)
+def test_numbers_that_are_strings(rows):
+    y, tags = [0, 1], [[0, 1, 2][: len(x)] for x in np.asarray(rows, dtype=object)]
+    for model, target in (
+        (quick(), y), (quick(RNNRegressor), y), (quick(LSTMTagger), tags),
+        (quick(LSTMLanguageModel), None), (quick(Seq2SeqTranslator), tags), (TokenEncoder(), None),
+    ):  # fmt: skip
+        with pytest.warns(UserWarning, match="number in writing.*convert the sequences first"):
+            model.fit(rows, target)
+
+
+@pytest.mark.filterwarnings("error:Every string")
+def test_tokens_that_are_not_all_numbers():
+    for rows in ([["1", "2", "x"], ["3"]], [["", "na"], ["nan"]], [["2024-01-05"], ["1.2.3"]]):
+        TokenEncoder().fit(rows)
