@@ -28,7 +28,14 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skrnn._forms import align, as_array, check_same_columns, recognise, to_numbers, token_row
+from skrnn._fitted_input import (
+    check_fitted_kind,
+    check_width,
+    fitted_on_rows,
+    set_width,
+    wrong_width,
+)
+from skrnn._forms import align, as_array, recognise, to_numbers, token_row
 from skrnn._tokens import UNKNOWN, Vocabularies, token_columns
 
 NO_NUMBER = ("", "na", "n/a", "nan", "null", "none")  # what files hold where there is no number
@@ -190,7 +197,7 @@ def check_sequences(
         embed = estimator._token_counts is not None
     form, X = recognise(X, embed=embed)
     if not reset:
-        form = _check_fitted_kind(estimator, form, X)
+        form = check_fitted_kind(estimator, form, X)
 
     if form == "tokens":
         sequences = _read_tokens(estimator, X, reset, columns)
@@ -219,20 +226,6 @@ def locate(offsets, row):
     return sequence, int(row - offsets[sequence])
 
 
-def _check_fitted_kind(estimator, form, X):
-    """Refuse strings where numbers were fitted and the reverse; return the form."""
-    fitted_on_strings = hasattr(estimator, "vocabulary_")
-    if fitted_on_strings == (form == "tokens"):
-        return form
-    if fitted_on_strings and form == "ragged" and not any(map(np.size, X)):
-        return "tokens"  # empty sequences have no kind of their own
-    kinds = ("strings", "numbers")
-    fitted, found = kinds if fitted_on_strings else kinds[::-1]
-    raise TypeError(
-        f"X holds {found}, but {type(estimator).__name__} was fitted on sequences of {fitted}."
-    )
-
-
 # Reading the forms
 
 
@@ -246,16 +239,16 @@ def _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length):
     if embed:
         checks["dtype"] = "numeric"
     with np.errstate(over="ignore"):  # too large for dtype: scikit-learn raises afterwards
-        if not embed and (reset or _fitted_on_rows(estimator)):
+        if not embed and (reset or fitted_on_rows(estimator)):
             array = validate_data(estimator, X, reset=reset, **checks)
         else:
             array = check_array(X, input_name="X", estimator=estimator, **checks)
     if reset:
         # Token ids have one column whatever the length; names would be those of steps.
-        _set_width(estimator, 1, n_features_in=1 if embed else array.shape[1])
+        set_width(estimator, 1, n_features_in=1 if embed else array.shape[1])
     elif estimator._step_width != 1:
         raise ValueError(
-            f"{_wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence a "
+            f"{wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence a "
             "row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
         )
     n_sequences, n_steps = array.shape
@@ -271,7 +264,7 @@ def _read_cube(estimator, array, dtype, reset):
                 f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is "
                 "required by X."
             )
-    _check_width(estimator, width, reset)
+    check_width(estimator, width, reset)
     array = to_numbers(array, "X")
     with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
         values = np.ascontiguousarray(array, dtype=_pick(dtype, array.dtype))
@@ -292,7 +285,7 @@ def _read_ragged(estimator, items, dtype, reset):
         dtypes = {array.dtype for array in arrays}
     expected = None if reset else estimator._step_width
     arrays, width = align(arrays, expected)
-    _check_width(estimator, width, reset, items)
+    check_width(estimator, width, reset, items)
 
     offsets = lengths_to_offsets(np.fromiter(map(len, arrays), np.int64, len(arrays)))
     values = np.empty((offsets[-1], width), dtype=_pick(dtype, np.result_type(*dtypes)))
@@ -320,7 +313,7 @@ def _read_tokens(estimator, items, reset, columns):
         columns = columns or token_columns()
         vocabularies = Vocabularies(columns).fit(tokens)
         estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
-        _set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
+        set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
     ids = estimator._vocabularies.ids(tokens)
     return Sequences(_unknown_last(estimator, ids), offsets)
 
@@ -380,44 +373,6 @@ def _pick(dtype, found):
     if isinstance(dtype, tuple):
         return found if found in dtype else np.dtype(dtype[0])
     return found if dtype is None else np.dtype(dtype)
-
-
-# What the estimator knows
-
-
-def _fitted_on_rows(estimator):
-    return estimator.n_features_in_ != estimator._step_width
-
-
-def _set_width(estimator, width, *, n_features_in=None, token_counts=None):
-    estimator.n_features_in_ = width if n_features_in is None else n_features_in
-    estimator._step_width = width
-    estimator._token_counts = None if token_counts is None else np.array(token_counts)
-
-
-def _wrong_width(estimator, width):
-    return (
-        f"X has {width} features, but {type(estimator).__name__} is expecting "
-        f"{estimator._step_width} features as input."
-    )
-
-
-def _check_width(estimator, width, reset, items=None):
-    """Set or check the number of features a step, and their names where steps have names."""
-    if width == 0:
-        raise ValueError("Found array with 0 feature(s) while a minimum of 1 is required by X.")
-    if reset:
-        _set_width(estimator, width)
-    elif width != estimator._step_width:
-        raise ValueError(_wrong_width(estimator, width))
-    named = items is not None and hasattr(items[0], "columns")
-    if named:
-        check_same_columns(items)
-    # After fit on rows the names known are those of the steps, not of the features.
-    if named and (reset or not _fitted_on_rows(estimator)):
-        validate_data(estimator, items[0], reset=reset, skip_check_array=True)
-    elif not reset and hasattr(estimator, "feature_names_in_") and not _fitted_on_rows(estimator):
-        validate_data(estimator, np.empty((1, width)), reset=False, skip_check_array=True)
 
 
 # What the values must be
