@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skrnn._forms import is_column
+
 
 def unwrap(X):
     """Make a list of a lone series.
@@ -23,7 +25,7 @@ def unwrap(X):
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
     dated = index is not None and hasattr(index, "freq")  # DatetimeIndex, PeriodIndex
     if hasattr(X, "columns"):
-        if not dated:
+        if not dated or is_column(X):
             return X, None
         return [X.to_numpy()], Lone(index, list(X.columns), None)
     if isinstance(X, (list, tuple)):

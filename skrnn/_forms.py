@@ -74,9 +74,19 @@ def _recognise_array(X, array):
     strings = _holds_strings(array)
     if array.ndim == 1 and (strings or array.dtype == object):
         return _recognise_items(array.tolist(), rows_allowed=False)
+    if is_column(array):
+        return _recognise_items(array[:, 0].tolist(), rows_allowed=False)
     if strings and array.ndim > 1:
         return "tokens", list(array)
     return ("cube", array) if array.ndim == 3 else ("rows", X)
+
+
+def is_column(table):
+    """Tell whether a table, 2-D array or DataFrame, is one column with a sequence in each cell."""
+    if getattr(table, "ndim", 2) != 2 or getattr(table, "shape", (0, 0))[1] != 1 or len(table) == 0:
+        return False
+    cell = np.asarray(table)[0, 0]
+    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
 
 
 def _recognise_items(items, rows_allowed):

@@ -8,7 +8,8 @@ Four forms are told apart by :func:`skrnn._forms.recognise`; each has one reader
 ``"cube"``
     3-D array ``(n_sequences, n_timesteps, n_features)``; trailing all-NaN steps are padding.
 ``"ragged"``
-    A collection of ``(T_i, n_features)`` or ``(T_i,)`` sequences of numbers.
+    A collection of ``(T_i, n_features)`` or ``(T_i,)`` sequences of numbers: a list, a 1-D object
+    array or Series, or a table of one column, which has a `shape` that scikit-learn asks for.
 ``"tokens"``
     A collection of sequences of ``str``.
 

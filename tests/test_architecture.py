@@ -40,7 +40,7 @@ ALLOWED = {
     "_fitted_input": {"_forms"},
     "_sequences": {"_fitted_input", "_forms", "_tokens"},
     "_labels": {"_sequences"},
-    "_dates": set(),
+    "_dates": {"_forms"},
     "_frame": set(),
     "_series": {"_frame", "_sequences"},
     "_rolling": {"_batching", "_frame", "_plan", "_sequences", "_series", "_threads"},
@@ -87,7 +87,7 @@ ALLOWED = {
         "_tokens",
         "metrics",
     },
-    "preprocessing": {"preprocessing", "_forms", "_sequences", "_tokens"},
+    "preprocessing": {"preprocessing", "_dates", "_forms", "_sequences", "_tokens"},
     "_translation": {"_batching", "_initialize", "_plan", "_sequences", "_threads"},
     "_translator": {
         "_base",

@@ -73,6 +73,8 @@ def test_ragged_forms(build):
         "tuple": tuple(X),
         "object array": object_array(X),
         "Series": pd.Series(object_array(X), index=range(100, 100 + N)),
+        "column": object_array(X)[:, np.newaxis],
+        "DataFrame of one column": pd.DataFrame({"sequence": X}),
         "padded cube": padded(X),
         "lists of lists": [x.tolist() for x in X],
         "DataFrames": frames,
@@ -90,6 +92,7 @@ def test_forms_of_equal_lengths(build):
         "list": list(X),
         "object array": object_array(list(X)),
         "Series": pd.Series(list(X)),
+        "column": pd.DataFrame({"sequence": list(X)}),
         "nested lists": X.tolist(),
         "not contiguous": swapped,
     }

@@ -313,3 +313,12 @@ def test_more_targets_than_features():
 def test_bad_input(X, error, message):
     with pytest.raises(error, match=message):
         SlidingWindow(2).transform(X)
+
+
+def test_a_column_of_series_is_no_series():
+    pd = pytest.importorskip("pandas")
+    window, X = SlidingWindow(2, 1), steps(5, 4)
+    for given, wanted in zip(
+        window.transform(pd.DataFrame({"x": X})), window.transform(X), strict=True
+    ):
+        assert_array_equal(given, wanted)

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
-from skrnn._forms import recognise
+from skrnn._forms import is_column, recognise
 from skrnn._sequences import check_sequences, lengths_to_offsets, locate
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
@@ -247,7 +247,7 @@ def _is_one_series(X):
     if isinstance(X, (list, tuple)):
         return len(X) > 0 and all(isinstance(item, (Number, np.generic)) for item in X)
     if hasattr(X, "columns"):
-        return True
+        return not is_column(X)
     if not hasattr(X, "__array__") or getattr(X, "ndim", None) != 1 or len(X) == 0:
         return False
     array = np.asarray(X)
