@@ -34,6 +34,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     _min_length = 1  # fewest steps of a sequence
     _plan_class: type = Plan
     _trainer_class: type = Trainer
+    # Raised whenever weights change in place: what was made of them before is then out of date.
+    _weights_version = 0
     # What users call the parts of a network whose name in `Plan` is another.
     _plan_names: dict = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}
 
@@ -417,7 +419,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     def __getstate__(self):
         """Leave out what can be made again, and the optimiser unless `warm_start` needs it."""
         state = super().__getstate__().copy()
-        for name in ("_plan", "_stream_ready"):
+        for name in ("_plan", "_stream_ready", "_weights_version"):
             state.pop(name, None)
         if not self.warm_start and "_optimiser" in state:
             state["_optimiser"] = None

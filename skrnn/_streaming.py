@@ -1,78 +1,20 @@
 """Step by step: estimators that go on as data arrive, with a state that the caller holds."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._batching import kernel_data
-from skrnn._plan import Options
-from skrnn._threads import effective_n_threads
-
-# From so many sequences on a step asks how many threads there are, which takes 2 us.
-MANY_SEQUENCES = 16
-
-
-class Steppers:
-    """A network that goes on step by step, its weights packed once for each thread that asks.
-
-    Parameters
-    ----------
-    plan : Plan
-    params : ndarray of shape (n_params,)
-    t : int
-        Sequences it has been trained on: training moves weights in place.
-    n : int
-        Most sequences side by side.
-    """
-
-    def __init__(self, plan, params, t, n):
-        self._options = Options()
-        self._made_of = plan, params, t
-        self._n = max(1, n)
-        # A step is not for two threads at a time: each takes one that is free, or makes another.
-        self._free = [self._make()]
-        self.n_state = self._free[0].n_state
-
-    def fits(self, params, t, n):
-        """Tell whether it was made of these weights, for at least n sequences."""
-        return params is self._made_of[1] and t == self._made_of[2] and n <= self._n
-
-    def _make(self):
-        plan, params, _ = self._made_of
-        workspace = plan.workspace(self._options, (self._n, self._n, 1))
-        return plan.engine.Stepper(plan, self._options, workspace, params, self._n)
-
-    def step(self, x, before, after, out, probabilities):
-        """Take sequences one step further.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n, n_features) or (n, n_columns)
-        before, after : ndarray of shape (n, n_state)
-            States around the step; may be the same.
-        out : ndarray of shape (n, n_outputs)
-        probabilities : bool
-            Softmax of the outputs.
-
-        Returns
-        -------
-        bool
-            False where x is not as the kernel takes it, or not finite: nothing is done.
-        """
-        plan = self._made_of[0]
-        tokens = plan.embedding is not None
-        dtype = np.intp if tokens else plan.dtype
-        if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.c_contiguous or x.ndim != 2:
-            return False
-        try:
-            stepper = self._free.pop()
-        except IndexError:
-            stepper = self._make()
-        threads = 1 if len(before) < MANY_SEQUENCES else effective_n_threads()
-        try:
-            x, ids = (None, x) if tokens else (x, None)
-            return stepper.step(x, ids, before, after, out, probabilities, threads) < 0
-        finally:
-            self._free.append(stepper)
+from skrnn._stepping import (
+    Steppers,
+    as_numbers,
+    check_finite,
+    check_out,
+    not_a_state,
+    overflow,
+    read_rows,
+    read_state,
+    read_tokens,
+)
 
 
 class StreamingMixin:
@@ -84,12 +26,13 @@ class StreamingMixin:
         Parameters
         ----------
         n_sequences : int, default=1
-            Sequences that go on side by side.
+            Number of sequences that go on side by side.
 
         Returns
         -------
         state : ndarray of shape (n_sequences, n_numbers)
-            A plain array, a row a sequence, to copy, to stack and to cut as you please. Zeros.
+            A plain array of zeros with one row per sequence, to copy, to stack, to cut and to save
+            as you please.
 
         Raises
         ------
@@ -111,8 +54,9 @@ class StreamingMixin:
             (n_sequences,) or (n_sequences, n_columns). An array of the network's own `dtype`, in C
             order, is taken as it is, which is fastest.
 
-        state : ndarray of shape (n_sequences, n_numbers)
-            From `initial_state`, or the step before; it is not changed.
+        state : array-like of shape (n_sequences, n_numbers)
+            From `initial_state`, or the step before; it is not changed. Rows may be cut out,
+            reordered, stacked, of another type of numbers, or nested lists (from JSON).
 
         out : (output, state), default=None
             Arrays for the results, which may be the state given: then nothing is allocated.
@@ -127,46 +71,76 @@ class StreamingMixin:
         Raises
         ------
         ValueError, TypeError
-            For a step or a state that does not fit.
+            For a step, a state or `out` that does not fit, and for numbers that are not finite;
+            the text names the sequence. Nothing is written to `out` then.
         """
-        stream = self._stream(len(state))
-        if state.shape != (len(state), stream.n_state):
-            raise ValueError(
-                f"state has shape {state.shape}, but this network needs (n_sequences, "
-                f"{stream.n_state}), as initial_state makes it."
-            )
-        output, after = out or (self._new_output(len(state)), np.empty_like(state))
-        rows = output if output.ndim == 2 else output[:, np.newaxis]
-        probabilities = self._architecture["loss"] == "softmax"
-        if not stream.step(x, state, after, rows, probabilities):
-            x = self._read_step(x, len(state))
-            stream.step(x, state, after, rows, probabilities)
+        try:
+            n = len(state)
+        except TypeError:
+            raise not_a_state(state) from None
+        stream = self._stream(n)
+        try:
+            output, after = out or (self._new_output(n), np.empty_like(state))
+            # The kernel checks all arrays; what it does not take as it is gets a second look.
+            if type(x) is type(state) is np.ndarray:
+                raw = self._raw(output)
+                if stream.step(x, state, after, raw) < 0:
+                    self._finish(raw, output)
+                    return output, after
+        except (AttributeError, IndexError, TypeError, ValueError):
+            pass
+        return self._step_with_care(stream, x, state, out)
+
+    def _step_with_care(self, stream, x, state, out):
+        """Read what may need converting, take the step, and say what is wrong if there is."""
+        plan = self._get_plan()
+        state = read_state(state, stream.n_state, plan.dtype)
+        n = len(state)
+        x = self._read_step(x, n)
+        output, after = self._new_output(n), np.empty_like(state)
+        output, after = check_out(out, output, after)
+        raw = self._raw(output)
+        wrong = stream.step(x, state, after, raw)
+        if wrong >= 0:
+            raise overflow(wrong, plan.dtype)
+        self._finish(raw, output)
         return output, after
 
+    # What the network puts out is what the user gets, in one array. An estimator that makes
+    # something else of it has `_new_output` return the user's array, `_raw` one for the network.
+
     def _new_output(self, n):
+        """Return an array for the outputs of n sequences as the user gets them."""
         plan = self._get_plan()
         one_number = getattr(self, "_y_ndim", 2) == 1
         return np.empty(n if one_number else (n, plan.n_outputs), plan.dtype)
 
+    def _raw(self, output):
+        """Return the array (n, n_outputs) for what the network puts out."""
+        return output if output.ndim == 2 else output[:, np.newaxis]
+
+    def _finish(self, raw, output):
+        """Fill `output`, if that is another array than `raw`."""
+
     def _read_step(self, x, n):
-        """Validate a step of each of n sequences through the door for data."""
-        if len(x) != n:
-            raise ValueError(f"x has a step of {len(x)} sequences, but state is of {n}.")
-        if isinstance(x, list) and all(isinstance(token, str) for token in x):
-            x = [[token] for token in x]
-        else:
-            x = np.asarray(x)
-            x = x.reshape(n, 1, -1) if x.size else x
-        _, values, ids = kernel_data(self._get_plan(), self._sequences(x))
+        """Return a step of each of n sequences as the kernel takes it."""
+        plan = self._get_plan()
+        steps = read_tokens(x, n) if hasattr(self, "vocabulary_") else read_rows(x, n)
+        if n == 0:
+            if plan.embedding is not None:
+                return np.empty((0, len(plan.embedding)), np.intp)
+            return np.empty((0, self._step_width), plan.dtype)
+        _, values, ids = kernel_data(plan, self._sequences(steps))
         return values if ids is None else ids
 
     def _stream(self, n):
-        """Return the network ready to go on with n sequences; made anew after every fit."""
+        """Return the network ready to go on with n sequences, made anew where weights changed."""
         stream = self.__dict__.get("_stream_ready")
-        if stream is None or not stream.fits(self._params, self.t_, n):
+        if stream is None or not stream.fits(self._params, self._weights_version, n):
             check_is_fitted(self)
             self._check_causal()
-            stream = Steppers(self._get_plan(), self._params, self.t_, n)
+            version = self._weights_version
+            stream = Steppers(self._get_plan(), self._params, version, n)
             self._stream_ready = stream
         return stream
 
@@ -206,7 +180,7 @@ class SymbolStreamingMixin(StreamingMixin):
         state = super().initial_state(n_sequences)
         for symbol in self._symbols.start:
             ids = np.full((n_sequences, 1), symbol, np.intp)
-            self._stream(n_sequences).step(ids, state, state, self._new_output(n_sequences), True)
+            self._stream(n_sequences).step(ids, state, state, self._new_output(n_sequences))
         return state
 
     def step(self, x, state, *, out=None):
@@ -238,7 +212,7 @@ class SymbolStreamingMixin(StreamingMixin):
         ValueError, TypeError
             For tokens or a state that do not fit.
         """
-        if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
+        if type(x) is np.ndarray and x.dtype.kind in "iu":
             # The ids behind the last token's are the network's own: as a user's they are unknown.
             x = np.where(x < self._symbols.n_known, x, -1)
         return super().step(x, state, out=out)
@@ -312,11 +286,15 @@ class SeriesStreamingMixin(StreamingMixin):
         ValueError, TypeError
             For a step or a state that does not fit.
         """
+        width = self.initial_state(0).shape[1]
+        state = read_state(state, width, np.float64)
         stream, frame, network = self._stream(len(state)), self._frame, self._network()
-        known, future = self._read_observation(x, len(state))
         size, k = stream.n_state, frame.n_targets
+        self._check_counts(state[:, size])
+        known, future = self._read_observation(x, len(state))
         output = np.empty((len(state), frame.horizon, k))
         after = np.empty_like(state)
+        given = check_out(out, output[..., 0] if k == 1 else output, after)
         center, scale = frame.scales(known[..., :k])
         for count in np.unique(state[:, size]).astype(int):
             at = np.flatnonzero(state[:, size] == count)
@@ -328,10 +306,14 @@ class SeriesStreamingMixin(StreamingMixin):
             y = np.concatenate([last, now], axis=1) if kept else now
             # Covariates belong to this step; those of the steps before have been read.
             z = z if z is None else np.concatenate([np.zeros((len(at), kept, z.shape[2])), z], 1)
-            rows = frame.inputs(y, z)[:, -1].astype(network.plan.dtype)
-            states = np.ascontiguousarray(state[at, :size], dtype=network.plan.dtype)
+            with np.errstate(over="ignore"):
+                rows = frame.inputs(y, z)[:, -1].astype(network.plan.dtype)
+            with np.errstate(over="ignore"):  # too large for float32: found as infinity below
+                states = np.ascontiguousarray(state[at, :size], dtype=network.plan.dtype)
             raw = np.empty((len(at), network.plan.n_outputs), network.plan.dtype)
-            stream.step(rows, states, states, raw, False)
+            wrong = stream.step(rows, states, states, raw)
+            if wrong >= 0:
+                raise overflow(at[wrong], network.plan.dtype)
             after[at, :size], after[at, size] = states, count + 1
             newest = y[:, ::-1][:, : self._n_kept]
             after[at, size + 1 :] = 0
@@ -341,25 +323,43 @@ class SeriesStreamingMixin(StreamingMixin):
                 details = np.sort(details, axis=-1)
             point = details[..., network.point] * frame.target_scale + frame.last_base(y)
             output[at] = point * scale + center
+        finite = np.isfinite(output).all(axis=(1, 2))
+        if not finite.all():
+            raise overflow(int(np.argmin(finite)), output.dtype)
         output = output[..., 0] if k == 1 else output
-        if out is not None:
-            out[0][...], out[1][...] = output, after
-            return out
-        return output, after
+        if out is None:
+            return output, after
+        given[0][...], given[1][...] = output.reshape(given[0].shape), after
+        return given
+
+    def _check_counts(self, counts):
+        """Raise where the number of steps read, which a state holds, is none."""
+        wrong = np.flatnonzero((counts < 0) | (counts > 2**53) | (counts % 1 != 0))
+        if len(wrong):
+            raise ValueError(
+                f"state says of sequence {wrong[0]} that {counts[wrong[0]]} steps have been read. "
+                "Take states as initial_state and step of this forecaster return them."
+            )
 
     def _read_observation(self, x, n):
         """Return what is known, (n, 1, n_features), and covariates to come."""
-        x = np.asarray(x, dtype=np.float64)
-        frame = self._frame
-        x = x.reshape(n, -1, self._step_width) if x.size == n * self._step_width else x
+        frame, width = self._frame, self._step_width
         ahead = frame.horizon if frame.n_covariates else 0
-        if x.shape != (n, 1 + ahead, self._step_width):
+        if hasattr(self, "feature_names_in_"):
+            for table in [x] if hasattr(x, "columns") else x:
+                if hasattr(table, "columns"):
+                    validate_data(self, table, reset=False, skip_check_array=True)
+        x = as_numbers(x).astype(np.float64, copy=False)
+        if n == 0 and len(x) == 0:
+            x = np.empty((0, 1 + ahead, width))
+        elif x.size == n * width:
+            x = x.reshape(n, 1, width)
+        if x.shape != (n, 1 + ahead, width):
             raise ValueError(
-                f"x has shape {x.shape}, but {n} series of {self._step_width} feature(s) need "
-                f"({n}, {f'{1 + ahead}, ' if ahead else ''}{self._step_width})."
+                f"x has shape {x.shape}, but state is of {n} series of {width} feature(s): x needs "
+                f"shape ({n}, {f'{1 + ahead}, ' if ahead else ''}{width})."
             )
         known, future = x[:, :1], x[:, 1:, frame.n_targets :]
-        if not (np.isfinite(known).all() and np.isfinite(future).all()):
-            i = int(np.argmin(np.isfinite(known).all(axis=(1, 2))))
-            raise ValueError(f"Input x contains NaN or infinity: series {i}.")
+        check_finite(known)
+        check_finite(future)
         return known, future

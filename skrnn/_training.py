@@ -78,7 +78,8 @@ class Training:
             else:
                 self._warn_not_converged()
         finally:
-            self.params[:] = self.result
+            self.estimator._weights_version += 1
+            self.estimator._params = self.result
         progress.finish(self.result)
 
     def _hold_out(self, sequences, targets, streams, seed):
@@ -136,6 +137,7 @@ class Training:
                 break
             except Diverged as fault:
                 before = self._recover(fault)
+        estimator._weights_version += 1
         estimator.n_iter_ += 1
         estimator.t_ += n
         losses, norms, weights = report.T

@@ -48,7 +48,8 @@ ALLOWED = {
     "_batching": {"_plan", "_sequences", "_threads"},
     "_training": {"_batching", "_sequences"},
     "_base": SUPPORT,
-    "_streaming": {"_batching", "_plan", "_threads"},
+    "_stepping": {"_forms", "_plan", "_threads"},
+    "_streaming": {"_batching", "_stepping"},
     "_classifier": {"_base", "_batching", "_docs", "_initialize", "_streaming"},
     "_regressor": {"_base", "_batching", "_docs", "_streaming"},
     "_forecaster": {

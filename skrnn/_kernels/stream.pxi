@@ -46,11 +46,13 @@ cdef class Stepper:
 
         `x` (n, D) or `tokens` (n, n_columns) is the step of each, the other is None. `before` and
         `after` (n, n_state), which may be the same, are the states around it; `out` (n, n_outputs)
-        gets logits or, with `probabilities`, their softmax. Returns the first sequence whose step
-        is not finite, or no row of the embedding, before anything is done, or -1.
+        gets logits or, with `probabilities`, their softmax.
+
+        Returns -1; or the first sequence whose step is not finite (or no row of the embedding), or
+        whose state before or after, or whose output, is not finite: then nothing is written.
         """
         cdef Net* net = &self.net
-        cdef idx n = before.shape[0], r, c, parts, part
+        cdef idx n = before.shape[0], r, c, parts, part, wrong = 0
         cdef idx width = x.shape[1] if tokens is None else tokens.shape[1]
         cdef idx rows = x.shape[0] if tokens is None else tokens.shape[0]
         if (
@@ -63,6 +65,11 @@ cdef class Stepper:
             raise ValueError("step, state and output do not fit the network and one another")
         if n == 0:
             return -1
+        if (
+            &out[0, 0] < &after[0, 0] + n * self.n_state
+            and &after[0, 0] < &out[0, 0] + n * net.plan.n_outputs
+        ):
+            raise ValueError("output and state share memory")
         place_single_steps(net, n)
         if tokens is None:
             for r in range(n):
@@ -80,23 +87,74 @@ cdef class Stepper:
         with nogil:
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
-                self._step(&before[0, 0], &after[0, 0], &out[0, 0], probabilities,
-                           n * part // parts, n * (part + 1) // parts)
-        return -1
+                wrong += self._step(&before[0, 0], probabilities,
+                                    n * part // parts, n * (part + 1) // parts)
+            if wrong == 0:
+                self._write(&after[0, 0], &out[0, 0], n)
+        if wrong == 0:
+            return -1
+        r = self._first_wrong(before)
+        self._clear()
+        return r
 
-    cdef void _step(
-        self, const real* before, real* after, real* out, bint probabilities, idx lo, idx hi
-    ) noexcept nogil:
-        cdef idx r, O = self.net.plan.n_outputs
+    cdef idx _step(self, const real* before, bint probabilities, idx lo, idx hi) noexcept nogil:
+        """Step rows lo .. hi within the workspace; returns how many rows were not or are not finite.
+
+        The user's arrays may be the same before and after, so that what cannot be done must be
+        known before anything is written.
+        """
+        cdef idx r, wrong = 0
         cdef real* logits
         self._exchange(<real*> before, lo, hi, True)
+        for r in range(lo, hi):
+            wrong += not self._has_finite_state(r)
         step_rows(&self.net, lo, hi)
-        self._exchange(after, lo, hi, False)
         for r in range(lo, hi):
             logits = self.net.logits + r * self.net.Op
             if probabilities:
-                softmax_row(logits, logits, O, self.net.Op)
-            memcpy(out + r * O, logits, O * sizeof(real))
+                softmax_row(logits, logits, self.net.plan.n_outputs, self.net.Op)
+            wrong += not (is_finite(logits, self.net.Op) and self._has_finite_state(r))
+        return wrong
+
+    cdef void _write(self, real* after, real* out, idx n) noexcept nogil:
+        """Copy states and outputs of n rows to the user's arrays."""
+        cdef idx r, O = self.net.plan.n_outputs
+        self._exchange(after, 0, n, False)
+        for r in range(n):
+            memcpy(out + r * O, self.net.logits + r * self.net.Op, O * sizeof(real))
+
+    cdef bint _has_finite_state(self, idx r) noexcept nogil:
+        cdef const Layer* layer
+        cdef idx k
+        for k in range(self.net.plan.n_layers):
+            layer = &self.net.layers[k]
+            if not is_finite(layer.h0 + r * layer.plan.Hp, layer.plan.Hp):
+                return False
+            if layer.plan.has_c and not is_finite(layer.c0 + r * layer.plan.Hp, layer.plan.Hp):
+                return False
+        return True
+
+    cdef idx _first_wrong(self, const real[:, ::1] before) noexcept:
+        """Return the first row of which `_step` found anything that is not finite."""
+        cdef idx r, c
+        for r in range(before.shape[0]):
+            for c in range(before.shape[1]):
+                if not isfinite(before[r, c]):
+                    return r
+            if not (is_finite(self.net.logits + r * self.net.Op, self.net.Op)
+                    and self._has_finite_state(r)):
+                return r
+        return before.shape[0] - 1
+
+    cdef void _clear(self) noexcept:
+        """Leave no NaN in the padding of states, which no user's state overwrites."""
+        cdef Layer* layer
+        cdef idx k
+        for k in range(self.net.plan.n_layers):
+            layer = &self.net.layers[k]
+            memset(layer.h0, 0, self.n * layer.plan.Hp * sizeof(real))
+            if layer.plan.has_c:
+                memset(layer.c0, 0, self.n * layer.plan.Hp * sizeof(real))
 
     cdef void _exchange(self, real* states, idx lo, idx hi, bint enter) noexcept nogil:
         """Copy rows lo .. hi of the user's states to the layers', or back."""
@@ -119,3 +177,12 @@ cdef inline real* exchange_row(real* row, real* state, idx H, bint enter) noexce
     else:
         memcpy(state, row, H * sizeof(real))
     return state + H
+
+
+cdef inline bint is_finite(const real* row, idx width) noexcept nogil:
+    """Whether all numbers of a row, whose width is a multiple of LANES, are finite."""
+    cdef vec sum = splat(0)
+    cdef idx j
+    for j from 0 <= j < width by LANES:
+        sum = sum + (load(row + j) - load(row + j))  # 0, or NaN for NaN and infinity
+    return sum_lanes(sum) == 0
