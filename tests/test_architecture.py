@@ -88,7 +88,7 @@ ALLOWED = {
         "_tokens",
         "metrics",
     },
-    "preprocessing": {"preprocessing", "_dates", "_forms", "_sequences", "_tokens"},
+    "preprocessing": {"preprocessing", "_dates", "_forms", "_labels", "_sequences", "_tokens"},
     "_translation": {"_batching", "_initialize", "_plan", "_sequences", "_threads"},
     "_translator": {
         "_base",
@@ -314,6 +314,7 @@ def test_documented_attributes_exist(make, y):
         "datasets._conll",
         "datasets._ts",
         "preprocessing._calendar",
+        "preprocessing._per_sequence",
         "preprocessing._per_step",
         "preprocessing._token_encoder",
         "preprocessing._windows",

@@ -1,70 +1,45 @@
-"""Tests for PerStep: what it fits, the form it keeps, what it does inside scikit-learn."""
+"""Tests for PerStep: what it fits, the form it keeps, what it does inside scikit-learn.
+
+What PerSequence shares with it is tested here for both.
+"""
 
 import pickle
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from problems import object_array
+from problems_steps import MeanClassifier, Spy, frames, ragged
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
-    FunctionTransformer,
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
     StandardScaler,
+    TargetEncoder,
 )
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skrnn._sequences import check_sequences
-from skrnn.preprocessing import PerStep
+from skrnn.preprocessing import PerSequence, PerStep
 
 pd = pytest.importorskip("pandas")
-
-
-def ragged(lengths=(3, 1, 4, 2), width=3, seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.normal(3, 2, size=(length, width)) for length in lengths]
-
-
-def object_array(items):
-    array = np.empty(len(items), dtype=object)
-    for i, item in enumerate(items):
-        array[i] = item
-    return array
-
-
-def frames():
-    return [
-        pd.DataFrame({"place": ["in", "out", "in"], "load": [1.0, 2.0, 3.0]}),
-        pd.DataFrame({"place": ["out"], "load": [6.0]}),
-    ]
-
-
-class MeanClassifier(ClassifierMixin, BaseEstimator):
-    """A stand-in for a recurrent classifier: it thresholds each sequence's mean."""
-
-    def fit(self, X, y):
-        check_sequences(self, X, reset=True)
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X):
-        sequences = check_sequences(self, X, reset=False)
-        means = np.array([values.mean() for values in sequences.split()])
-        return self.classes_[(means > 0).astype(int)]
+KINDS = (PerStep, PerSequence)
 
 
 def checks():
     # Those of scikit-learn that need an environment variable report themselves as skipped.
-    for estimator, check in estimator_checks_generator(PerStep(StandardScaler())):
-        yield pytest.param(estimator, check, id=check.func.__name__)
+    for kind in KINDS:
+        for estimator, check in estimator_checks_generator(kind(StandardScaler())):
+            yield pytest.param(estimator, check, id=f"{kind.__name__}-{check.func.__name__}")
 
 
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
@@ -123,16 +98,37 @@ def test_target(per_step):
     )
 
 
-def test_target_of_several_outputs_is_repeated():
-    seen = {}
+@pytest.mark.parametrize(
+    ("y", "given"),
+    [
+        (["a", "bc"], ["a", "a", "bc"]),  # a string is no sequence, whatever its length
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [1, 2], [3, 4]]),
+        ([[1, 2], [3]], [1, 2, 3]),
+        ([["a", "b", "c"], ["d"]], None),  # of a translator: not the targets of steps
+        (np.zeros((2, 4, 2)), None),  # of a forecaster: horizon and targets
+    ],
+)
+def test_targets_handed_on(y, given):
+    steps = PerStep(Spy()).fit(ragged((2, 1)), y).transformer_.given_["y"]
+    assert given is None if steps is None else np.array_equal(steps, given)
 
-    class Spy(FunctionTransformer):
-        def fit(self, X, y=None):
-            seen["y"] = y
-            return super().fit(X)
 
-    PerStep(Spy()).fit(ragged((2, 1)), np.array([[1, 2], [3, 4]]))
-    assert_array_equal(seen["y"], [[1, 2], [1, 2], [3, 4]])
+def test_labels_of_the_steps_of_an_array_end_in_padding():
+    X = np.ones((2, 3, 1))
+    X[0, 2] = np.nan
+    given = PerStep(Spy()).fit(X, np.array([[1, 2, -1], [3, 4, 5]])).transformer_.given_["y"]
+    assert_array_equal(given, [1, 2, 3, 4, 5])
+
+
+def test_fit_transform_is_the_transformer_s():
+    # Cross-fitted, codes do not tell a target that is noise.
+    rng = np.random.default_rng(0)
+    X, y = [rng.integers(0, 100, size=(3, 1)) for _ in range(200)], rng.normal(size=200)
+    per_step = PerStep(TargetEncoder(smooth=0.01))
+    crossed = np.concatenate(per_step.fit_transform(X, y))[:, 0]
+    assert abs(np.corrcoef(crossed, np.repeat(y, 3))[0, 1]) < 0.2
+    whole = np.concatenate(per_step.transform(X))[:, 0]
+    assert np.corrcoef(whole, np.repeat(y, 3))[0, 1] > 0.5
 
 
 def test_target_of_wrong_length():
@@ -148,76 +144,38 @@ def test_sample_weight():
     assert_allclose(per_step.transformer_.mean_, X[0][0])
 
 
-# The form of the output
+def test_metadata():
+    X = ragged((2, 1))
+    given = PerStep(Spy()).fit(X, groups=["a", "b"], sample_weight=None).transformer_.given_
+    assert_array_equal(given["groups"], ["a", "a", "b"])
+    assert given["sample_weight"] is None
+    with pytest.raises(ValueError, match="sample_weight has 3 items, but X has 2 sequences"):
+        PerStep(Spy()).fit(X, sample_weight=[1, 2, 3])
+    model = make_pipeline(PerStep(StandardScaler()), MeanClassifier())
+    model.fit(X, [0, 1], perstep__sample_weight=[1.0, 0.0])
+    assert_allclose(model[0].transformer_.mean_, X[0].mean(axis=0))
+    with pytest.raises(ValueError, match="only supported if enable_metadata_routing=True"):
+        model[0].transform(X, copy=True)
 
 
-@pytest.mark.parametrize("container", [list, tuple, object_array, pd.Series])
-def test_collections(container):
-    X = ragged()
-    Xt = PerStep(PCA(n_components=2)).fit_transform(container(X))
-    assert type(Xt) is (list if container is tuple else type(container(X)))
-    assert [x.shape for x in Xt] == [(len(x), 2) for x in X]
-
-
-def test_series_keeps_its_index():
-    X = pd.Series(ragged(), index=list("abcd"))
-    assert list(PerStep(StandardScaler()).fit_transform(X).index) == list("abcd")
-
-
-def test_object_array_of_equal_lengths_stays_one_dimensional():
-    Xt = PerStep(StandardScaler()).fit_transform(object_array(ragged((2, 2))))
-    assert Xt.shape == (2,)
-
-
-def test_cube_keeps_its_padding():
-    X = np.stack(ragged((4, 4, 4)))
-    full = PerStep(PCA(n_components=2)).fit_transform(X)
-    assert full.shape == (3, 4, 2)
-    X[0, 2:] = np.nan
-    X[1] = np.nan
-    per_step = PerStep(StandardScaler()).fit(X)
-    Xt = per_step.transform(X)
-    assert_array_equal(np.isnan(Xt), np.isnan(X))
-    assert_allclose(np.nanmean(Xt, axis=(0, 1)), 0, atol=1e-12)
-    assert_allclose(per_step.inverse_transform(Xt), X)
-
-
-def test_padding_of_integers_is_nan_too():
-    X = np.ones((2, 3, 1))
-    X[0, 2] = np.nan
-    Xt = PerStep(FunctionTransformer(lambda steps: steps.astype(int))).fit_transform(X)
-    assert_array_equal(Xt, X)
-
-
-def test_rows():
-    X = np.random.default_rng(0).normal(size=(5, 4))
-    Xt = PerStep(StandardScaler()).fit_transform(X)
-    assert Xt.shape == X.shape
-    assert_allclose(Xt, (X - X.mean()) / X.std())
-    assert_allclose(PerStep(StandardScaler()).fit_transform(X.tolist()), Xt)
-    codes = PerStep(OneHotEncoder()).fit_transform((X > 0).astype(int))
-    assert codes.shape == (5, 4, 2)
-
-
-@pytest.mark.parametrize("form", [list, object_array, np.stack, lambda X: np.stack(X)[:, :, 0]])
-def test_inverse_transform(form):
-    X = form(ragged((3, 3)))
-    per_step = PerStep(StandardScaler()).fit(X)
-    restored = per_step.inverse_transform(per_step.transform(X))
-    assert type(restored) is type(X)
-    assert_allclose(np.stack(list(restored)), np.stack(list(X)))
-
-
-def test_inverse_transform_of_other_width():
-    X = ragged()
-    per_step = PerStep(PCA(n_components=2)).fit(X)
-    restored = per_step.inverse_transform(per_step.transform(X))
-    assert [x.shape for x in restored] == [x.shape for x in X]
-
-
-def test_dtype_is_the_transformer_s():
-    X = [x.astype(np.float32) for x in ragged()]
-    assert PerStep(StandardScaler()).fit_transform(X)[0].dtype == np.float32
+def test_metadata_routing():
+    X, weight = ragged(), np.array([1.0, 2.0, 0.0, 3.0])
+    steps = np.repeat(weight, [len(x) for x in X])
+    mean = np.average(np.concatenate(X), axis=0, weights=steps)
+    with config_context(enable_metadata_routing=True):
+        asked = StandardScaler().set_fit_request(sample_weight=True)
+        model = make_pipeline(PerStep(asked), MeanClassifier().set_fit_request(sample_weight=False))
+        assert_allclose(
+            model.fit(X, [0, 1, 0, 1], sample_weight=weight)[0].transformer_.mean_, mean
+        )
+        nested = PerStep(make_pipeline(asked, PCA(1))).fit(X, sample_weight=weight)
+        assert_allclose(nested.transformer_[0].mean_, mean)
+        further = PerStep(asked).partial_fit(X, sample_weight=weight)
+        assert_allclose(further.transformer_.mean_, mean)
+        with pytest.raises(UnsetMetadataPassedError, match=r"StandardScaler\.fit"):
+            PerStep(StandardScaler()).fit(X, sample_weight=weight)
+        alone = PerSequence(asked).fit_transform(X[:1], sample_weight=[[1.0, 0.0, 0.0]])
+        assert_allclose(alone[0][0], 0, atol=1e-12)
 
 
 # DataFrames, names, NaN
@@ -235,15 +193,6 @@ def test_column_transformer_by_name():
     assert_array_equal(per_step.feature_names_in_, ["place", "load"])
     names = ["place__place_in", "place__place_out", "load__load"]
     assert_array_equal(per_step.get_feature_names_out(), names)
-
-
-def test_frames_come_out_where_the_transformer_makes_them():
-    X = [frame[["load"]] for frame in frames()]
-    scaler = StandardScaler().set_output(transform="pandas")
-    for form in (X, object_array(X), pd.Series(X)):
-        Xt = PerStep(scaler).fit_transform(form)
-        assert all(list(x.columns) == ["load"] and x.index[0] == 0 for x in Xt)
-    assert isinstance(PerStep(scaler).fit_transform(np.ones((2, 3, 1))), np.ndarray)
 
 
 def test_frames_must_agree():
@@ -281,6 +230,13 @@ def test_strings_are_refused_outside_frames():
 # Within scikit-learn
 
 
+def test_tags_are_the_transformer_s():
+    assert get_tags(PerStep(TargetEncoder())).target_tags.required
+    assert get_tags(PerStep(SimpleImputer())).input_tags.allow_nan
+    assert not get_tags(PerStep(PCA())).input_tags.allow_nan
+    assert get_tags(PerStep("passthrough")).input_tags.three_d_array
+
+
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         PerStep(StandardScaler()).transform(ragged())
@@ -303,3 +259,6 @@ def test_grid_search_in_a_pipeline():
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
     assert search.best_params_ == {"perstep__transformer__with_mean": True}
     assert search.best_score_ == 1.0
+    grid = {"perstep__transformer": ["passthrough", None, StandardScaler()]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    assert search.cv_results_["mean_test_score"].tolist() == [0.5, 0.5, 1.0]

@@ -4,8 +4,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
+
+from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 _REMEDY = (
     "Pass a DatetimeIndex or PeriodIndex, a Series or DataFrame with such an index "
@@ -24,10 +26,7 @@ _CYCLES = {
 }
 
 
-# scikit-learn's own set_output would make one table of a list of sequences.
-class CalendarFeatures(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
+class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
     """Make columns of the dates of the steps: hour, weekday, month and the like.
 
     These are known for the future, too. A series gets them appended, so that what is to be
@@ -150,6 +149,15 @@ class CalendarFeatures(  # type: ignore[call-arg]
         """
         names = self._checked_names()
         tables = [self._transform_one(part, where, names) for part, where in _parts(X)]
+        if (container := self._container()) != "default":
+            if container == "polars" and not isinstance(X, (list, tuple)):
+                raise ValueError(
+                    "A series has its dates as its index, which a DataFrame of polars has not. Set "
+                    "the output to 'default' or 'pandas'."
+                )
+            tables = [
+                to_frame(table, container, lambda _: self._columns(names)) for table in tables
+            ]
         return tables if isinstance(X, (list, tuple)) else tables[0]
 
     def get_feature_names_out(self, input_features=None):

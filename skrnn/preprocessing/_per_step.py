@@ -5,163 +5,82 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, _fit_context, clone
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._set_output import _safe_set_output
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skrnn._forms import check_same_columns, recognise
-from skrnn._sequences import check_sequences
-from skrnn.preprocessing._collection import as_collection
+from skrnn.preprocessing._output import SequenceTransformerMixin, restore_on_error
+from skrnn.preprocessing._step_table import read_steps
 
 
-def _inner_has(method):
+def inner_has(method):
     """Make a method available where the transformer given, or fitted, has it."""
 
     def check(self):
-        getattr(getattr(self, "transformer_", self.transformer), method)
+        getattr(getattr(self, "transformer_", self._inner), method)
         return True
 
     return check
 
 
-# scikit-learn's own set_output would make one table of a list of sequences.
-class PerStep(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
-    """Apply a transformer to the steps of all sequences.
+def features_of(inner, made=None):
+    """Return the names of the features that are put out, else their number, if a table tells."""
+    try:
+        return list(inner.get_feature_names_out())
+    except AttributeError:  # a pipeline has the method, but its steps may not
+        pass
+    if hasattr(made, "columns"):
+        return list(made.columns)
+    return made.shape[1] if made is not None else None
 
-    The steps of all sequences are stacked into one table ``(total_steps, n_features)``, the
-    transformer is fitted on it, and what it makes of the table is cut into sequences again.
 
-    Parameters
-    ----------
-    transformer : estimator
-        Any transformer that keeps the number of rows: a scaler, an imputer, a PCA, a
-        ``ColumnTransformer``, a pipeline of these. It is cloned, not changed.
+class TransformerOfSteps(SequenceTransformerMixin, BaseEstimator):
+    """What PerStep and PerSequence share: a transformer of tables, given tables of steps."""
 
-    Attributes
-    ----------
-    transformer_ : estimator
-        The fitted transformer.
-
-    n_features_in_ : int
-        Number of features a step; for 2-D input the number of its columns.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where sequences are DataFrames with string column names.
-
-    Notes
-    -----
-    The output has the form of the input: a list gives a list of arrays, an object array or a
-    Series its like, a 3-D array a 3-D array whose padding stays NaN. A 2-D array, which holds
-    univariate series, gives a 2-D array if the transformer makes one column and a 3-D array if
-    it makes several. Where the transformer puts out DataFrames (``set_output``), collections
-    of sequences hold DataFrames. Sparse output is made dense.
-
-    Sequences given as pandas DataFrames reach the transformer as one DataFrame, so that a
-    ``ColumnTransformer`` finds columns by name and columns need not be numbers. NaN inside a
-    sequence is passed on: whether it is allowed is up to the transformer.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from skrnn.preprocessing import PerStep
-    >>> X = [np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([[4.0, 4.0]])]
-    >>> scaler = PerStep(StandardScaler()).fit(X)
-    >>> scaler.transformer_.mean_
-    array([2., 2.])
-    >>> [x.shape for x in scaler.transform(X)]
-    [(2, 2), (1, 2)]
-    """
+    _parameter_constraints: dict = {
+        "transformer": [
+            HasMethods(["fit", "transform"]),
+            HasMethods(["fit_transform", "transform"]),
+            StrOptions({"passthrough"}),
+            None,
+        ],
+    }
 
     def __init__(self, transformer):
         self.transformer = transformer
 
-    def fit(self, X, y=None, **fit_params):
-        """Fit the transformer on the steps of all sequences.
+    def set_output(self, *, transform=None):
+        """Choose the container of each transformed sequence.
 
         Parameters
         ----------
-        X : array-like, or collection of sequences
-            Training sequences.
-
-        y : array-like, default=None
-            A target a sequence, which is repeated for each of its steps, or a sequence of
-            targets, one a step, for each sequence.
-
-        **fit_params : dict
-            Passed to ``transformer.fit``; ``sample_weight`` is one weight a sequence, or one a
-            step for each sequence, as ``y`` is.
+        transform : {'default', 'pandas', 'polars'}, default=None
+            Handed on to the transformer: 'pandas' and 'polars' give a DataFrame for each sequence,
+            'default' an array; None changes nothing.
 
         Returns
         -------
-        self : PerStep
-            The fitted transformer.
+        self : estimator instance
+            The transformer.
         """
-        return self._fit(clone(self.transformer), "fit", X, y, fit_params, reset=True)
+        if transform is not None:
+            _safe_set_output(clone(self._inner), transform=transform)  # raises where it cannot
+            if hasattr(self, "transformer_"):
+                _safe_set_output(self.transformer_, transform=transform)
+        return super().set_output(transform=transform)
 
-    @available_if(_inner_has("partial_fit"))
-    def partial_fit(self, X, y=None, **fit_params):
-        """Go on fitting the transformer on the steps of further sequences.
-
-        Parameters
-        ----------
-        X : array-like, or collection of sequences
-            Training sequences.
-
-        y : array-like, default=None
-            As in :meth:`fit`.
-
-        **fit_params : dict
-            Passed to ``transformer.partial_fit``, as in :meth:`fit`.
-
-        Returns
-        -------
-        self : PerStep
-            The fitted transformer.
-        """
-        first = not hasattr(self, "transformer_")
-        inner = clone(self.transformer) if first else self.transformer_
-        return self._fit(inner, "partial_fit", X, y, fit_params, reset=first)
-
-    def transform(self, X):
-        """Transform each step.
-
-        Parameters
-        ----------
-        X : array-like, or collection of sequences
-            Sequences to transform.
-
-        Returns
-        -------
-        X_out : array-like, or collection of sequences
-            Transformed sequences, in the form of ``X``.
-        """
-        check_is_fitted(self)
-        steps, offsets = _stack(self, X, reset=False)
-        return _restore(X, offsets, self.transformer_.transform(steps))
-
-    @available_if(_inner_has("inverse_transform"))
-    def inverse_transform(self, X):
-        """Undo :meth:`transform` on each step.
-
-        Parameters
-        ----------
-        X : array-like, or collection of sequences
-            Transformed sequences.
-
-        Returns
-        -------
-        X_original : array-like, or collection of sequences
-            Sequences of the original features, in the form of ``X``.
-        """
-        check_is_fitted(self)
-        # The features here are those transform puts out, which only the transformer can check.
-        steps, offsets = _stack(PerStep(self.transformer), X, reset=True)
-        return _restore(X, offsets, self.transformer_.inverse_transform(steps))
-
+    @available_if(inner_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features=None):
         """Return the names of the features of a transformed step.
 
@@ -186,8 +105,7 @@ class PerStep(  # type: ignore[call-arg]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.transformer)
-        tags.target_tags = inner.target_tags
+        inner = get_tags(self._inner)
         tags.transformer_tags = inner.transformer_tags
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
         tags.input_tags.positive_only = inner.input_tags.positive_only
@@ -195,91 +113,303 @@ class PerStep(  # type: ignore[call-arg]
         tags.non_deterministic = inner.non_deterministic
         return tags
 
-    def _fit(self, inner, method, X, y, fit_params, reset):
-        before = dict(self.__dict__)
+    @property
+    def _inner(self):
+        """The transformer, also where nothing is to be done."""
+        if self.transformer is None or isinstance(self.transformer, str):  # "passthrough"
+            return FunctionTransformer(check_inverse=False, feature_names_out="one-to-one")
+        return self.transformer
+
+    def _new_inner(self):
+        """Return what is to be fitted: a clone that puts out what set_output asks for."""
+        inner = clone(self._inner)
+        for transform in getattr(self, "_sklearn_output_config", {}).values():
+            # FunctionTransformer breaks on None, which should change nothing.
+            _safe_set_output(inner, transform=transform)
+        return inner
+
+    def _read(self, X, y=None, *, reset=False):
+        """Read X as a forecaster does: where there is a y, a table with dates is no series."""
+        lone = y is None if reset else self.n_features_in_ == self._step_width
+        return read_steps(self, X, reset=reset, lone=lone)
+
+    def _routed(self, method, params, steps):
+        """Return what the inner transformer's methods are given: one value per step."""
+        if _routing_enabled():
+            routed = process_routing(self, method, **params)["transformer"]
+        else:  # what a Pipeline hands to the step whose name it had
+            routed = dict.fromkeys(("fit", "fit_transform", "partial_fit"), params)
+            routed["transform"] = {}
+        return {name: steps.metadata(given) for name, given in routed.items()}
+
+    def _fit_transform_inner(self, inner, table, y, routed):
+        if hasattr(inner, "fit_transform"):
+            made = inner.fit_transform(table, y, **routed["fit_transform"])
+        else:
+            made = inner.fit(table, y, **routed["fit"]).transform(table, **routed["transform"])
+        return self._checked(made, table)
+
+    def _transform_inner(self, table, **params):
+        """Let the fitted transformer make a table, also where there are no steps."""
+        if len(table) == 0 and self._features_out is not None:
+            # Most of scikit-learn's transformers refuse a table of no rows.
+            features = self._features_out
+            return np.empty((0, features if isinstance(features, int) else len(features)))
+        return self._checked(self.transformer_.transform(table, **params), table)
+
+    def _router(self, mapping, *callers):
+        """Route what these methods are given to the inner fit_transform, or fit and transform."""
+        for caller in callers:
+            if hasattr(self._inner, "fit_transform"):
+                mapping.add(caller=caller, callee="fit_transform")
+            else:
+                mapping.add(caller=caller, callee="fit").add(caller=caller, callee="transform")
+        # The name alone, which every version of scikit-learn takes.
+        return MetadataRouter(owner=type(self).__name__).add(
+            method_mapping=mapping, transformer=self._inner
+        )
+
+    def _checked(self, made, table):
+        """Return a dense table; raise unless its rows are those of the steps."""
+        if issparse(made):
+            made = made.toarray()
+        elif not hasattr(made, "columns"):
+            made = np.asarray(made)
+        name = f"transformer {type(self._inner).__name__}"
+        if len(made.shape) != 2:
+            raise ValueError(
+                f"{name} made an array of shape {made.shape} of {len(table)} step(s), but a table "
+                "(n_steps, n_features) is needed: reshape(-1, 1) makes a column."
+            )
+        if len(made) != len(table):
+            raise ValueError(
+                f"{name} made {len(made)} row(s) of {len(table)} step(s): it would not be known "
+                "which step each of them is. Use a transformer that keeps the number of rows, and "
+                "leave out steps before the pipeline, of X and y together."
+            )
+        if hasattr(made, "iloc") and not _in_order(made.index, getattr(table, "index", None)):
+            raise ValueError(
+                f"{name} made a DataFrame with another index than it was given: its rows need not "
+                "be the steps in their order. Use a transformer that keeps the index."
+            )
+        return made
+
+    def _names(self, width):
+        """Return names of the columns of what is put out."""
         try:
-            steps, offsets = _stack(self, X, reset=reset)
-            if fit_params.get("sample_weight") is not None:
-                weight = _per_step(fit_params["sample_weight"], offsets)
-                fit_params = {**fit_params, "sample_weight": weight}
-            self.transformer_ = getattr(inner, method)(steps, _per_step(y, offsets), **fit_params)
-        except BaseException:
-            # What an earlier fit has learned stays whole.
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+            names = list(self.get_feature_names_out())
+        except AttributeError:
+            names = self._names_in(width)
+        return names if len(names) == width else [f"x{i}" for i in range(width)]
+
+    def _names_in(self, width):
+        names = list(getattr(self, "feature_names_in_", ()))
+        return names if len(names) == width else [f"x{i}" for i in range(width)]
+
+
+class PerStep(TransformerOfSteps):
+    """Apply a transformer to the steps of all sequences.
+
+    The steps of all sequences are stacked into one table ``(total_steps, n_features)``, the
+    transformer is fitted on it, and what it makes of the table is cut into sequences again.
+
+    Parameters
+    ----------
+    transformer : estimator, 'passthrough' or None
+        Any transformer that keeps the number of rows: a scaler, an imputer, a PCA, a
+        ``ColumnTransformer``, a pipeline of these. It is cloned, not changed. 'passthrough' and
+        None leave the steps as they are.
+
+    Attributes
+    ----------
+    transformer_ : estimator
+        The fitted transformer.
+
+    n_features_in_ : int
+        Number of features per step; for 2-D input the number of its columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where sequences are DataFrames with string column names.
+
+    See Also
+    --------
+    PerSequence : Fits the transformer on each sequence by itself.
+
+    Notes
+    -----
+    The output has the form of the input: a list gives a list of arrays, an object array or a
+    Series its like, a 3-D array a 3-D array whose padding stays NaN. A 2-D array, which holds
+    univariate series, gives a 2-D array if the transformer makes one column and a 3-D array if
+    it makes several. Where the transformer puts out DataFrames, collections of sequences hold
+    DataFrames, with the index that each had, and with :meth:`set_output` 3-D arrays become lists
+    of DataFrames. Sparse output is made dense.
+
+    One series, that is a 1-D array or a Series of numbers, or a DataFrame with dates as its index,
+    comes out as one: a Series or DataFrame with its dates. As for
+    :class:`~skrnn.LSTMForecaster`, such a DataFrame is several samples, one per row, where fit is
+    given a y.
+
+    Sequences given as DataFrames of pandas or polars reach the transformer as one DataFrame, so
+    that a ``ColumnTransformer`` finds columns by name and columns need not be numbers; pandas'
+    index goes with them. NaN inside a sequence is passed on: whether it is allowed is up to the
+    transformer. Empty sequences stay empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skrnn.preprocessing import PerStep
+    >>> X = [np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([[4.0, 4.0]])]
+    >>> scaler = PerStep(StandardScaler()).fit(X)
+    >>> scaler.transformer_.mean_
+    array([2., 2.])
+    >>> [x.shape for x in scaler.transform(X)]
+    [(2, 2), (1, 2)]
+    """
+
+    def fit(self, X, y=None, **params):
+        """Fit the transformer on the steps of all sequences.
+
+        Parameters
+        ----------
+        X : array-like, or collection of sequences
+            Training sequences.
+
+        y : array-like, default=None
+            One target per sequence, which is repeated for each of its steps, or a sequence of
+            targets, one per step, for each sequence. Sequences of targets whose lengths are not
+            those of X, as a translator has, are not handed on.
+
+        **params : dict
+            Passed to ``transformer.fit``; with metadata routing, what it asked for. What has one
+            value per sequence, such as ``sample_weight``, gets one per step, as ``y`` does.
+
+        Returns
+        -------
+        self : PerStep
+            The fitted transformer.
+        """
+        return self._fit("fit", X, y, params, reset=True)
+
+    @available_if(inner_has("partial_fit"))
+    def partial_fit(self, X, y=None, **params):
+        """Go on fitting the transformer on the steps of further sequences.
+
+        Parameters
+        ----------
+        X : array-like, or collection of sequences
+            Training sequences.
+
+        y : array-like, default=None
+            As in :meth:`fit`.
+
+        **params : dict
+            Passed to ``transformer.partial_fit``, as in :meth:`fit`.
+
+        Returns
+        -------
+        self : PerStep
+            The fitted transformer.
+        """
+        return self._fit("partial_fit", X, y, params, reset=not hasattr(self, "transformer_"))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def _fit(self, method, X, y, params, *, reset):
+        with restore_on_error(self):
+            steps = self._read(X, y, reset=reset)
+            routed = self._routed(method, params, steps)[method]
+            inner = self._new_inner() if reset else self.transformer_
+            self.transformer_ = getattr(inner, method)(steps.table, steps.targets(y), **routed)
+            self._features_out = features_of(self.transformer_)
         return self
 
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit_transform(self, X, y=None, **params):
+        """Fit the transformer, by its own ``fit_transform``, and transform each step.
 
-def _stack(estimator, X, *, reset):
-    """Return the steps of all sequences as one table, and where each sequence starts."""
-    frames = _as_frames(X)
-    if frames is not None:
-        return _stack_frames(estimator, frames, reset=reset)
-    sequences = check_sequences(
-        estimator, X, dtype=(np.float64, np.float32), reset=reset, allow_nan=True, min_length=0
-    )
-    if estimator._token_counts is not None:
-        raise TypeError(
-            "PerStep works on numbers, but X holds strings. Pass each sequence as a DataFrame, "
-            "whose columns may hold anything, or encode the tokens first."
+        Parameters
+        ----------
+        X, y, **params : as in `fit`
+
+        Returns
+        -------
+        X_out : array-like, or collection of sequences
+            Transformed sequences, in the form of ``X``.
+        """
+        with restore_on_error(self):
+            steps = self._read(X, y, reset=True)
+            routed = self._routed("fit_transform", params, steps)
+            inner = self._new_inner()
+            made = self._fit_transform_inner(inner, steps.table, steps.targets(y), routed)
+            self.transformer_, self._features_out = inner, features_of(inner, made)
+            return steps.restore(made, self._container(), self._names)
+
+    def transform(self, X, **params):
+        """Transform each step.
+
+        Parameters
+        ----------
+        X : array-like, or collection of sequences
+            Sequences to transform.
+
+        **params : dict
+            With metadata routing: what ``transformer.transform`` asked for.
+
+        Returns
+        -------
+        X_out : array-like, or collection of sequences
+            Transformed sequences, in the form of ``X``.
+        """
+        check_is_fitted(self)
+        _raise_for_params(params, self, "transform")
+        steps = self._read(X)
+        made = self._transform_inner(
+            steps.table, **self._routed("transform", params, steps)["transform"]
         )
-    return sequences.values, sequences.offsets
+        return steps.restore(made, self._container(), self._names)
+
+    @available_if(inner_has("inverse_transform"))
+    def inverse_transform(self, X):
+        """Undo :meth:`transform` on each step.
+
+        Parameters
+        ----------
+        X : array-like, or collection of sequences
+            Transformed sequences, or forecasts of a network that was given such.
+
+        Returns
+        -------
+        X_original : array-like, or collection of sequences
+            Sequences of the original features, in the form of ``X``.
+        """
+        check_is_fitted(self)
+        # The features here are those transform puts out, which only the transformer can check.
+        lone = self.n_features_in_ == self._step_width
+        steps = read_steps(type(self)(self.transformer), X, reset=True, lone=lone)
+        made = self._checked(self.transformer_.inverse_transform(steps.table), steps.table)
+        return steps.restore(made, self._container(), self._names_in)
+
+    def get_metadata_routing(self):
+        """Return what metadata the transformer asks for.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            See scikit-learn's guide to metadata routing.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="partial_fit", callee="partial_fit")
+        mapping.add(caller="transform", callee="transform")
+        return self._router(mapping, "fit_transform")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags = get_tags(self._inner).target_tags
+        return tags
 
 
-def _stack_frames(estimator, frames, *, reset):
-    import pandas as pd
-
-    check_same_columns(frames)
-    steps = pd.concat(frames, ignore_index=True)
-    validate_data(estimator, steps, reset=reset, skip_check_array=True)
-    if reset:
-        estimator._step_width, estimator._token_counts = steps.shape[1], None
-    return steps, np.cumsum([0, *map(len, frames)])
-
-
-def _as_frames(X):
-    """Return the sequences as a list if they are pandas DataFrames, else None."""
-    if hasattr(X, "columns") or getattr(X, "ndim", 1) != 1 or not hasattr(X, "__len__"):
-        return None
-    frames = list(X)
-    # polars frames have columns too, but no iloc: their steps are stacked as numbers.
-    if frames and hasattr(frames[0], "columns") and hasattr(frames[0], "iloc"):
-        return frames
-    return None
-
-
-def _per_step(y, offsets):
-    """Return one target a step: joined where ``y`` has them, else repeated for each step."""
-    if y is None:
-        return None
-    check_consistent_length(y, offsets[1:])
-    lengths = np.diff(offsets)
-    kind = getattr(getattr(y, "dtype", None), "kind", None)
-    collection = isinstance(y, (list, tuple)) or kind == "O"
-    if collection and all(
-        hasattr(part, "__len__") and not isinstance(part, str) and len(part) == length
-        for part, length in zip(y, lengths, strict=True)
-    ):
-        return np.concatenate([np.asarray(part) for part in y])
-    return np.repeat(np.asarray(y), lengths, axis=0)
-
-
-def _restore(X, offsets, table):
-    """Cut a transformed table into sequences, in the form of ``X``."""
-    if issparse(table):
-        table = table.toarray()
-    form, data = ("ragged", X) if _as_frames(X) is not None else recognise(X)
-    if form == "ragged":
-        return as_collection(X, offsets, table)
-    table = np.asarray(table)
-    lengths = np.diff(offsets)
-    n_steps = data.shape[1] if form == "cube" else lengths[0]
-    if form == "rows" and table.shape[1] == 1:
-        return table.reshape(-1, n_steps)
-    if (lengths == n_steps).all():
-        return table.reshape(len(lengths), n_steps, -1)
-    dtype = table.dtype if table.dtype.kind in "fO" else np.float64
-    padded = np.full((len(lengths), n_steps, table.shape[1]), np.nan, dtype=dtype)
-    padded[np.arange(n_steps) < lengths[:, np.newaxis]] = table
-    return padded
+def _in_order(index, given):
+    """Tell whether a DataFrame's rows have the index that went in, or simply count."""
+    return (given is not None and index.equals(given)) or np.array_equal(
+        index, np.arange(len(index))
+    )

@@ -6,19 +6,17 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sequences import check_sequences
 from skrnn._tokens import UNKNOWN, token_columns
 from skrnn.preprocessing._collection import as_collection
+from skrnn.preprocessing._output import SequenceTransformerMixin, restore_on_error, to_frame
 
 
-# scikit-learn's own set_output would make one table of a list of sequences.
-class TokenEncoder(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
+class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
     """Turn tokens into columns of ids: the token, its first and last characters, its shape.
 
     An estimator with ``embedding_dim`` embeds each column and puts the embeddings side by side, so
@@ -116,15 +114,10 @@ class TokenEncoder(  # type: ignore[call-arg]
         columns = token_columns(
             self.min_freq, self.lowercase, self.prefixes, self.suffixes, self.shape
         )
-        before = dict(self.__dict__)
-        try:
+        with restore_on_error(self):
             check_sequences(self, X, reset=True, min_length=0, columns=columns)
             if not hasattr(self, "vocabulary_"):
                 raise TypeError("TokenEncoder encodes strings, but X holds numbers.")
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         return self
 
     def transform(self, X):
@@ -138,11 +131,13 @@ class TokenEncoder(  # type: ignore[call-arg]
         Returns
         -------
         list (or object array, or Series, as X is) of ndarray of shape (T_i, n_columns), dtype=int64
-            Ids; -1 for what fit has not seen often enough.
+            Ids; -1 for what fit has not seen often enough. DataFrames where `set_output` says so.
         """
         check_is_fitted(self)
         sequences = check_sequences(self, X, reset=False, min_length=0)
         ids = np.where(sequences.values == self._token_counts, UNKNOWN, sequences.values)
+        if (container := self._container()) != "default":
+            ids = to_frame(ids, container, lambda _: list(self.get_feature_names_out()))
         return as_collection(X, sequences.offsets, ids)
 
     def get_feature_names_out(self, input_features=None):

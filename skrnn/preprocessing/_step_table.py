@@ -1,0 +1,256 @@
+"""Sequences as one table of steps, and sequences again of what is made of such a table."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from skrnn._dates import unwrap
+from skrnn._forms import check_same_columns, recognise
+from skrnn._labels import read_step_weights
+from skrnn._sequences import check_sequences, lengths_to_offsets
+from skrnn.preprocessing._collection import as_collection
+from skrnn.preprocessing._output import is_polars, to_frame
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """The steps of all sequences, and what the sequences looked like.
+
+    Attributes
+    ----------
+    X : object
+        What the user passed.
+
+    table : ndarray or DataFrame of shape (total_steps, n_features)
+        The steps, of sequences that are DataFrames a DataFrame with their rows' index.
+
+    offsets : ndarray of shape (n_sequences + 1,)
+        Where the sequences start in `table`.
+
+    form : {"lone", "ragged", "cube", "rows"}
+        A lone series, or as in :mod:`skrnn._sequences`.
+
+    n_timesteps : int or None
+        Of an array: the number of steps, padding included.
+
+    indexes : list or None
+        The index of each sequence, where these are pandas objects.
+    """
+
+    X: object
+    table: object
+    offsets: np.ndarray
+    form: str
+    n_timesteps: int | None
+    indexes: list | None
+
+    @property
+    def lengths(self):
+        """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
+    def targets(self, y):
+        """Return one target per step, or None where the targets are not those of steps.
+
+        Parameters
+        ----------
+        y : array-like or None
+            One target, or row of targets, per sequence, which each of its steps gets; or one per
+            step. Sequences of other lengths, as a translator has, say nothing about steps.
+        """
+        if y is None:
+            return None
+        y = self._of_a_lone_series(y)
+        check_consistent_length(y, self.offsets[1:])
+        joined = self._joined(y)
+        if joined is not None:
+            return joined
+        try:
+            array = np.asarray(y)
+        except ValueError:  # sequences of several lengths
+            return None
+        if array.ndim > 2 or (array.dtype == object and _holds_sequences(array.ravel())):
+            return None
+        return np.repeat(array, self.lengths, axis=0)
+
+    def metadata(self, params):
+        """Return metadata with one value per step where it had one per sequence, or per step.
+
+        Parameters
+        ----------
+        params : dict
+            Name to value. A value of another length, or of none, is no value of the sequences,
+            and stays as it is.
+        """
+        return {name: self._metadata(name, value) for name, value in params.items()}
+
+    def _metadata(self, name, value):
+        if name == "sample_weight" and value is not None:
+            return read_step_weights(self._of_a_lone_series(value), self.offsets)
+        if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__"):
+            return value
+        value = self._of_a_lone_series(value)
+        return self.targets(value) if len(value) == len(self.lengths) else value
+
+    def _of_a_lone_series(self, values):
+        """Make a sequence of values, one per step, of a lone series."""
+        lone = self.form == "lone" and len(values) == self.offsets[-1] != 1
+        return [np.asarray(values)] if lone else values
+
+    def _joined(self, y):
+        """Return the values of all steps where `y` has them, else None."""
+        lengths = self.lengths
+        if isinstance(y, np.ndarray) and y.dtype != object:
+            # As a tagger reads it: labels of the steps of an array, beside padding at the end.
+            if y.ndim != 2 or y.shape[1] != self.n_timesteps:
+                return None
+            return y[np.arange(self.n_timesteps) < lengths[:, np.newaxis]]
+        if not isinstance(y, (list, tuple)) and not hasattr(y, "dtype"):
+            return None
+        if all(
+            _is_sequence(part) and len(part) == length
+            for part, length in zip(y, lengths, strict=True)
+        ):
+            return np.concatenate([np.asarray(part) for part in y])
+        return None
+
+    def restore(self, table, container, names):
+        """Cut what was made of the table into sequences, in the form of ``X``.
+
+        Parameters
+        ----------
+        table : ndarray or DataFrame of shape (total_steps, n_columns)
+
+        container : {'default', 'pandas', 'polars'}
+            What set_output asks for.
+
+        names : callable
+            Returns the names of so many columns: those of `table`, or, where X is an array of
+            series of one feature and stays one, those of X.
+        """
+        if self.form == "lone":
+            return self._restore_lone(table, container, names)
+        framed = container != "default"
+        n = len(self.lengths)
+        if self.form == "rows" and table.shape[1] == 1:
+            rows = np.asarray(table).reshape(n, self.n_timesteps)
+            if not framed:
+                return rows
+            frame = to_frame(rows, container, names)
+            index = getattr(self.X, "index", None)
+            return frame.set_axis(index) if container == "pandas" and index is not None else frame
+        if framed:
+            table = to_frame(table, container, names)
+        if self.form == "ragged" or framed:
+            return as_collection(
+                self.X if self.form == "ragged" else [], self.offsets, table, self.indexes
+            )
+        table, n_timesteps = np.asarray(table), self.n_timesteps
+        if (self.lengths == n_timesteps).all():
+            return table.reshape(n, n_timesteps, -1)
+        dtype = table.dtype if table.dtype.kind in "fO" else np.float64
+        padded = np.full((n, n_timesteps, table.shape[1]), np.nan, dtype=dtype)
+        padded[np.arange(n_timesteps) < self.lengths[:, np.newaxis]] = table
+        return padded
+
+    def _restore_lone(self, table, container, names):
+        """Return one series: one of pandas keeps its index, from which forecasts go on."""
+        if not hasattr(self.X, "iloc"):
+            if container == "default" and isinstance(table, np.ndarray) and table.shape[1] == 1:
+                return table[:, 0]
+        elif self.X.ndim == 1 and table.shape[1] == 1:
+            return type(self.X)(np.asarray(table)[:, 0], index=self.X.index, name=self.X.name)
+        elif hasattr(self.X.index, "freq"):  # without dates a frame would be no series
+            if container == "polars" or is_polars(table):
+                raise ValueError(
+                    "X is one series with dates as its index, which a DataFrame of polars has not. "
+                    "Set the output to 'default' or 'pandas', or pass [X] to do without the dates."
+                )
+            return to_frame(table, "pandas", names).set_axis(self.X.index)
+        if container != "default":
+            table = to_frame(table, container, names)
+        return as_collection([], self.offsets, table, self.indexes)
+
+
+def read_steps(estimator, X, *, reset, lone=True):
+    """Read sequences in any form, and a lone series as a forecaster reads it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets, or is checked on, what :func:`skrnn._sequences.check_sequences` says.
+
+    X : array-like, or collection of sequences
+
+    reset : bool
+        True in ``fit``, False in every later call.
+
+    lone : bool, default=True
+        Whether a 1-D array, or a table with dates as its index, is one series.
+
+    Returns
+    -------
+    StepTable
+    """
+    items, series = unwrap(X) if lone else (X, None)
+    if series is not None and hasattr(X, "columns"):
+        items = [X]  # with its index, and whatever its columns hold
+    form, data = recognise(items)
+    first = data[0] if isinstance(data, list) else None
+    if hasattr(first, "columns"):
+        form, (table, offsets) = "ragged", _stack_frames(estimator, data, reset=reset)
+    else:
+        sequences = check_sequences(
+            estimator,
+            items,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            allow_nan=True,
+            min_length=0,
+        )
+        if estimator._token_counts is not None:
+            raise TypeError(
+                f"{type(estimator).__name__} works on numbers, but X holds strings. Pass each "
+                "sequence as a DataFrame, whose columns may hold anything, or encode the tokens "
+                "first."
+            )
+        table, offsets = sequences.values, sequences.offsets
+    if reset and len(table) == 0:
+        raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+    n_timesteps = None
+    if form in ("cube", "rows"):
+        n_timesteps = data.shape[1] if form == "cube" else int(np.diff(offsets)[0])
+    indexes = None
+    if form == "ragged" and hasattr(first, "iloc"):
+        indexes = [getattr(item, "index", None) for item in data]
+    return StepTable(X, table, offsets, form if series is None else "lone", n_timesteps, indexes)
+
+
+def _stack_frames(estimator, frames, *, reset):
+    check_same_columns(frames)
+    if len(frames) == 1:
+        table = frames[0]
+    elif hasattr(frames[0], "iloc"):
+        import pandas as pd
+
+        table = pd.concat(frames)
+    else:
+        import polars as pl
+
+        table = pl.concat(frames, how="vertical_relaxed")
+    validate_data(estimator, table, reset=reset, skip_check_array=True)
+    if reset:
+        estimator._step_width, estimator._token_counts = table.shape[1], None
+    return table, lengths_to_offsets([len(frame) for frame in frames])
+
+
+def _is_sequence(part):
+    return hasattr(part, "__len__") and not isinstance(part, (str, bytes))
+
+
+def _holds_sequences(items):
+    return any(map(_is_sequence, items))
