@@ -33,7 +33,7 @@ class Spy(TransformerMixin, BaseEstimator):
 class MeanClassifier(ClassifierMixin, BaseEstimator):
     """A stand-in for a recurrent classifier: it thresholds each sequence's mean."""
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         check_sequences(self, X, reset=True)
         self.classes_ = np.unique(y)
         return self

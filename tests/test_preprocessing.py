@@ -128,7 +128,7 @@ def test_fit_transform_is_the_transformer_s():
     crossed = np.concatenate(per_step.fit_transform(X, y))[:, 0]
     assert abs(np.corrcoef(crossed, np.repeat(y, 3))[0, 1]) < 0.2
     whole = np.concatenate(per_step.transform(X))[:, 0]
-    assert np.corrcoef(whole, np.repeat(y, 3))[0, 1] > 0.5
+    assert np.corrcoef(whole, np.repeat(y, 3))[0, 1] > 0.3
 
 
 def test_target_of_wrong_length():
@@ -170,7 +170,8 @@ def test_metadata_routing():
         )
         nested = PerStep(make_pipeline(asked, PCA(1))).fit(X, sample_weight=weight)
         assert_allclose(nested.transformer_[0].mean_, mean)
-        further = PerStep(asked).partial_fit(X, sample_weight=weight)
+        again = clone(asked).set_partial_fit_request(sample_weight=True)
+        further = PerStep(again).partial_fit(X, sample_weight=weight)
         assert_allclose(further.transformer_.mean_, mean)
         with pytest.raises(UnsetMetadataPassedError, match=r"StandardScaler\.fit"):
             PerStep(StandardScaler()).fit(X, sample_weight=weight)

@@ -97,8 +97,8 @@ def test_inverse_transform_of_other_width():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x[1:], "made [12] row.s. of [35] step"),
-        (lambda x: np.repeat(x, 2, axis=0), "made (6|10) row.s. of [35] step"),
+        (lambda x: x[1:], r"made (4|2) row\(s\) of [35] step"),
+        (lambda x: np.repeat(x, 2, axis=0), r"made (10|6) row\(s\) of [35] step"),
         (lambda x: x.mean(axis=0), r"made an array of shape \(3,\)"),
         (lambda x: x[:, 0], r"made an array of shape \([35],\)"),
         (lambda x: pd.DataFrame(x).iloc[::-1], "made a DataFrame with another index"),
