@@ -3,8 +3,8 @@
 Four forms are told apart by :func:`skrnn._forms.recognise`; each has one reader here:
 
 ``"rows"``
-    2-D array-like ``(n_sequences, n_timesteps)``: univariate series, one a row.
-    scikit-learn validates it, so texts and checks are scikit-learn's own.
+    2-D array-like ``(n_sequences, n_timesteps)``: univariate series, one per row; trailing NaN is
+    padding. scikit-learn validates it, so that most texts and checks are scikit-learn's own.
 ``"cube"``
     3-D array ``(n_sequences, n_timesteps, n_features)``; trailing all-NaN steps are padding.
 ``"ragged"``
@@ -26,6 +26,7 @@ from itertools import chain, pairwise
 from warnings import warn
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -158,10 +159,10 @@ def check_sequences(
     ----------
     estimator : estimator instance
         Gets (``reset=True``) or is checked on ``n_features_in_``, ``feature_names_in_``,
-        ``vocabulary_``, ``_step_width`` (features a step) and ``_token_counts`` (None for
+        ``vocabulary_``, ``_step_width`` (features per step) and ``_token_counts`` (None for
         numbers, else the number of known ids in each id column). ``n_features_in_`` is the
-        number of features a step, except that for 2-D input of numbers it is the number of
-        columns, as scikit-learn demands.
+        number of features per step, except that for 2-D input of numbers without padding it is
+        the number of columns, as scikit-learn demands; with padding, prediction takes any number.
 
     X : array-like, or collection of sequences
         See the module's description.
@@ -203,7 +204,7 @@ def check_sequences(
     if form == "tokens":
         sequences = _read_tokens(estimator, X, reset, columns)
     elif form == "rows":
-        sequences = _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length)
+        sequences = _read_rows(estimator, X, dtype, reset, embed, min_length)
     elif form == "cube":
         sequences = _read_cube(estimator, X, None if embed else dtype, reset)
     else:
@@ -211,8 +212,7 @@ def check_sequences(
     _check_lengths(estimator, sequences.offsets, min_length)
     if form == "tokens":
         return sequences
-    if form != "rows":  # scikit-learn has looked through rows already
-        _check_finite(estimator, sequences, allow_nan and not embed)
+    _check_finite(estimator, sequences, allow_nan and not embed)
     if embed:
         return _as_table_rows(estimator, sequences, reset)
     # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
@@ -230,35 +230,40 @@ def locate(offsets, row):
 # Reading the forms
 
 
-def _read_rows(estimator, X, dtype, reset, embed, allow_nan, min_length):
-    checks = {
-        "dtype": list(dtype) if isinstance(dtype, tuple) else dtype,
-        "order": "C",
-        "ensure_all_finite": "allow-nan" if allow_nan and not embed else True,
-        "ensure_min_features": max(1, min_length),
-    }
-    if embed:
-        checks["dtype"] = "numeric"
-    with np.errstate(over="ignore"):  # too large for dtype: scikit-learn raises afterwards
-        if not embed and (reset or fitted_on_rows(estimator)):
-            array = validate_data(estimator, X, reset=reset, **checks)
-        else:
-            array = check_array(X, input_name="X", estimator=estimator, **checks)
-    if reset:
-        # Token ids have one column whatever the length; names would be those of steps.
-        set_width(estimator, 1, n_features_in=1 if embed else array.shape[1])
+def _read_rows(estimator, X, dtype, reset, embed, min_length):
+    array = X if issparse(X) else np.asarray(X)
+    if not issparse(X) and array.ndim == 2 and array.dtype.kind not in "biufc":
+        array = _rows_to_numbers(array)
+    with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
+        array = check_array(
+            array,
+            dtype="numeric" if embed else list(dtype) if isinstance(dtype, tuple) else dtype,
+            order="C", ensure_all_finite=False, ensure_min_features=max(1, min_length),
+            input_name="X", estimator=estimator,
+        )  # fmt: skip
+    sequences = _without_padding(array[:, :, np.newaxis])
+    if reset and not embed and len(sequences.values) == array.size:
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+        set_width(estimator, 1, n_features_in=estimator.n_features_in_)
+    elif reset:  # ids, and rows of unequal lengths: columns are no features
+        set_width(estimator, 1)
     elif estimator._step_width != 1:
         raise ValueError(
             f"{wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence a "
             "row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
         )
-    n_sequences, n_steps = array.shape
-    offsets = np.arange(n_sequences + 1, dtype=np.int64) * n_steps
-    return Sequences(array.reshape(-1, 1), offsets)
+    elif fitted_on_rows(estimator):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    return sequences
+
+
+def _rows_to_numbers(array):
+    """Convert the sequences of an array one by one, so that an error names the sequence."""
+    return np.stack([to_numbers(row, f"sequence {i}") for i, row in enumerate(array)])
 
 
 def _read_cube(estimator, array, dtype, reset):
-    n_sequences, n_steps, width = array.shape
+    n_sequences, _, width = array.shape
     for count, what in ((n_sequences, "sample"), (width, "feature")):
         if count == 0:
             raise ValueError(
@@ -266,9 +271,16 @@ def _read_cube(estimator, array, dtype, reset):
                 "required by X."
             )
     check_width(estimator, width, reset)
-    array = to_numbers(array, "X")
+    if array.dtype.kind not in "biuf":
+        array = _rows_to_numbers(array)
     with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
         values = np.ascontiguousarray(array, dtype=_pick(dtype, array.dtype))
+    return _without_padding(values)
+
+
+def _without_padding(values):
+    """Join sequences of (n_sequences, n_timesteps, n_features) without all-NaN steps at ends."""
+    n_sequences, n_steps, width = values.shape
     offsets = np.arange(n_sequences + 1, dtype=np.int64) * n_steps
     if n_steps == 0 or values.dtype.kind != "f" or not np.isnan(values[:, -1]).any():
         return Sequences(values.reshape(-1, width), offsets)

@@ -414,7 +414,8 @@ def test_sequence_of_wrong_dimensions(shape):
             "sequence 0 is no array: its steps have .* 2 at step 0 and 1 at step 1",
         ),
         ([[[[1, 2], [3]]]], "sequence 0 is no array: a step is a number or a list"),
-        (np.array([[1, np.nan]]), "Input X contains NaN"),
+        (np.array([[np.nan, 1]]), r"Input X contains NaN.\nsequence 0 has NaN at step 0"),
+        (np.array([[1, np.nan], [np.nan, np.nan]]), "sequence 1 is empty"),
     ],
 )
 def test_value_errors(X, message):
@@ -477,7 +478,7 @@ def test_allow_nan_is_not_allow_inf():
     X = ragged()
     X[0][1, 0] = np.nan
     assert np.isnan(fit(X, allow_nan=True).values[1, 0])
-    assert np.isnan(fit(np.array([[1, np.nan]]), allow_nan=True).values[1, 0])
+    assert np.isnan(fit(np.array([[1, np.nan, 2]]), allow_nan=True).values[1, 0])
     X[2][3, 1] = np.inf
     with pytest.raises(ValueError, match=r"infinity(.|\n)*sequence 2 has it at step 3"):
         fit(X, allow_nan=True)

@@ -136,8 +136,8 @@ def test_missing_values_are_named():
     X[1][5, 1] = np.nan
     with pytest.raises(ValueError, match=r"contains NaN\.\nsequence 1 has NaN at step 5 \(feature"):
         SlidingWindow(2).transform(X)
-    with pytest.raises(ValueError, match="sequence 1 has NaN at step 2 "):
-        SlidingWindow(2).origins(np.array([[0.0, 1, 2], [0, 1, np.nan]]))
+    with pytest.raises(ValueError, match="sequence 1 has NaN at step 1 "):
+        SlidingWindow(2).origins(np.array([[0.0, 1, 2], [0, np.nan, 1]]))
     X[1][5, 1] = np.inf
     with pytest.raises(ValueError, match=r"infinity(.|\n)*sequence 1 has it at step 5"):
         SlidingWindow(2, drop_missing=True).transform(X)

@@ -135,9 +135,8 @@ class StepTable:
         if self.form == "lone":
             return self._restore_lone(table, container, names)
         framed = container != "default"
-        n = len(self.lengths)
         if self.form == "rows" and table.shape[1] == 1:
-            rows = np.asarray(table).reshape(n, self.n_timesteps)
+            rows = self._padded(np.asarray(table))[:, :, 0]
             if not framed:
                 return rows
             frame = to_frame(rows, container, names)
@@ -149,12 +148,16 @@ class StepTable:
             return as_collection(
                 self.X if self.form == "ragged" else [], self.offsets, table, self.indexes
             )
-        table, n_timesteps = np.asarray(table), self.n_timesteps
-        if (self.lengths == n_timesteps).all():
-            return table.reshape(n, n_timesteps, -1)
+        return self._padded(np.asarray(table))
+
+    def _padded(self, table):
+        """Return an array (n_sequences, n_timesteps, n_columns) whose padding is NaN."""
+        lengths, n_timesteps = self.lengths, self.n_timesteps
+        if (lengths == n_timesteps).all():
+            return table.reshape(len(lengths), n_timesteps, -1)
         dtype = table.dtype if table.dtype.kind in "fO" else np.float64
-        padded = np.full((n, n_timesteps, table.shape[1]), np.nan, dtype=dtype)
-        padded[np.arange(n_timesteps) < self.lengths[:, np.newaxis]] = table
+        padded = np.full((len(lengths), n_timesteps, table.shape[1]), np.nan, dtype=dtype)
+        padded[np.arange(n_timesteps) < lengths[:, np.newaxis]] = table
         return padded
 
     def _restore_lone(self, table, container, names):
@@ -221,9 +224,7 @@ def read_steps(estimator, X, *, reset, lone=True):
         table, offsets = sequences.values, sequences.offsets
     if reset and len(table) == 0:
         raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-    n_timesteps = None
-    if form in ("cube", "rows"):
-        n_timesteps = data.shape[1] if form == "cube" else int(np.diff(offsets)[0])
+    n_timesteps = np.asarray(data).shape[1] if form in ("cube", "rows") else None
     indexes = None
     if form == "ragged" and hasattr(first, "iloc"):
         indexes = [getattr(item, "index", None) for item in data]
