@@ -129,8 +129,9 @@ class LossCurveDisplay:
     loss_curve : array-like of shape (n_epochs,)
         Training loss of each epoch.
 
-    validation_scores : array-like of shape (n_epochs,), default=None
-        Scores on the validation part; None where there is none.
+    validation_scores : array-like of shape (n_scored_epochs,), default=None
+        Scores on the validation part after the last `n_scored_epochs` epochs: fewer than there are
+        losses where a warm start has turned early stopping on. None where there is none.
 
     Attributes
     ----------
@@ -200,17 +201,26 @@ class LossCurveDisplay:
         Returns
         -------
         LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            For more scores than losses.
         """
-        ax = prepare_axes(self, ax)
         epochs = np.arange(1, len(self.loss_curve) + 1)
+        n_scored = 0 if self.validation_scores is None else len(self.validation_scores)
+        if n_scored > len(epochs):
+            raise ValueError(
+                f"There are {n_scored} validation scores, but losses of {len(epochs)} epochs only."
+            )
+        ax = prepare_axes(self, ax)
         self.line_ = ax.plot(epochs, self.loss_curve, **{"color": "tab:blue", **kwargs})[0]
         ax.set(xlabel="epoch", ylabel="training loss")
         self.validation_ax_ = self.validation_line_ = None
         if self.validation_scores is not None:
             self.validation_ax_ = ax.twinx()
-            epochs = np.arange(1, len(self.validation_scores) + 1)
             self.validation_line_ = self.validation_ax_.plot(
-                epochs, self.validation_scores, color="tab:orange"
+                epochs[len(epochs) - n_scored :], self.validation_scores, color="tab:orange"
             )[0]
             self.validation_ax_.set_ylabel("validation score")
         return self

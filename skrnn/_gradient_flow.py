@@ -68,7 +68,8 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
 
     They show whether a network can learn what lies far back: where the gradient of a step has
     vanished, nothing before it is learnt, where it explodes, nothing else is [1]_. A network that
-    is fitted is taken as it is; for one that is not, weights are drawn as `fit` would draw them.
+    is fitted is taken as it was fitted, whatever `set_params` has been told since; for one that is
+    not, weights are drawn as `fit` would draw them.
 
     Parameters
     ----------
@@ -171,12 +172,26 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
 def _network(estimator, X, y):
     """Copy of the estimator with weights; what it reads, and its targets, as `fit` makes them."""
     if hasattr(estimator, "_params"):
-        network = copy.copy(estimator)
+        network = _as_fitted(estimator)
         return network, *network._encode(X, y, None, reset=False)
     network = clone(estimator)
     network._validate_params()
     sequences, targets, _, _ = network._begin(X, y, None, first=True)
     return network, sequences, targets
+
+
+def _as_fitted(estimator):
+    """Copy of the estimator with the parameters of its network, which may have been set anew."""
+    network, built = copy.copy(estimator), estimator._architecture
+    network.hidden_layer_sizes = built["hidden"]
+    for name in ("cell", "activation", "bidirectional", "pooling", "bptt_steps", "dtype"):
+        setattr(network, name, built[name])
+    if hasattr(network, "crf"):
+        network.crf = built["loss"] == "crf"
+    if hasattr(network, "_frame"):  # of a forecaster
+        network.loss, network.horizon = built["loss"], network.horizon_
+        network.n_targets = network._frame.n_targets
+    return network
 
 
 def _batches(network, sequences, targets):

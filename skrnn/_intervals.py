@@ -36,9 +36,10 @@ class IntervalsMixin:
             As of `predict`, with an axis of quantiles at the end.
         """
         check_is_fitted(self)
-        levels = self.quantiles if quantiles is None else quantiles
-        levels = np.sort(np.asarray(levels, dtype=np.float64).ravel())
         loss = self._architecture["loss"]
+        known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
+        levels = known if quantiles is None else quantiles
+        levels = np.sort(np.asarray(levels, dtype=np.float64).ravel())
         if loss == "quantile":
             known = np.array(self._architecture["quantiles"])
             at = np.abs(known - levels[:, np.newaxis]).argmin(axis=1)

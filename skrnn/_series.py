@@ -35,7 +35,7 @@ def read_series(estimator, X, *, reset):
         For NaN elsewhere, or a series of which nothing is known.
     """
     sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
-    k = count_targets(estimator)
+    k = count_targets(estimator) if reset else estimator._frame.n_targets
     values, offsets = sequences.values, sequences.offsets
     gaps = np.isnan(values)
     if not gaps.any():

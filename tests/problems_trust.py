@@ -47,7 +47,7 @@ def cases():
 def predicted(model, X):
     """Return the bytes of all that a model predicts."""
     methods = ("predict", "predict_proba", "predict_interval", "predict_n_best", "score_samples")
-    if getattr(model, "loss", None) == "squared_error":
+    if hasattr(model, "horizon") and model._architecture["loss"] == "squared_error":
         methods = ("predict",)  # intervals need `calibrate`
     found = [getattr(model, name)(X) for name in methods if hasattr(model, name)]
     return b"".join(map(packed, found))

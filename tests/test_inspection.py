@@ -316,8 +316,32 @@ def test_loss_curve_display(pyplot):
     assert display.validation_ax_ is None
     model.set_params(early_stopping=True).fit(X, y)
     display = LossCurveDisplay.from_estimator(model)
+    np.testing.assert_array_equal(display.validation_line_.get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(display.validation_line_.get_ydata(), model.validation_scores_)
     assert display.validation_ax_.figure is display.figure_
+    with pytest.raises(ValueError, match="3 validation scores, but losses of 2 epochs"):
+        LossCurveDisplay(model.loss_curve_[:2], model.validation_scores_).plot()
+
+
+def test_scores_are_drawn_at_their_epochs(pyplot):
+    """Early stopping, within warm starts and `partial_fit`, is turned on, off and on again."""
+    X, y = first_step(40)
+    model = RNNClassifier((3,), max_iter=3, n_iter_no_change=np.inf, warm_start=True)
+
+    def epochs():
+        line = LossCurveDisplay.from_estimator(model).validation_line_
+        return None if line is None else line.get_xdata().tolist()
+
+    for early_stopping, expected in (
+        (False, None), (True, [4, 5, 6]), (True, [4, 5, 6, 7, 8, 9]), (False, None),
+        (True, [13, 14, 15]),
+    ):  # fmt: skip
+        model.set_params(early_stopping=early_stopping).fit(X, y)
+        assert epochs() == expected
+    model.set_params(early_stopping=False).partial_fit(X, y)
+    assert epochs() is None
+    model.set_params(early_stopping=True).fit(X, y)
+    assert epochs() == [17, 18, 19]
 
 
 def test_forecast_display(pyplot):
