@@ -83,13 +83,6 @@ FAULTS = [
         "test_streaming.py::test_many_sequences_by_several_threads",
     ),
     Fault(
-        "step: NaN stays in the padding of the states",
-        "_kernels/stream.pxi",
-        "        self._clear()\n",
-        "        pass\n",
-        "test_stepping.py::test_a_state_that_is_not_finite_is_refused",
-    ),
-    Fault(
         "step: a state that overflows is written",
         "_kernels/stream.pxi",
         "if wrong == 0:\n                self._write",
