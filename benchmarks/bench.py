@@ -21,6 +21,7 @@ SPEED = [
     ("jax", "sections", "beside_jax"),
     ("avx2", "around", "avx2"),
     ("ragged", "sections", "ragged"),
+    ("long", "sections", "long_sequences"),
     ("deep", "sections", "deep"),
     ("single", "sections", "single"),
     ("single", "streaming", "streaming"),

@@ -76,6 +76,7 @@ JAX_GOALS = {"lstm": [3, 3, 3, 3, 3, None], "gru": [4, 4, 4, 2.5, 2.5, 1.8]}
 PEAK_GOALS = {256: 0.80, 512: 0.80, 64: 0.60}  # by H, LSTM training step
 
 RAGGED = Shape(100, 32, 16, 64)
+LONG = Shape(2000, 8, 16, 64, batches=2)
 DEEP = Shape(50, 64, 64, 128, layers=2, bidirectional=True)
 SINGLE = Shape(50, 1, 8, 32)
 MEMORY = Shape(100, 32, 128, 256)

@@ -1,4 +1,4 @@
-"""The house: imports point down, files stay short, public names are documented."""
+"""The house: imports point down, long files say why, public names are documented."""
 
 import ast
 import importlib
@@ -198,14 +198,16 @@ def test_what_is_imported_late_is_what_type_checkers_see():
         skrnn.LSTM  # noqa: B018
 
 
-def test_files_are_short():
+def test_files_are_short_or_say_why():
     folders = ("skrnn", "tests", "examples", "benchmarks", "docs")
     paths = [p for folder in folders for p in (REPOSITORY / folder).rglob("*")]
     kinds = (".py", ".pyx", ".pxd", ".pxi", ".h", ".md")
     long = {
         str(path.relative_to(REPOSITORY)): lines
         for path in paths
-        if path.suffix in kinds and (lines := len(path.read_text().splitlines())) >= LONGEST
+        if path.suffix in kinds
+        and (lines := len(path.read_text().splitlines())) >= LONGEST
+        and f"Above {LONGEST} lines because" not in path.read_text()[:1500]
     }
     assert not long
 

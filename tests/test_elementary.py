@@ -1,4 +1,7 @@
-"""sigmoid, tanh and exp of the kernels: within 4 units in the last place over the whole range."""
+"""sigmoid, tanh and exp of the kernels: within 4 units in the last place over the whole range.
+
+Denormal numbers are zero (test_denormals.py), where the processor can say so.
+"""
 
 import numpy as np
 import pytest
@@ -68,7 +71,9 @@ def test_units_in_the_last_place(level, dtype, name):
     x = samples(name, dtype)
     got = compute(level, dtype, name, x)
     assert np.isfinite(got).all()
-    error = ulps(got, reference(name, x.astype(wider)), dtype)
+    expected, tiny = reference(name, x.astype(wider)), np.finfo(dtype).tiny
+    error = ulps(got, expected, dtype)
+    error[(np.abs(expected) < tiny * (1 + 8 * np.finfo(dtype).eps)) & (got == 0)] = 0
     worst = error.argmax()
     assert error[worst] <= MOST_ULPS, f"{error[worst]:.2f} ulp at {x[worst]!r}"
 

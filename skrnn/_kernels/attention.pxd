@@ -13,6 +13,7 @@ The decoder does not read o_{t-1} (no input feeding), so its steps stay apart fr
 Rows here lie sequence after sequence: the S rows of sequence b begin at row `first_e[b]`, its T rows
 at `first_h[b]`, b in the decoder's order. A thread takes whole sequences, so a product over one of
 them is summed by one thread in one order.
+Above 500 lines because each forward function stands beside its backward.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
@@ -21,6 +22,7 @@ from .core cimport (
     BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, idx, imin, load, padded, real, row_at,
     splat, store, sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
 )
+from .denormals cimport flush_denormals, restore_worker
 from .gradients cimport scratch_of
 from .heads cimport softmax_row
 from .linear cimport (
@@ -360,22 +362,26 @@ cdef inline void read_sources(Attention* att, const Net* encoder, idx n, idx thr
     if att.plan.score == NONE:
         return
     for b in prange(n, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         gather_source(att, encoder, b)
+        restore_worker(encoder.caller_mode)
     if att.plan.score == ADDITIVE:
-        products(att.keys, att.Hp, att.e, att.Hp, att.n_e, att.H, att.pack_k, att.Hp // LANES,
-                 False, threads)
+        products(encoder, att.keys, att.Hp, att.e, att.Hp, att.n_e, att.H, att.pack_k,
+                 att.Hp // LANES, False, threads)
 
 
 cdef inline void products(
-    real* out, idx ldo, const real* x, idx ldx, idx rows, idx K, const real* packed, idx cols,
-    bint accumulate, idx threads,
+    const Net* net, real* out, idx ldo, const real* x, idx ldx, idx rows, idx K,
+    const real* packed, idx cols, bint accumulate, idx threads,
 ) noexcept nogil:
     """`product` of all rows, shared out."""
     cdef idx r
     for r in prange((rows + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         product(out + r * PRODUCT_ROWS * ldo, ldo, x + r * PRODUCT_ROWS * ldx, ldx,
                 imin(PRODUCT_ROWS, rows - r * PRODUCT_ROWS), K, packed, cols, NULL, accumulate)
+        restore_worker(net.caller_mode)
 
 
 cdef inline void combine_rows(const Attention* att, idx row, idx rows) noexcept nogil:
@@ -395,18 +401,26 @@ cdef inline void attention_forward(Attention* att, Net* encoder, Net* decoder) n
     decoder.R = decoder.N
     read_sources(att, encoder, decoder.B, threads)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         copy_rows(att.cat + att.first_h[b] * 2 * att.Hp + att.Hp, 2 * att.Hp, top.y, decoder, b,
                   False)
+        restore_worker(decoder.caller_mode)
     if att.plan.score == ADDITIVE:
-        products(att.queries, att.Hp, att.cat + att.Hp, 2 * att.Hp, att.n_h, att.H, att.pack_q,
-                 att.Hp // LANES, False, threads)
+        products(decoder, att.queries, att.Hp, att.cat + att.Hp, 2 * att.Hp, att.n_h, att.H,
+                 att.pack_q, att.Hp // LANES, False, threads)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
+        flush_denormals()
         attend(att, b, att.first_h[b], decoder.lengths[b])
+        restore_worker(decoder.caller_mode)
     for r in prange(blocks, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         combine_rows(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
+        restore_worker(decoder.caller_mode)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         copy_rows(att.o + att.first_h[b] * att.Hp, att.Hp, decoder.features, decoder, b, True)
+        restore_worker(decoder.caller_mode)
 
 
 cdef inline void combine_backward(const Attention* att, idx row, idx rows) noexcept nogil:
@@ -427,21 +441,29 @@ cdef inline void attention_backward(Attention* att, Net* encoder, Net* decoder) 
     cdef Layer* top = &decoder.layers[decoder.plan.n_layers - 1]
     blocks = (att.n_h + PRODUCT_ROWS - 1) // PRODUCT_ROWS
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         copy_rows(att.d_o + att.first_h[b] * att.Hp, att.Hp, decoder.dfeatures, decoder, b, False)
+        restore_worker(decoder.caller_mode)
     for r in prange(blocks, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         combine_backward(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
+        restore_worker(decoder.caller_mode)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
+        flush_denormals()
         attend_backward(att, b, att.first_h[b], decoder.lengths[b])
+        restore_worker(decoder.caller_mode)
     if att.plan.score == ADDITIVE:
-        products(att.dcat + att.Hp, 2 * att.Hp, att.dqueries, att.Hp, att.n_h, att.Hp, att.pack_dq,
+        products(decoder, att.dcat + att.Hp, 2 * att.Hp, att.dqueries, att.Hp, att.n_h, att.Hp,
+                 att.pack_dq, att.Hp // LANES, True, threads)
+        products(decoder, att.de, att.Hp, att.dkeys, att.Hp, att.n_e, att.Hp, att.pack_dk,
                  att.Hp // LANES, True, threads)
-        products(att.de, att.Hp, att.dkeys, att.Hp, att.n_e, att.Hp, att.pack_dk, att.Hp // LANES,
-                 True, threads)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         copy_rows(att.dcat + att.first_h[b] * 2 * att.Hp + att.Hp, 2 * att.Hp, top.dy, decoder, b,
                   True)
         scatter_source(att, encoder, b)
+        restore_worker(decoder.caller_mode)
     attention_weight_gradients(att, decoder, threads)
 
 
@@ -485,4 +507,6 @@ cdef inline void matrix_gradient(
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):
+        flush_denormals()
         weight_gradient_task(&g, task, scratch_of(decoder, threadid()))
+        restore_worker(decoder.caller_mode)

@@ -190,6 +190,7 @@ cdef struct Net:
     bint training
     bint wants_dx            # gradient of the input rows is computed (embeddings, or asked for)
     idx threads
+    unsigned long long caller_mode  # of floating point (denormals.pxd)
     # the batch
     idx B
     idx N

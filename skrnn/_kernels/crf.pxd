@@ -22,6 +22,7 @@ from .core cimport (
     LANES, Net, exp_negative, idx, load, log_vec, max_lanes, max_vec, real, row_at, splat,
     store, sum_lanes, useful_threads, vec,
 )
+from .denormals cimport flush_denormals, restore_worker
 
 cdef extern from *:
     """
@@ -324,13 +325,17 @@ cdef inline double crf_loss(
     cdef double loss = 0
     crf_prepare(net, net.params + net.plan.crf)
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
+        flush_denormals()
         net.row_loss[b] = path_loss(net, b, labels, offsets[net.order[b]],
                                     mean_weight(net, b) / total,
                                     net.crf_scratch + threadid() * 4 * net.Op)
+        restore_worker(net.caller_mode)
     for b in range(net.B):
         loss += net.row_loss[b]
     for n in prange(K + 2, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         sum_score_gradients(net, n)
+        restore_worker(net.caller_mode)
     return loss
 
 

@@ -3,6 +3,7 @@
 setup.py compiles this file once for every (instruction set, precision) pair; `skrnn._kernels`
 picks one. Nothing here keeps state: a call gets the plan, the parameters, the workspace and the
 data, and leaves its results in arrays that NumPy owns. Sizes are checked here, before `nogil`.
+Above 500 lines because the checks of sizes stand beside the calls that need them.
 """
 import numpy as np
 
@@ -19,7 +20,11 @@ from .core cimport (
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .crf cimport best_path, crf_prepare, marginals
+from .denormals cimport (
+    FLUSH_BITS, flush_denormals, read_mode, restore_mode, restore_worker, write_mode,
+)
 from .heads cimport last_row, softmax_row
+from .linear cimport pieces
 from .network cimport (
     clear_state_gradients, head_backward, head_loss, head_row, layers_backward, leave_out_top,
     load_batch, network_forward, pack_weights, project_tokens, target_of, target_of_row,
@@ -167,7 +172,9 @@ cdef inline double _regularise(Net* net, const Optimiser* opt, double weight, do
     cdef double g2 = 0, w2 = 0
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
+        flush_denormals()
         penalise_chunk(net, opt.alpha, weight, k)
+        restore_worker(net.caller_mode)
     for k in range(net.plan.n_chunks):
         g2 += net.partial[2 * k]
         w2 += net.partial[2 * k + 1]
@@ -187,7 +194,9 @@ cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
     rate = step_size(opt)
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
+        flush_denormals()
         update_range(net, opt, scale, rate, chunks[3 * k], chunks[3 * k + 1])
+        restore_worker(net.caller_mode)
     update_touched(net, opt, scale, rate)
 
 
@@ -231,6 +240,7 @@ def train(
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
+        net.caller_mode = flush_denormals()
         leave_out_top(&net)
         for k in range(n_batches):
             net.seed = seed + opt.step
@@ -256,6 +266,7 @@ def train(
                 break
             _step(&net, &opt, norm)
             done += 1
+        restore_mode(net.caller_mode)
     return done, opt.step
 
 
@@ -308,6 +319,7 @@ def predict(
     cdef idx* best = NULL if path is None else &path[0]
     cdef const idx[:, ::1] distinct_rows = None
     cdef const idx[::1] places = None
+    cdef const real* score = NULL
     _open(&net, plan, options, limits, workspace, params, None)
     _check_data(&net, data, limits, chosen, bounds)
     if out is not None and out.shape[1] != net.plan.n_outputs:
@@ -316,7 +328,7 @@ def predict(
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
                 or scores.shape[0] != net.plan.n_outputs + 2:
             raise ValueError("scores do not fit the plan")
-        crf_prepare(&net, &scores[0, 0])
+        score = &scores[0, 0]
     if net.n_distinct > 0:
         distinct_rows, places = distinct
         _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
@@ -325,6 +337,9 @@ def predict(
     _read_states(&carried, &net, None if states is None else (states, None, None),
                  offsets.shape[0] - 1)
     with nogil:
+        net.caller_mode = flush_denormals()
+        if net.paths:
+            crf_prepare(&net, score)
         pack_weights(&net)
         if net.n_distinct > 0:
             project_tokens(&net, &distinct_rows[0, 0])
@@ -338,6 +353,7 @@ def predict(
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
+        restore_mode(net.caller_mode)
 
 
 cdef struct States:
@@ -433,6 +449,7 @@ def roll(
         raise ValueError("the series do not fit the plan")
     parts = useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params)
     with nogil:
+        net.caller_mode = flush_denormals()
         one_step_each(&net, n)
         pack_weights(&net)
         _move(&net, &carried, True)
@@ -440,8 +457,11 @@ def roll(
         share_rows(&net, parts)
         for part in prange(parts, num_threads=parts, use_threads_if=parts > 1, schedule='static',
                            chunksize=1):
+            flush_denormals()
             roll_rows(&net, &roll, net.bounds[part], net.bounds[part + 1])
+            restore_worker(net.caller_mode)
         _move(&net, &carried, False)
+        restore_mode(net.caller_mode)
 
 
 cdef int _check_distinct(
@@ -466,10 +486,12 @@ cdef inline void _label_sequences(
 ) noexcept nogil:
     cdef idx b, threads = useful_threads(net.threads, 4.0 * net.N * net.plan.n_outputs * net.Op)
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
+        flush_denormals()
         if path != NULL:
             best_path(net, b, path + offsets[net.order[b]])
         if wants_marginals:
             marginals(net, b, net.crf_scratch + threadid() * 4 * net.Op)
+        restore_worker(net.caller_mode)
 
 
 cdef inline void _scatter_outputs(

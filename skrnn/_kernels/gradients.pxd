@@ -5,6 +5,7 @@ from cython.parallel cimport prange, threadid
 from .core cimport (
     LANES, SLICES, Layer, LayerPlan, Net, idx, imin, real, row_at, useful_threads,
 )
+from .denormals cimport flush_denormals, restore_worker
 from .linear cimport (
     MOST_TASKS, SliceSums, WeightGradient, WeightTask, add_panel, cut_weight_tasks, finish_task,
     is_complete, panels, pieces, start_task, sums_size, weight_gradient_task, weight_tasks,
@@ -119,10 +120,12 @@ cdef inline void level_weight_gradients(
     each = sums.n if within else weight_tasks(&ih) + weight_tasks(&hh)
     for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):
+        flush_denormals()
         if within:
             finish_task(&sums[task // each].tasks[task % each], sums[task // each].panel)
         else:
             level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
+        restore_worker(net.caller_mode)
 
 
 cdef inline void level_gradient_task(
@@ -146,7 +149,9 @@ cdef inline void add_slices(Net* net, const Layer* layers) noexcept nogil:
     if net.n_slices > 1:
         for chunk in prange(pieces(size, ADDED), num_threads=threads, use_threads_if=threads > 1,
                             schedule='dynamic'):
+            flush_denormals()
             add_chunk(net, layers, chunk * ADDED, imin(ADDED, size - chunk * ADDED))
+            restore_worker(net.caller_mode)
 
 
 cdef inline void add_chunk(Net* net, const Layer* layers, idx first, idx n) noexcept nogil:

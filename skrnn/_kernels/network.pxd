@@ -1,6 +1,7 @@
 """The whole network over one packed batch: forward, loss, back-propagation through time.
 
 Every parallel loop hands out work that no other part of it writes: rows, or output tiles.
+Above 500 lines because the backward pass is read beside the forward pass that it reverses.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
@@ -14,6 +15,7 @@ from .core cimport (
     useful_threads,
 )
 from .crf cimport crf_loss
+from .denormals cimport flush_denormals, restore_worker
 from .gradients cimport (
     add_slices, backward_part, fused, level_weight_gradients, scratch_of,
 )
@@ -128,10 +130,12 @@ cdef inline void pack_weights(Net* net) noexcept nogil:
         blocks = transposed_blocks(net, layer) if net.training else 0
         for task in prange(layer.plan.n_bundles + blocks, num_threads=threads,
                            use_threads_if=threads > 1, schedule='dynamic'):
+            flush_denormals()
             if task < layer.plan.n_bundles:
                 pack_layer(layer, task, net.training)
             else:
                 pack_layer_transposed(net, layer, task - layer.plan.n_bundles)
+            restore_worker(net.caller_mode)
     pack_head(net)
 
 
@@ -158,8 +162,10 @@ cdef inline void load_batch(
     threads = share_moving(net, net.plan.D, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
+        flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
             gather_sequence(net, offsets, values, tokens, places, b)
+        restore_worker(net.caller_mode)
 
 
 cdef inline void project_tokens(
@@ -180,8 +186,10 @@ cdef inline void project_tokens(
                    column.dim * sizeof(real))
     for task in prange(blocks * net.plan.n_directions, num_threads=threads,
                        use_threads_if=threads > 1, schedule='dynamic'):
+        flush_denormals()
         project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
                 imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
+        restore_worker(net.caller_mode)
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:
@@ -206,9 +214,11 @@ cdef inline void level_dropout(
     cdef idx threads = useful_threads(net.threads, <double> MOVED * n * width)
     for block in prange((n + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         dropout_rows(out, rows, block * PRODUCT_ROWS, imin(n, (block + 1) * PRODUCT_ROWS),
                      net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
                      mix64(net.seed, 2 * level))
+        restore_worker(net.caller_mode)
 
 
 cdef inline void network_forward(Net* net) noexcept nogil:
@@ -232,7 +242,9 @@ cdef inline void layers_forward(Net* net) noexcept nogil:
         start_parts(net, layer, parts, 1, False)
         for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
                            schedule='static', chunksize=1):
+            flush_denormals()
             forward_part(net, layer, part, threads > 1)
+            restore_worker(net.caller_mode)
 
 
 cdef inline void head_forward(Net* net) noexcept nogil:
@@ -257,8 +269,10 @@ cdef inline void read_top(Net* net) noexcept nogil:
     threads = share_moving(net, net.F, net.B if net.plan.pooling == LAST else net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
+        flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
             pool_forward(net, b)
+        restore_worker(net.caller_mode)
     if drops:
         level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
 
@@ -269,11 +283,13 @@ cdef inline void head_product(Net* net) noexcept nogil:
     cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op)
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
                 net.features + r * PRODUCT_ROWS * net.F, net.F,
                 imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
                 (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
                 net.pack_head_b, False)
+        restore_worker(net.caller_mode)
 
 
 cdef inline idx head_row(const Net* net, idx t, idx b) noexcept nogil:
@@ -315,7 +331,7 @@ cdef inline double head_loss(
     double* total_weight,  # out sum of weights of the batch
 ) noexcept nogil:
     """Weighted mean loss over the head's rows, and dlogits."""
-    cdef idx b, t, r, at, steps, threads, M = net.plan.n_targets
+    cdef idx b, t, r, at, steps, threads, block, M = net.plan.n_targets
     cdef double total = 0, loss = 0
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
@@ -336,12 +352,16 @@ cdef inline double head_loss(
     if net.plan.loss == CRF:
         return crf_loss(net, offsets, labels, total)
     threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
-    for r in prange(net.R, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
-        at = target_of_row(net, offsets, r)
-        net.row_loss[r] = row_loss(
-            net, net.dlogits + r * net.Op, net.logits + r * net.Op,
-            imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
-            net.row_weight[r] / total)
+    for block in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
+                        use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
+        for r in range(block * PRODUCT_ROWS, imin(net.R, (block + 1) * PRODUCT_ROWS)):
+            at = target_of_row(net, offsets, r)
+            net.row_loss[r] = row_loss(
+                net, net.dlogits + r * net.Op, net.logits + r * net.Op,
+                imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
+                net.row_weight[r] / total)
+        restore_worker(net.caller_mode)
     for r in range(net.R):
         if net.row_weight[r] > 0:
             loss += net.row_weight[r] * net.row_loss[r]
@@ -400,13 +420,17 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     cut_weight_tasks(&g, threads)
     for task in prange(weight_tasks(&g), num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):
+        flush_denormals()
         weight_gradient_task(&g, task, scratch_of(net, threadid()))
+        restore_worker(net.caller_mode)
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
         product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
                 net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
                 imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
                 net.F // LANES, NULL, False)
+        restore_worker(net.caller_mode)
 
 
 cdef inline void write_top(Net* net) noexcept nogil:
@@ -424,8 +448,10 @@ cdef inline void write_top(Net* net) noexcept nogil:
     threads = share_moving(net, net.F, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
+        flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
             pool_backward(net, b)
+        restore_worker(net.caller_mode)
 
 
 cdef inline void input_gradient(
@@ -477,7 +503,9 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
         start_parts(net, layer, parts, -1, within)
         for part in prange(net.n_parts, num_threads=threads, use_threads_if=threads > 1,
                            schedule='static', chunksize=1):
+            flush_denormals()
             backward_part(net, layer, part, within, threads > 1)
+            restore_worker(net.caller_mode)
         level_weight_gradients(net, layer, threads, within)
         add_slices(net, layer)
         if level == 0 and not net.wants_dx:
@@ -486,10 +514,14 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
         ld = net.ld_dx if level == 0 else (layer - dirs).ldy
         for block in prange(pieces(net.N, PRODUCT_ROWS), num_threads=threads,
                             use_threads_if=threads > 1, schedule='dynamic'):
+            flush_denormals()
             input_gradient(net, layer, dx, ld, block)
+            restore_worker(net.caller_mode)
         if level > 0 and net.dropout > 0:
             level_dropout(net, dx, dx, net.N, layer - dirs, level)
     threads = useful_threads(net.threads, 100.0 * net.N * net.plan.n_columns)
     for block in prange(net.plan.n_columns, num_threads=threads, use_threads_if=threads > 1,
                         schedule='dynamic'):
+        flush_denormals()
         embedding_gradient(net, block)
+        restore_worker(net.caller_mode)

@@ -47,61 +47,65 @@ def lay_open(
     cdef idx k
     _open(&net, plan, options, limits, workspace, params, grads)
     _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
-    net.seed = seed
-    load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
-               NULL, &chosen[0], chosen.shape[0])
-    pack_weights(&net)
-    place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
-    lookup = {int(c): i for i, c in enumerate(chosen)}
-    for k in range(net.B):
-        place[k] = lookup[net.order[k]]
-    for k in range(net.plan.n_layers):
-        _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
-        if net.layers[k].plan.has_c:
-            _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
-    network_forward(&net)
-    result = {}
-    rows = _row_order(&net, &offsets[0])
-    top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
-    result["rows"] = rows
-    result["sequences"] = place
-    result["tokens"] = np.array(<idx[:net.plan.n_columns, :net.N]> net.tokens) \
-        if net.plan.n_columns else None
-    result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
-    if not net.training:
+    net.caller_mode = flush_denormals()
+    try:
+        net.seed = seed
+        load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
+                   NULL, &chosen[0], chosen.shape[0])
+        pack_weights(&net)
+        place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
+        lookup = {int(c): i for i, c in enumerate(chosen)}
+        for k in range(net.B):
+            place[k] = lookup[net.order[k]]
+        for k in range(net.plan.n_layers):
+            _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
+            if net.layers[k].plan.has_c:
+                _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
+        network_forward(&net)
+        result = {}
+        rows = _row_order(&net, &offsets[0])
+        top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+        result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
+        result["rows"] = rows
+        result["sequences"] = place
+        result["tokens"] = np.array(<idx[:net.plan.n_columns, :net.N]> net.tokens) \
+            if net.plan.n_columns else None
+        result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
+        if not net.training:
+            return result
+        memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
+        memset(top.dy, 0, net.N * net.F * sizeof(real))
+        for k in range(net.plan.n_layers):
+            _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
+            if net.layers[k].plan.has_c:
+                _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
+        if targets is not None:
+            labels, numbers, weights = targets
+            loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
+                             NULL if weights is None else &weights[0], &weight)
+            head_backward(&net)
+        _add_cotangents(&net, top.dy, d_outputs, rows)
+        if trace:
+            # The gates are overwritten. A plain copy is a memcpy, which stops at red zones.
+            before = np.bitwise_or(workspace, 0)
+            for k, dh in enumerate(_state_gradients(&net)):
+                result["layers"][k]["dh"] = dh
+            np.bitwise_or(before, 0, out=np.asarray(workspace))
+        layers_backward(&net)
+        opt.alpha = alpha
+        result["weight"] = weight
+        result["norm"] = _regularise(&net, &opt, weight, &penalty)
+        result["loss"] = loss + penalty
+        result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
+                          for k in range(net.plan.n_layers)]
+        result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
+                          for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
+        if options.wants_dx:
+            result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
+            result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
         return result
-    memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
-    memset(top.dy, 0, net.N * net.F * sizeof(real))
-    for k in range(net.plan.n_layers):
-        _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
-        if net.layers[k].plan.has_c:
-            _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
-    if targets is not None:
-        labels, numbers, weights = targets
-        loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
-                         NULL if weights is None else &weights[0], &weight)
-        head_backward(&net)
-    _add_cotangents(&net, top.dy, d_outputs, rows)
-    if trace:
-        # The gates are overwritten. A plain copy is a memcpy, which stops at red zones.
-        before = np.bitwise_or(workspace, 0)
-        for k, dh in enumerate(_state_gradients(&net)):
-            result["layers"][k]["dh"] = dh
-        np.bitwise_or(before, 0, out=np.asarray(workspace))
-    layers_backward(&net)
-    opt.alpha = alpha
-    result["weight"] = weight
-    result["norm"] = _regularise(&net, &opt, weight, &penalty)
-    result["loss"] = loss + penalty
-    result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
-                      for k in range(net.plan.n_layers)]
-    result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
-                      for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
-    if options.wants_dx:
-        result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
-        result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
-    return result
+    finally:
+        restore_mode(net.caller_mode)
 
 
 cdef real* grads_pointer(real[::1] grads):
@@ -229,8 +233,10 @@ def repeat_loss(
     np.asarray(packed)[:, :O] = np.asarray(logits)[rows]
     np.asarray(packed)[:, O:] = 0
     with nogil:
+        net.caller_mode = flush_denormals()
         for k in range(repeats):
             loss = head_loss(&net, &offsets[0], label, NULL, NULL, &weight)
+        restore_mode(net.caller_mode)
     gradient = np.empty((net.N, O), real_dtype)
     gradient[rows] = _copy(net.dlogits, net.N, net.Op, O)
     return loss, gradient
@@ -250,9 +256,11 @@ def elementary(name, const real[::1] x):
     out = np.empty(x.shape[0], dtype=real_dtype)
     cdef real[::1] view = out
     cdef idx k
+    cdef unsigned long long caller
     cdef int which = ("sigmoid", "tanh", "exp", "log").index(name)
     if x.shape[0] % LANES:
         raise ValueError(f"size must be a multiple of {LANES}")
+    caller = flush_denormals()
     for k from 0 <= k < x.shape[0] by LANES:
         if which == 0:
             store(&view[k], sigmoid(load(&x[k])))
@@ -262,6 +270,7 @@ def elementary(name, const real[::1] x):
             store(&view[k], exp_negative(load(&x[k])))
         else:
             store(&view[k], log_vec(load(&x[k])))
+    restore_mode(caller)
     return out
 
 
@@ -286,3 +295,20 @@ def tile_flops(idx repeats, real value):
             tile(TILE_ROWS, BLOCK_COLS, 64, a, 64, 1, <const real*> w, <const real*> acc,
                  BLOCK_COLS * LANES, <real*> acc, BLOCK_COLS * LANES)
     return 2.0 * repeats * 64 * TILE_ROWS * BLOCK_COLS * LANES, sum_lanes(acc[0])
+
+
+def flushing(idx threads, on=None):
+    """Whether each of OpenMP's threads takes denormal numbers for zero, the calling one first.
+
+    With `on`, the calling thread is told to, or not to, and nothing else is done. Without a bit
+    that says so (denormals.pxd) none does.
+    """
+    if on is not None:
+        write_mode((read_mode() & ~FLUSH_BITS) | (FLUSH_BITS if on else 0))
+        return None
+    found = np.zeros(threads, dtype=np.intp)
+    cdef idx[::1] view = found
+    cdef idx k
+    for k in prange(threads, nogil=True, num_threads=threads, schedule='static', chunksize=1):
+        view[k] = FLUSH_BITS != 0 and read_mode() & FLUSH_BITS == FLUSH_BITS
+    return found.astype(bool)

@@ -48,6 +48,7 @@ def sample(
     how.kept = &kept[0, 0] if how.top_k else NULL
     parts = useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params)
     with nogil:
+        net.caller_mode = flush_denormals()
         one_step_each(&net, n)
         pack_weights(&net)
         _move(&net, &carried, True)
@@ -55,8 +56,11 @@ def sample(
         share_rows(&net, parts)
         for part in prange(parts, num_threads=parts, use_threads_if=parts > 1, schedule='static',
                            chunksize=1):
+            flush_denormals()
             _sample_rows(&net, &how, net.bounds[part], net.bounds[part + 1])
+            restore_worker(net.caller_mode)
         _move(&net, &carried, False)
+        restore_mode(net.caller_mode)
 
 
 cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noexcept nogil:
@@ -182,6 +186,7 @@ def likelihood(
         if not 0 <= labels[k] < net.plan.n_outputs:
             raise ValueError(f"there is no output {labels[k]}")
     with nogil:
+        net.caller_mode = flush_denormals()
         pack_weights(&net)
         for k in range(n_batches):
             load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
@@ -190,15 +195,23 @@ def likelihood(
             network_forward(&net)
             _move(&net, &states, False)
             threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
-            for r in prange(net.R, num_threads=threads, use_threads_if=threads > 1,
-                            schedule='static'):
-                _log_probability(&net, &offsets[0], &labels[0], &out[0], r)
+            for r in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
+                            use_threads_if=threads > 1, schedule='static'):
+                flush_denormals()
+                _log_probabilities(&net, &offsets[0], &labels[0], &out[0], r * PRODUCT_ROWS,
+                                   imin(net.R, (r + 1) * PRODUCT_ROWS))
+                restore_worker(net.caller_mode)
+        restore_mode(net.caller_mode)
 
 
-cdef inline void _log_probability(
-    Net* net, const idx* offsets, const idx* labels, double* out, idx r
+cdef inline void _log_probabilities(
+    Net* net, const idx* offsets, const idx* labels, double* out, idx first, idx stop
 ) noexcept nogil:
-    cdef idx at = target_of_row(net, offsets, r)
-    cdef real* z = net.logits + r * net.Op
-    cdef double chosen = z[labels[at]]
-    out[at] = chosen - softmax_row(z, z, net.plan.n_outputs, net.Op)
+    cdef idx r, at
+    cdef real* z
+    cdef double chosen
+    for r in range(first, stop):
+        at = target_of_row(net, offsets, r)
+        z = net.logits + r * net.Op
+        chosen = z[labels[at]]
+        out[at] = chosen - softmax_row(z, z, net.plan.n_outputs, net.Op)

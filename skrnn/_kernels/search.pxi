@@ -77,6 +77,7 @@ def translate_decode(
     cdef const idx* token = _ids(ids)
     cdef const real* value = _reals(values)
     with nogil:
+        p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
         pack_weights(&p.encoder)
         pack_weights(&p.decoder)
         pack_attention(&p.attention, &p.decoder)
@@ -90,7 +91,10 @@ def translate_decode(
                 p.decoder.threads, 20.0 * B * beam_width * p.decoder.plan.n_params))
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
+                flush_denormals()
                 search_slots(&p, &s, B * part // parts, B * (part + 1) // parts, R)
+                restore_worker(p.decoder.caller_mode)
+        restore_mode(p.decoder.caller_mode)
 
 
 cdef inline void begin_search(Pair* p, Search* s, idx R) noexcept nogil:

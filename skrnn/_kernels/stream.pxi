@@ -33,7 +33,9 @@ cdef class Stepper:
         if self.net.plan.n_directions > 1:
             raise ValueError("a network of two directions has no single step")
         one_step_each(&self.net, n)
+        self.net.caller_mode = flush_denormals()
         pack_weights(&self.net)
+        restore_mode(self.net.caller_mode)
         keep_states(&self.net)
         for k in range(self.net.plan.n_layers):
             self.n_state += self.net.layers[k].plan.H * (1 + self.net.layers[k].plan.has_c)
@@ -85,12 +87,16 @@ cdef class Stepper:
                 look_up(net, &tokens[r, 0], r)
         parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
         with nogil:
+            net.caller_mode = flush_denormals()
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
+                flush_denormals()
                 wrong += self._step(&before[0, 0], probabilities,
                                     n * part // parts, n * (part + 1) // parts)
+                restore_worker(net.caller_mode)
             if wrong == 0:
                 self._write(&after[0, 0], &out[0, 0], n)
+            restore_mode(net.caller_mode)
         if wrong == 0:
             return -1
         r = self._first_wrong(before)

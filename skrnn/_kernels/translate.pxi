@@ -226,6 +226,7 @@ def translate_train(
     opt_decoder.second = opt.second + n if opt.second != NULL else NULL
     cdef unsigned long long seed = optimiser["seed"]
     with nogil:
+        p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
         for k in range(n_batches):
             load_pair(&p, &texts, &chosen[bounds[k]], bounds[k + 1] - bounds[k], seed + opt.step)
             pair_forward(&p)
@@ -247,6 +248,7 @@ def translate_train(
             _step(&p.encoder, &opt, norm)
             _step(&p.decoder, &opt_decoder, norm)
             done += 1
+        restore_mode(p.decoder.caller_mode)
     return done, opt.step
 
 
@@ -270,24 +272,28 @@ def translate_lay_open(
     bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
     _read_texts(&texts, &p, source, target, limits, chosen, bounds)
-    load_pair(&p, &texts, &chosen[0], chosen.shape[0], seed)
-    pair_forward(&p)
-    rows = _row_order(&p.decoder, texts.target_offsets)
-    result = {"logits": np.empty((len(target[2]), pair.n_outputs), real_dtype), "attention": None}
-    result["logits"][rows] = _copy(p.decoder.logits, p.decoder.N, p.decoder.Op, pair.n_outputs)
-    if p.attention.plan.score != NONE:
-        result["attention"] = _attention_rows(&p, texts.target_offsets, len(target[2]))
-    if options.training:
-        memset(grads_pointer(grads), 0, pair.n_params * sizeof(real))
-        loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
-                         &weight)
-        pair_backward(&p)
-        opt.alpha = alpha
-        norm = _regularise(&p.encoder, &opt, weight, &penalty) ** 2
-        loss += penalty
-        result["norm"] = sqrt(norm + _regularise(&p.decoder, &opt, weight, &penalty) ** 2)
-        result["loss"] = loss + penalty
-    return result
+    p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
+    try:
+        load_pair(&p, &texts, &chosen[0], chosen.shape[0], seed)
+        pair_forward(&p)
+        rows = _row_order(&p.decoder, texts.target_offsets)
+        result = {"logits": np.empty((len(target[2]), pair.n_outputs), real_dtype), "attention": None}
+        result["logits"][rows] = _copy(p.decoder.logits, p.decoder.N, p.decoder.Op, pair.n_outputs)
+        if p.attention.plan.score != NONE:
+            result["attention"] = _attention_rows(&p, texts.target_offsets, len(target[2]))
+        if options.training:
+            memset(grads_pointer(grads), 0, pair.n_params * sizeof(real))
+            loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
+                             &weight)
+            pair_backward(&p)
+            opt.alpha = alpha
+            norm = _regularise(&p.encoder, &opt, weight, &penalty) ** 2
+            loss += penalty
+            result["norm"] = sqrt(norm + _regularise(&p.decoder, &opt, weight, &penalty) ** 2)
+            result["loss"] = loss + penalty
+        return result
+    finally:
+        restore_mode(p.decoder.caller_mode)
 
 
 cdef _attention_rows(Pair* p, const idx* offsets, n_rows):

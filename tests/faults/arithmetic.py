@@ -39,6 +39,35 @@ FAULTS = [
         "p[k] += m[k]",
         "test_parity.py::test_mini_batches",
     ),
+    # -- denormals --
+    Fault(
+        "the caller goes on flushing denormals",
+        "_kernels/denormals.pxd",
+        "write_mode((mode & ~FLUSH_BITS) | caller)",
+        "pass",
+        "test_denormals.py::test_every_method_leaves_the_callers_mode",
+    ),
+    Fault(
+        "OpenMP's threads go on flushing denormals",
+        "_kernels/denormals.pxd",
+        "if threadid() > 0:",
+        "if threadid() < 0:",
+        "test_denormals.py::test_gradients_fade_to_zero_in_every_thread",
+    ),
+    Fault(
+        "BPTT flushes denormals in the calling thread alone",
+        "_kernels/network.pxd",
+        "            flush_denormals()\n            backward_part(",
+        "            backward_part(",
+        "test_denormals.py::test_gradients_fade_to_zero_in_every_thread",
+    ),
+    Fault(
+        "an exception leaves while denormals are flushed",
+        "_kernels/probes.pxi",
+        "    finally:\n        restore_mode(net.caller_mode)",
+        "    finally:\n        pass",
+        "test_denormals.py::test_a_mode_comes_back_where_an_exception_leaves",
+    ),
     # -- tile, sums, bits --
     Fault(
         "tile of 5 rows computes 4",

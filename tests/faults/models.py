@@ -392,8 +392,8 @@ FAULTS = [
     Fault(
         "additive attention: de only through the keys",
         "_kernels/attention.pxd",
-        "att.pack_dk, att.Hp // LANES,\n                 True, threads)",
-        "att.pack_dk, att.Hp // LANES,\n                 False, threads)",
+        "att.pack_dk,\n                 att.Hp // LANES, True, threads)",
+        "att.pack_dk,\n                 att.Hp // LANES, False, threads)",
         "test_translation_kernels.py::test_every_pair_against_the_oracle",
     ),
     Fault(

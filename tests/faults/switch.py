@@ -50,9 +50,9 @@ def enclosing(rows, start, stop):
         return None
     a, b = touched[0], touched[-1]
     indent = min(row.indent for row in rows[a : b + 1])
-    while rows[a].indent > indent or rows[a].word in ("elif", "else"):
+    more = ("elif", "else", "except", "finally")
+    while rows[a].indent > indent or rows[a].word in more:
         a -= 1
-    more = ("elif", "else")
     while b + 1 < len(rows) and (
         rows[b + 1].indent > indent or (rows[b + 1].indent == indent and rows[b + 1].word in more)
     ):
