@@ -53,12 +53,17 @@ def levels(dtype="float64"):
     ]
 
 
-def variants():
+def one_level(dtype="float64"):
+    """Return `levels` cut to the best: for what another instruction set would only repeat."""
+    return levels(dtype)[:1]
+
+
+def variants(choose=levels):
     """List the (instruction set, precision) pairs to test, as parameters."""
     return [
         pytest.param(*level.values, dtype, marks=level.marks, id=f"{level.values[0]}-{dtype}")
         for dtype in DTYPES
-        for level in levels(dtype)
+        for level in choose(dtype)
     ]
 
 
@@ -72,27 +77,7 @@ def any_engine():
     )
 
 
-ACTIVATIONS = list(any_engine().ACTIVATIONS)
-POOLINGS = list(any_engine().POOLINGS)
-LOSSES = list(any_engine().LOSSES)
 SOLVERS = list(any_engine().SOLVERS)
-
-
-def each(**tables):
-    """Parametrize a test over the product of some tables; the last varies fastest."""
-
-    def decorate(test):
-        for name, values in reversed(tables.items()):
-            test = pytest.mark.parametrize(name, list(values))(test)
-        return test
-
-    return decorate
-
-
-each_network = each(cell=CELLS, activation=ACTIVATIONS, bidirectional=(False, True))
-# A CRF is over the steps of a sequence.
-HEADS = [(pool, loss) for pool in POOLINGS for loss in LOSSES if loss != "crf" or pool == "all"]
-each_head = pytest.mark.parametrize(("pooling", "loss"), HEADS)
 
 
 def mix64(seed, counter):

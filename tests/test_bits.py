@@ -5,18 +5,18 @@ import oracle
 import pytest
 from kernel_tools import (
     DTYPES,
-    POOLINGS,
     SOLVERS,
     Network,
-    each,
     is_built,
     make_problem,
     named_arrays,
+    one_level,
     same_bits,
     variants,
 )
 from problems_trust import cases, predicted
 from sklearn.base import clone
+from tables import POOLINGS, each
 
 from skrnn import RNNClassifier
 from skrnn._batching import distinct_rows, predict
@@ -68,7 +68,7 @@ def test_gradients_of_slices_for_any_number_of_threads(level, dtype, cell, bidir
             assert same_bits(array, first[name]), f"{name} with {threads} threads"
 
 
-@each_variant
+@pytest.mark.parametrize(("level", "dtype"), variants(one_level))
 @each(cell=CELLS, bidirectional=(False, True))
 def test_sequences_taken_over(level, dtype, cell, bidirectional):
     # More threads than cores: some wait for a core, and others take over what they have left. Up to

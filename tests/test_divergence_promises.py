@@ -8,10 +8,10 @@ import warnings
 
 import numpy as np
 import pytest
-from kernel_tools import each
 from problems_trust import cases
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from tables import each
 
 from skrnn._plan import CELLS, Options, Plan
 

@@ -5,8 +5,9 @@ Denormal numbers are zero (test_denormals.py), where the processor can say so.
 
 import numpy as np
 import pytest
-from kernel_tools import each, variants
+from kernel_tools import variants
 from scipy.special import expit
+from tables import each
 
 from skrnn._kernels import get_engine
 

@@ -8,24 +8,31 @@ from functools import cache
 
 import numpy as np
 import oracle
+import oracle_cells
 import pytest
 from kernel_tools import (
-    ACTIVATIONS,
-    HEADS,
-    LOSSES,
-    POOLINGS,
     Network,
+    any_engine,
     assert_same,
-    each,
-    each_head,
-    each_network,
     is_built,
     levels,
     make_problem,
     mix64,
+    one_level,
     relative_error,
     rounded,
     same_bits,
+)
+from tables import (
+    ACTIVATIONS,
+    HEADS,
+    LOSSES,
+    NETWORKS,
+    POOLINGS,
+    each,
+    each_design,
+    each_head,
+    each_network,
 )
 
 from skrnn._kernels import get_engine
@@ -40,7 +47,16 @@ TABLES = ((4, 3), (6, 1), (2, 5))
 EXACT = 1e-12
 
 each_level = pytest.mark.parametrize("level", levels())
-each_depth = each(n_layers=HIDDEN)
+
+
+def test_the_oracle_knows_all_that_the_kernels_do():
+    # the tests go over the oracle's tables
+    engine = any_engine()
+    assert oracle.CELLS.keys() == engine.CELLS.keys()
+    assert oracle_cells.ACTIVATIONS.keys() == engine.ACTIVATIONS.keys()
+    assert oracle.POOLINGS.keys() == engine.POOLINGS.keys()
+    assert oracle.LOSSES.keys() == engine.LOSSES.keys()
+    assert {activation for _, activation in NETWORKS} == engine.ACTIVATIONS.keys()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -56,9 +72,7 @@ def solved(spec, **how):
 
 
 @each_level
-@each_network
-@each_depth
-@each_head
+@each_design(HIDDEN)
 def test_every_network_against_the_oracle(
     level, cell, activation, bidirectional, n_layers, pooling, loss
 ):
@@ -88,11 +102,12 @@ def test_truncated(level, cell, bidirectional, bptt_steps):
     assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
 
 
-@pytest.mark.parametrize(
-    "rates", [(0.4, 0.0), (0.0, 0.4), (0.3, 0.5)], ids=("between", "recurrent", "both")
-)
+DROPOUT = [("all", (0.4, 0.0)), ("last", (0.0, 0.4)), *((pool, (0.3, 0.5)) for pool in POOLINGS)]
+
+
 @each_level
-@each(cell=CELLS, bidirectional=(False, True), pooling=POOLINGS)
+@each(cell=CELLS, bidirectional=(False, True))
+@pytest.mark.parametrize(("pooling", "rates"), DROPOUT)
 def test_dropout(level, cell, bidirectional, pooling, rates):
     spec = oracle.Spec(cell, (9, 5, 11), bidirectional, pooling=pooling, alpha=0.1)
     problem, _ = solved(spec)
@@ -254,10 +269,9 @@ def test_numbers_that_are_missing(level, head):
 
 
 @each_level
-@each(cell=CELLS, bidirectional=(False, True))
 @each_head
-def test_any_order_of_the_sequences(level, cell, bidirectional, pooling, loss):
-    spec = oracle.Spec(cell, (9, 5), bidirectional, "tanh", pooling, loss, alpha=0.1)
+def test_any_order_of_the_sequences(level, pooling, loss):
+    spec = oracle.Spec("lstm", (9, 5), True, "tanh", pooling, loss, alpha=0.1)
     problem, expected = solved(spec)
     rng = np.random.default_rng(6)
     for _ in range(3):
@@ -350,7 +364,7 @@ def test_one_of_everything(level, cell):
 
 
 # --------------------------------------------------------------------------------------------------
-# Central differences
+# Central differences, which need no oracle
 # --------------------------------------------------------------------------------------------------
 
 SMALL_LENGTHS = [3, 1, 2, 4]
@@ -387,10 +401,8 @@ def assert_differences_agree(network):
         assert error <= 1e-6, f"{name}: relative error {error:.3g}"
 
 
-@each_level
-@each_network
-@each(n_layers=SMALL_HIDDEN)
-@each_head
+@pytest.mark.parametrize("level", one_level())
+@each_design(SMALL_HIDDEN)
 def test_central_differences(level, cell, activation, bidirectional, n_layers, pooling, loss):
     spec = oracle.Spec(
         cell, SMALL_HIDDEN[n_layers], bidirectional, activation, pooling, loss, alpha=0.2
@@ -400,7 +412,7 @@ def test_central_differences(level, cell, activation, bidirectional, n_layers, p
     assert_differences_agree(Network(spec, **problem, level=level))
 
 
-@each_level
+@pytest.mark.parametrize("level", one_level())
 @each(cell=CELLS, bidirectional=(False, True))
 def test_central_differences_with_dropout_and_embedding(level, cell, bidirectional):
     spec = oracle.Spec(cell, (3, 2), bidirectional, pooling="mean", alpha=0.2)
@@ -436,12 +448,8 @@ def float32_tolerance(spec, lengths, n_features):
 
 
 @pytest.mark.parametrize("level", levels("float32"))
-@each_network
-@each_depth
-@each(pooling=POOLINGS)
-def test_float32_against_float64(level, cell, activation, bidirectional, n_layers, pooling):
-    losses = [loss for pool, loss in HEADS if pool == pooling]
-    loss = losses[n_layers % len(losses)]
+@each_design(HIDDEN)
+def test_float32_against_float64(level, cell, activation, bidirectional, n_layers, pooling, loss):
     spec = oracle.Spec(
         cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.3
     )

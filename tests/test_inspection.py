@@ -8,12 +8,13 @@ import textwrap
 import numpy as np
 import oracle
 import pytest
-from kernel_tools import Network, each, each_network, make_problem
+from kernel_tools import Network, make_problem
 from problems import first_step, means, tagged
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from tables import each, each_network
 
 from skrnn import (
     LSTMForecaster,

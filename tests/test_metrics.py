@@ -205,7 +205,7 @@ def test_as_conlleval_counts(scheme, n_types):
     rng = np.random.default_rng(n_types)
     labels = ["O", *(f"{t}-{k}" for t in scheme if t != "O" for k in ("", "x", "y-z")[:n_types])]
     malformed = correct = 0
-    for _ in range(100):
+    for _ in range(25):
         y_true = [rng.choice(labels, n).tolist() for n in rng.integers(0, 12, 4)]
         # Mostly right, for chunks of some length to be right.
         y_pred = [[rng.choice(labels) if rng.random() < 0.2 else t for t in s] for s in y_true]
@@ -218,7 +218,7 @@ def test_as_conlleval_counts(scheme, n_types):
         assert_allclose(got[:3], overall)
         malformed += any(s and s[0][0] in "IE" for s in y_true)
         correct += sum(c for c, _, _ in counts.values())
-    assert malformed > 50 and correct > 300
+    assert malformed > 12 and correct > 75
 
 
 PEOPLE = (

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracle import (
     CELLS,
     LABEL_LOSSES,
-    LOSSES,
     POOLINGS,
     Spec,
     n_targets,
@@ -18,14 +17,11 @@ from oracle import (
     scans,
     weight_shapes,
 )
+from tables import HEADS, NETWORKS
 
 GOLDEN = Path(__file__).parent / "golden"
 LENGTHS = [3, 1, 2]
 N_FEATURES = 2
-
-# a CRF is over the steps of a sequence
-HEADS = [(pool, loss) for pool in POOLINGS for loss in LOSSES if loss != "crf" or pool == "all"]
-CELL_ACTIVATIONS = [(cell, "tanh") for cell in CELLS] + [("rnn", "relu"), ("rnn", "logistic")]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -128,7 +124,7 @@ def check_gradients(spec, problem):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize(("cell", "activation"), CELL_ACTIVATIONS)
+@pytest.mark.parametrize(("cell", "activation"), NETWORKS)
 def test_gradients_of_cells(cell, activation, bidirectional):
     spec = Spec(cell, (3,), bidirectional, activation)
     check_gradients(spec, make_problem(spec, head=False))

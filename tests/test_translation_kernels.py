@@ -8,8 +8,9 @@ from itertools import product
 import numpy as np
 import oracle
 import pytest
-from kernel_tools import ACTIVATIONS, each, levels, relative_error, same_bits
+from kernel_tools import levels, one_level, relative_error, same_bits
 from oracle_attention import run_pair, softmax
+from tables import ACTIVATIONS, each
 
 from skrnn._optim import Optimiser
 from skrnn._plan import CELLS, Options
@@ -149,10 +150,11 @@ def test_label_smoothing(level, attention, smoothing):
     assert_as_oracle(Problem(make_pair(level, *what), label_smoothing=smoothing), *what)
 
 
-@each_level
+@pytest.mark.parametrize("level", one_level())
 @each_pair
 def test_every_parameter_by_central_differences(level, cell, attention, bidirectional, n_layers):
     problem = Problem(make_pair(level, cell, attention, bidirectional, n_layers))
+    problem.order = np.array([6, 1, 2])  # lengths to read 2, 1, 7 and to write 3, 5, 2
     problem.run(alpha=0.3)
     grads, step = problem.grads.copy(), 1e-5
     found = np.empty_like(grads)
