@@ -78,6 +78,12 @@ def _recognise_array(X, array):
         return _recognise_items(array[:, 0].tolist(), rows_allowed=False)
     if strings and array.ndim > 1:
         return "tokens", list(array)
+    if array.ndim == 2 and array.dtype == object and any(map(_is_sequence, array[:1].ravel())):
+        raise TypeError(
+            f"X is a table of {array.shape[1]} columns with sequences in its cells, but a sequence "
+            "of several features is one array: pass [numpy.column_stack(row) for row in "
+            "X.to_numpy()]; or choose one column, as scikit-learn's ColumnTransformer does."
+        )
     return ("cube", array) if array.ndim == 3 else ("rows", X)
 
 
@@ -85,7 +91,11 @@ def is_column(table):
     """Tell whether a table, 2-D array or DataFrame, is one column with a sequence in each cell."""
     if getattr(table, "ndim", 2) != 2 or getattr(table, "shape", (0, 0))[1] != 1 or len(table) == 0:
         return False
-    cell = np.asarray(table)[0, 0]
+    array = np.asarray(table)
+    return array.dtype == object and any(map(_is_sequence, array[:, 0]))
+
+
+def _is_sequence(cell):
     return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
 
 

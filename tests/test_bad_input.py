@@ -16,7 +16,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
-from skrnn.preprocessing import TokenEncoder
+from skrnn.preprocessing import PerStep, TokenEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = first_step(30)
@@ -365,3 +365,16 @@ def test_numbers_that_are_strings(rows):
 def test_tokens_that_are_not_all_numbers():
     for rows in ([["1", "2", "x"], ["3"]], [["", "na"], ["nan"]], [["2024-01-05"], ["1.2.3"]]):
         TokenEncoder().fit(rows)
+
+
+def test_tables_of_sequences():
+    series = [np.arange(3.0), np.arange(2.0)]
+    several = pd.DataFrame({"a": series, "b": series})
+    for table in (several, several.assign(a=[1, 2])):
+        for read in (lambda X: quick().fit(X, [0, 1]), PerStep("passthrough").fit):
+            with pytest.raises(TypeError, match=r"table of 2 columns .*numpy\.column_stack"):
+                read(table)
+    model = quick().fit([np.column_stack(row) for row in several.to_numpy()], [0, 1])
+    assert model.n_features_in_ == 2
+    with pytest.raises(TypeError, match="sequence 0 is of type NoneType"):
+        quick().fit(pd.DataFrame({"a": [None, *series]}), [0, 1, 0])

@@ -180,6 +180,8 @@ def test_the_transformer_sees_the_index():
 def test_polars(kind):
     pl = pytest.importorskip("polars")
     X = [pl.from_pandas(frame[["load"]]) for frame in frames()]
+    if not hasattr(StandardScaler().fit(X[0]), "feature_names_in_"):
+        pytest.skip("this scikit-learn does not know the columns of this polars")
     step = kind(StandardScaler()).fit(X)
     assert_array_equal(step.feature_names_in_, ["load"])
     assert_array_equal(step.get_feature_names_out(), ["load"])
