@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skrnn._batching import Trainer, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
@@ -20,6 +20,7 @@ from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._persistence import check_state, stamp
 from skrnn._plan import CELLS, Plan, embedding_width
+from skrnn._sample_weight import read_weights
 from skrnn._sequences import check_sequences, locate
 from skrnn._training import Training
 
@@ -471,7 +472,7 @@ def check_sample_weight(sample_weight, y):
     """
     if sample_weight is None:
         return None
-    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
+    sample_weight = read_weights(sample_weight, _num_samples(y))
     check_weights(sample_weight, "sample_weight")
     return sample_weight
 
@@ -494,4 +495,4 @@ def check_weights(weights, name):
     with np.errstate(over="ignore"):
         total = weights.sum()
     if not 0 < total < np.inf:
-        raise ValueError(f"{name} adds up to {total}: there is nothing to learn from.")
+        raise ValueError(f"{name} adds up to {total}, which must be finite and not zero.")

@@ -4,16 +4,15 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import _check_y
+from sklearn.utils.multiclass import unique_labels
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
 from skrnn._batching import Targets
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
+from skrnn._labels import read_class_labels
 from skrnn._streaming import StreamingMixin
 
 MIN_CLASSES = 2
@@ -216,9 +215,7 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
 
     def _encode_targets(self, sequences, y, sample_weight, *, reset, classes=None):
         sample_weight = check_sample_weight(sample_weight, y)
-        y = column_or_1d(y, warn=True)
-        _check_y(y, multi_output=False, y_numeric=False, estimator=self)
-        check_classification_targets(y)
+        y = read_class_labels(y)
         if reset:
             self.classes_ = np.unique(y) if classes is None else unique_labels(classes)
             if len(self.classes_) < MIN_CLASSES:
@@ -266,6 +263,27 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         """
         outputs = self._outputs(X)
         return self.classes_[outputs.argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of sequences whose label is right.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : array-like of shape (n_sequences,)
+            True labels.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weights, not negative.
+
+        Returns
+        -------
+        float
+        """
+        weights = check_sample_weight(sample_weight, y)
+        return super().score(X, read_class_labels(y), sample_weight=weights)
 
     def predict_proba(self, X):
         """Return the probability of each class for each sequence.

@@ -440,7 +440,7 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
             As in `LSTMTagger.predict`.
 
         y : collection of label sequences
-            True labels; a step without one (None, or -1 among integers) does not count.
+            True labels; a step without one (None or NaN) does not count.
 
         **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`
 
@@ -457,7 +457,7 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
         Parameters
         ----------
         y_true, y_pred : collections of label sequences
-            True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no
+            True and predicted labels, one per step; None or NaN in `y_true` is no
             label.
 
         **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`

@@ -14,6 +14,7 @@ from skrnn._dates import unwrap
 from skrnn._docs import documented
 from skrnn._frame import first_outputs
 from skrnn._intervals import IntervalsMixin
+from skrnn._numbers import read_target_numbers
 from skrnn._rolling import Network, forecast
 from skrnn._sequences import Sequences
 from skrnn._series import (
@@ -462,7 +463,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         if y is None:
             X, y = self._last_steps(X)
         forecast = np.asarray(self.predict(X))
-        y = np.asarray(y, dtype=np.float64)
+        y = read_target_numbers(y, np.float64)
+        sample_weight = check_sample_weight(sample_weight, y)
         if len(y) == 1 and sample_weight is None:  # one series: R² over its steps
             return r2_score(y.ravel(), forecast.ravel())
         return r2_score(

@@ -13,6 +13,8 @@ from numbers import Number
 import numpy as np
 from scipy.sparse import issparse
 
+from skrnn._numbers import is_missing, refuse_masked
+
 _ACCEPTED = (
     "X must be a list (or object array) of sequences, one array (n_timesteps, n_features) each, "
     "a 3-D array (n_sequences, n_timesteps, n_features), a 2-D array (n_sequences, n_timesteps) "
@@ -50,22 +52,11 @@ def recognise(X, *, embed=False):
     if issparse(X):
         return "rows", X  # refused there in scikit-learn's words
     if hasattr(X, "__array__"):
-        _refuse_masked([X])
+        refuse_masked(X, "X")
         return _recognise_array(X, np.asarray(X))
     if isinstance(X, Sequence):
         return _recognise_items(list(X), rows_allowed=not embed)
     raise TypeError(f"{_ACCEPTED}; got {type(X).__name__}.")
-
-
-def _refuse_masked(items):
-    """Raise for masked values, which NumPy would take for numbers like all others."""
-    for i, item in enumerate(items):
-        if np.ma.is_masked(item):
-            where = f" in sequence {i}" if len(items) > 1 else ""
-            raise ValueError(
-                f"X has masked values{where}. Leave masked steps out, or fill them first, for "
-                "example with X.filled(numpy.nan) and an imputer."
-            )
 
 
 def _recognise_array(X, array):
@@ -105,8 +96,7 @@ def _recognise_items(items, rows_allowed):
             "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by X."
         )
     types = set(map(type, items))
-    if np.ma.MaskedArray in types:
-        _refuse_masked(items)
+    refuse_masked(items, "X")
     if types == {np.ndarray}:
         return "tokens" if _first_holds_strings(items) else "ragged", items
     if all(issubclass(kind, (str, bytes)) for kind in types):
@@ -209,7 +199,8 @@ def to_numbers(array, where):
         place += f" at step {step}" if array.ndim < 3 else ""
         raise TypeError(f"X mixes strings and numbers: {place}, where a number is expected.")
     try:
-        return np.where(_is_na(array), np.nan, array).astype(np.float64)
+        missing = np.fromiter(map(is_missing, flat), bool, array.size).reshape(array.shape)
+        return np.where(missing, np.nan, array).astype(np.float64)
     except (OverflowError, TypeError, ValueError) as error:
         raise TypeError(f"{where} holds a value that is not a number: {error}") from error
 
@@ -232,12 +223,6 @@ def _uneven(steps, where):
         f"and {widths[t]} at step {t}. Give every step the same; NaN stands for a missing value, "
         "which PerStep(SimpleImputer()) in a pipeline fills."
     )
-
-
-@np.vectorize(otypes=[bool])
-def _is_na(value):
-    # pandas' missing value, which float() refuses; pandas itself need not be there
-    return type(value).__name__ == "NAType"
 
 
 def align(arrays, expected):

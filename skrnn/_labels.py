@@ -1,19 +1,159 @@
-"""The door for labels and weights of steps: ragged collections become flat arrays.
+"""The door for labels: one per sequence, or one per step, whose ragged collections become flat.
 
-A label is a string, an integer or a boolean. None, NaN, or -1 among integers, is no label: the
-step does not count. The tag schemes of chunks (BIO, BIOES) say which label may follow which.
+A label is a string, an integer or a boolean. None and NaN are no label, of a step; so is -1, but
+only at the end of a sequence of integers, where it is padding: other negative integers are refused.
+The tag schemes of chunks (BIO, BIOES) say which label may follow which.
 """
 
 import warnings
-from itertools import chain, pairwise
+from itertools import pairwise
 from numbers import Integral, Number
 
 import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skrnn._numbers import is_date, is_missing, refuse_masked
 from skrnn._sequences import locate
 
-MISSING = -1
+PADDING = -1
 OUTSIDE = "O"
+
+
+# One label per sequence
+
+
+def read_class_labels(y):
+    """Return one label for each sequence.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_sequences,)
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no label, naming the sequence, and for labels of steps.
+    """
+    refuse_masked(y, "y")
+    labels = _as_column(y)
+    if labels.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\ny has dtype {labels.dtype}.")
+    if labels.dtype.kind in "OfmM":
+        for i, label in enumerate(labels.tolist() if labels.dtype.kind == "f" else labels):
+            _check_class_label(label, i)
+    if labels.dtype == object:
+        labels = _of_one_kind(labels)
+    check_classification_targets(labels)
+    return labels
+
+
+def _as_column(y):
+    """Return y as a 1-D array; refuse labels of steps, and a row of numbers per sequence."""
+    if isinstance(y, (list, tuple)):
+        i = next((i for i, item in enumerate(y) if _is_sequence(item)), None)
+        if i is not None and len({np.size(item) for item in y}) > 1:
+            raise _labels_of_steps(y[i], i)
+    array = np.asarray(y)
+    if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        array = np.asarray(y, dtype=object)  # NumPy makes strings of numbers among them
+        array = np.asarray(y) if all(isinstance(label, str) for label in array.flat) else array
+    if array.ndim == 1 and array.dtype == object:
+        i = next((i for i, label in enumerate(array) if _is_sequence(label)), None)
+        if i is not None:
+            raise _labels_of_steps(array[i], i)
+    if array.ndim == 2 and array.shape[1] > 1:
+        if type_of_target(array) == "multilabel-indicator":
+            raise ValueError(
+                f"y should be a 1d array, got an array of shape {array.shape}: several labels for "
+                "each sequence. MultiOutputClassifier(RNNClassifier()) learns each column."
+            )
+        raise _labels_of_steps(array[0], 0)
+    return column_or_1d(array, warn=True)
+
+
+def _is_sequence(label):
+    return isinstance(label, (list, tuple)) or np.ndim(label) > 0
+
+
+def _labels_of_steps(row, i):
+    return ValueError(
+        f"y should be a 1d array, one label for each sequence, but has {np.size(row)} for sequence "
+        f"{i}. LSTMTagger learns a label for each step."
+    )
+
+
+def _check_class_label(label, i):
+    if is_date(label):
+        raise TypeError(
+            f"y has {label!r} for sequence {i}: a date is no label. Make strings of dates first, "
+            "for example the name of the month or y.astype(str)."
+        )
+    if is_missing(label):
+        raise ValueError(
+            f"Input y contains NaN.\nsequence {i} has no label (y has {label!r} for it). Leave it "
+            "out of X and y."
+        )
+    if label in (np.inf, -np.inf):
+        raise ValueError(f"Input y contains infinity.\ny has {label!r} for sequence {i}.")
+
+
+def _of_one_kind(labels):
+    """Return objects as the array that NumPy makes of them; strings stay objects."""
+    strings = [isinstance(label, str) for label in labels]
+    if all(strings):
+        return labels
+    if any(strings):
+        i = strings.index(not strings[0])
+        raise TypeError(
+            f"y mixes strings and numbers: it has {labels[0]!r} for sequence 0 and {labels[i]!r} "
+            f"for sequence {i}. Write all labels as strings."
+        )
+    return np.array(labels.tolist())
+
+
+# Tokens
+
+
+def plain_tokens(row, i, name):
+    """Return the tokens of a sequence without padding.
+
+    Parameters
+    ----------
+    row : list
+    i : int
+        The sequence.
+    name : str
+        What the message calls all of them.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ValueError
+        For what is no token, naming the sequence and the step.
+    """
+    row = cut_padding(row)
+    for t, token in enumerate(row):
+        number = isinstance(token, (Integral, float, np.floating))
+        if is_missing(token) or (number and token < 0):
+            raise ValueError(
+                f"sequence {i} of {name} has {token!r} at step {t}, but tokens that are integers "
+                f"are not negative; None, NaN and {PADDING} are padding, at the end of a sequence "
+                "only. Leave out what is missing, and write negative numbers as strings."
+            )
+        if number and not isinstance(token, Integral) and float(token).is_integer():
+            row = [*row[:t], int(token), *row[t + 1 :]]
+    return row
+
+
+# One label per step
 
 
 def read_labels(y, offsets):
@@ -22,7 +162,7 @@ def read_labels(y, offsets):
     Parameters
     ----------
     y : collection of label sequences, or 2-D array-like
-        One a sequence; what is longer than its sequence must end in missing labels (padding).
+        One per sequence; what is longer than its sequence must end in padding.
 
     offsets : ndarray of shape (n_sequences + 1,)
         Where the sequences of X start.
@@ -37,27 +177,23 @@ def read_labels(y, offsets):
     TypeError, ValueError
         Naming the sequence and the step.
     """
+    refuse_masked(y, "y")
     labels = []
-    for i, (length, given) in enumerate(zip(np.diff(offsets).tolist(), y, strict=True)):
-        row = _as_list(given, i)
+    for i, (length, given) in enumerate(zip(np.diff(offsets).tolist(), as_rows(y), strict=True)):
+        row = cut_padding(_as_list(given, i), length)
         if len(row) != length:
-            row = _without_padding(row, length, i)
+            raise ValueError(
+                f"sequence {i} has {length} step(s), but y has {len(row)} label(s) for it. Give "
+                "each step a label; None, or NaN, where it has none."
+            )
         labels += row
-    kinds = set(map(type, labels))
-    if any(not issubclass(kind, (str, Integral, np.bool_, type(None))) for kind in kinds):
-        labels = [_plain(label, offsets, row) for row, label in enumerate(labels)]
-        kinds = set(map(type, labels))
-    strings = any(issubclass(kind, str) for kind in kinds)
-    if strings and any(issubclass(kind, (Integral, np.bool_)) for kind in kinds):
-        row = next(r for r, x in enumerate(labels) if isinstance(x, (Integral, np.bool_)))
-        i, t = locate(offsets, row)
-        raise TypeError(
-            f"y mixes strings and numbers: sequence {i} has the label {labels[row]!r} at step {t}. "
-            "Write all labels as strings, and None where a step has none."
-        )
-    if strings:
-        return labels
-    return [None if label is None or label == MISSING else label for label in labels]
+    return plain_labels(labels, offsets)
+
+
+def as_rows(y):
+    """Return a collection of sequences as one whose items are the sequences."""
+    # Iterating over a table gives its columns.
+    return y if isinstance(y, (list, tuple)) or not hasattr(y, "__array__") else np.asarray(y)
 
 
 def _as_list(given, i):
@@ -66,109 +202,134 @@ def _as_list(given, i):
     if isinstance(given, (str, bytes, dict, set, Number, np.generic)) or given is None:
         raise TypeError(
             f"y has {given!r} for sequence {i}, where a sequence of labels is expected, one for "
-            "each step. For one label a sequence use RNNClassifier."
+            "each step. For one label per sequence use RNNClassifier."
         )
     array = np.asarray(given)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(
-            f"y has shape {array.shape} for sequence {i}, where one label a step is expected."
+            f"y has shape {array.shape} for sequence {i}, where one label per step is expected."
         )
     return array.tolist()
 
 
-def _without_padding(row, length, i):
-    if len(row) > length and all(_is_missing(label) for label in row[length:]):
-        return row[:length]
-    raise ValueError(
-        f"sequence {i} has {length} step(s), but y has {len(row)} label(s) for it. Give each step "
-        "a label; None (or -1 for integers) where it has none."
+def cut_padding(row, length=0):
+    """Cut padding, but no more than what is behind `length` values, off a list.
+
+    Parameters
+    ----------
+    row : list
+    length : int, default=0
+
+    Returns
+    -------
+    list
+        The row itself where there is nothing to cut.
+    """
+    stop = len(row)
+    while stop > length and is_padding(row[stop - 1]):
+        stop -= 1
+    return row if stop == len(row) else row[:stop]
+
+
+def is_padding(label):
+    """Tell whether a label, or a token, at the end of a sequence is padding."""
+    return is_missing(label) or (
+        isinstance(label, (Integral, np.floating, float)) and label == PADDING
     )
 
 
-def _is_missing(label):
-    return label is None or label == MISSING or label != label
+def plain_labels(labels, offsets):
+    """Bring the labels of all steps to one form.
+
+    Parameters
+    ----------
+    labels : list of length total_steps
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    Returns
+    -------
+    list of length total_steps
+        Strings, or integers and booleans; None for no label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no label, naming the sequence and the step.
+    """
+    if not set(map(type, labels)) <= {str, int, bool, np.str_, type(None)}:
+        labels = [_plain(label, offsets, row) for row, label in enumerate(labels)]
+    if set(map(type, labels)) <= {str, np.str_, type(None)}:
+        return labels
+    labels = labels.copy()
+    for start, stop in pairwise(offsets.tolist()):
+        while stop > start and labels[stop - 1] in (None, PADDING):
+            stop -= 1
+            labels[stop] = None
+    integers = [row for row, label in enumerate(labels) if isinstance(label, int)]
+    if any(isinstance(label, str) for label in labels) and integers:
+        i, t = locate(offsets, integers[0])
+        raise TypeError(
+            f"y mixes strings and numbers: sequence {i} has the label {labels[integers[0]]!r} at "
+            f"step {t}. Write all labels as strings, and None where a step has none."
+        )
+    if (row := next((row for row in integers if labels[row] < 0), None)) is not None:
+        i, t = locate(offsets, row)
+        raise ValueError(
+            f"sequence {i} has the label {labels[row]} at step {t}, but labels that are integers "
+            f"are not negative; {PADDING} is padding, at the end of a sequence only. Write None "
+            "(or NaN) where a step has no label, and strings where negative numbers are meant."
+        )
+    return labels
 
 
 def _plain(label, offsets, row):
-    """Make an integer of a whole float, which is what a missing value makes of integers."""
-    if label is None or isinstance(label, (str, Integral, np.bool_)):
-        return label
-    if isinstance(label, (float, np.floating)):
-        if label != label:
-            return None
-        if label.is_integer():
-            return int(label)
+    """Make a plain string of one of a subclass, and an integer of a whole float."""
+    if isinstance(label, (np.str_, bool)) or is_missing(label):
+        return None if is_missing(label) else label
+    if isinstance(label, str):
+        return str.__str__(label)  # of an enumeration the value
+    if isinstance(label, np.bool_):
+        return bool(label)
+    if isinstance(label, Integral) or (
+        isinstance(label, (float, np.floating)) and float(label).is_integer()
+    ):
+        return int(label)
     i, t = locate(offsets, row)
     raise ValueError(
         f"sequence {i} has the label {label!r} at step {t}: a label is a string or an integer."
     )
 
 
-def read_step_weights(sample_weight, offsets):
-    """Return a weight for each step.
+def read_classes(classes):
+    """Return the labels that `partial_fit` is told of, as `read_labels` gives them."""
+    given = list(classes) if isinstance(classes, (list, tuple, set)) else np.asarray(classes)
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    for label in given:
+        if is_missing(label) or (isinstance(label, (Integral, float)) and label < 0):
+            raise ValueError(
+                f"classes has {label}, which is no label of a step: None and NaN are none, and "
+                "labels that are integers are not negative."
+            )
+    return plain_labels(given, np.array([0, len(given)]))
+
+
+def label_classes(labels):
+    """Return distinct labels, sorted, as an array that holds them as they are.
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n_sequences,), or collection of sequences of weights
-        One for a sequence, which each of its steps gets, or one for each step.
-
-    offsets : ndarray of shape (n_sequences + 1,)
+    labels : collection of labels, none of them missing
 
     Returns
     -------
-    ndarray of shape (total_steps,), dtype=float64
-
-    Raises
-    ------
-    ValueError
-        Naming the sequence and the step.
+    ndarray of shape (n_classes,)
     """
-    lengths = np.diff(offsets)
-    if len(sample_weight) != len(lengths):
-        raise ValueError(
-            f"sample_weight has {len(sample_weight)} items, but X has {len(lengths)} sequences."
-        )
-    if all(np.ndim(item) == 0 for item in sample_weight):
-        weights = np.repeat(np.asarray(sample_weight, dtype=np.float64), lengths)
-    else:
-        found = [np.size(item) for item in sample_weight]
-        if len(wrong := np.flatnonzero(found != lengths)):
-            i = wrong[0]
-            raise ValueError(
-                f"sequence {i} has {lengths[i]} step(s), but sample_weight has {found[i]} for it. "
-                "Give one weight for each sequence, or one for each step."
-            )
-        weights = np.fromiter(
-            chain.from_iterable(map(np.ravel, sample_weight)), np.float64, offsets[-1]
-        )
-    if len(wrong := np.flatnonzero(~((weights >= 0) & (weights < np.inf)))):
-        i, t = locate(offsets, wrong[0])
-        raise ValueError(
-            "sample_weight must be finite and not negative; it is "
-            f"{weights[wrong[0]]} for sequence {i}, step {t}."
-        )
-    return weights
-
-
-def check_even_weights(weights, offsets):
-    """Raise unless the steps of a sequence that count weigh the same: a CRF weighs sequences.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (total_steps,)
-    offsets : ndarray of shape (n_sequences + 1,)
-    """
-    for i, (start, stop) in enumerate(pairwise(offsets)):
-        some = weights[start:stop][weights[start:stop] > 0]
-        if len(some) and some.min() != some.max():
-            t = int(np.argmax(weights[start:stop] == some.max()))
-            raise ValueError(
-                f"sequence {i} weighs {some.max()} at step {t} and {some.min()} elsewhere, but "
-                "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
-                "each sequence, or set crf=False."
-            )
+    distinct = sorted(set(labels))
+    signed, unsigned = np.iinfo(np.int64).max, np.iinfo(np.uint64).max
+    large = any(isinstance(label, int) and signed < label <= unsigned for label in distinct[-1:])
+    return np.array(distinct, dtype=np.uint64 if large else None)
 
 
 def split_steps(flat, offsets):

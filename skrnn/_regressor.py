@@ -8,6 +8,7 @@ from sklearn.utils.validation import _check_y
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets
 from skrnn._docs import documented
+from skrnn._numbers import read_target_numbers
 from skrnn._streaming import StreamingMixin
 
 
@@ -117,14 +118,9 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _encode_targets(self, sequences, y, sample_weight, *, reset):
         sample_weight = check_sample_weight(sample_weight, y)
+        y = read_target_numbers(y, self.dtype)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
-        with np.errstate(over="ignore"):  # too large for float32: found as infinity below
-            numbers = np.asarray(y, dtype=self.dtype)
-        if not np.isfinite(numbers).all():
-            raise ValueError(
-                f"y contains a value too large for dtype('{np.dtype(self.dtype)}'). Scale it, for "
-                "example with TransformedTargetRegressor, or use dtype='float64'."
-            )
+        numbers = np.asarray(y, dtype=self.dtype)
         if reset:
             self._y_ndim = numbers.ndim
         numbers = np.ascontiguousarray(numbers.reshape(len(numbers), -1))
@@ -142,6 +138,27 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
 
     def _score_outputs(self, outputs, targets):
         return r2_score(targets.numbers, outputs, sample_weight=targets.weights)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R² of the predictions.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+            True targets.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weights, not negative.
+
+        Returns
+        -------
+        float
+        """
+        weights = check_sample_weight(sample_weight, y)
+        return super().score(X, read_target_numbers(y, np.float64), sample_weight=weights)
 
     def predict(self, X):
         """Return the predicted numbers.

@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from skrnn._label_pairs import read_token_pairs
+from skrnn._sample_weight import read_weights
+
 
 def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
     """Return the share of sequences that are not predicted exactly.
@@ -12,7 +15,7 @@ def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
     Parameters
     ----------
     y_true, y_pred : collections of token sequences
-        True and predicted sequences, of any lengths.
+        True and predicted sequences, of any lengths; None, NaN and -1 at their ends are padding.
 
     sample_weight : array-like of shape (n_sequences,), default=None
         Weights, not negative.
@@ -32,7 +35,7 @@ def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
     >>> sequence_error_rate([["a", "b"], ["c"]], [["a", "b"], ["c", "c"]])
     0.5
     """
-    pairs = _check_sequences(y_true, y_pred)
+    pairs = read_token_pairs(y_true, y_pred)
     wrong = [true != pred for true, pred in pairs]
     return float(np.average(wrong, weights=_check_weights(sample_weight, len(pairs))))
 
@@ -48,7 +51,7 @@ def token_error_rate(y_true, y_pred, *, sample_weight=None):
     Parameters
     ----------
     y_true, y_pred : collections of token sequences
-        True and predicted sequences, of any lengths.
+        True and predicted sequences, of any lengths; None, NaN and -1 at their ends are padding.
 
     sample_weight : array-like of shape (n_sequences,), default=None
         Weights, not negative.
@@ -68,7 +71,7 @@ def token_error_rate(y_true, y_pred, *, sample_weight=None):
     >>> token_error_rate([["a", "b", "c"], ["c"]], [["a", "c"], ["c"]])
     0.25
     """
-    pairs = _check_sequences(y_true, y_pred)
+    pairs = read_token_pairs(y_true, y_pred)
     weights = _check_weights(sample_weight, len(pairs))
     total = float(np.dot(weights, [len(true) for true, _ in pairs]))
     if not total > 0:
@@ -90,40 +93,10 @@ def _edit_distance(true, pred):
     return row[-1]
 
 
-def _check_sequences(y_true, y_pred):
-    """Return the true and the predicted tokens of each sequence, as lists."""
-    trues, preds = (
-        [_as_list(tokens, f"{name}[{i}]") for i, tokens in enumerate(_as_list(y, name))]
-        for name, y in (("y_true", y_true), ("y_pred", y_pred))
-    )
-    if len(trues) != len(preds):
-        raise ValueError(f"y_true has {len(trues)} sequences but y_pred has {len(preds)}.")
-    if not trues:
-        raise ValueError("y_true has no sequence.")
-    return list(zip(trues, preds, strict=True))
-
-
-def _as_list(tokens, name):
-    if isinstance(tokens, str | bytes) or not getattr(tokens, "ndim", hasattr(tokens, "__len__")):
-        raise TypeError(
-            f"{name} is {tokens!r}, which is not a list of tokens. Split it first, with list(s) "
-            "into characters or s.split() into words."
-        )
-    return tokens.tolist() if isinstance(tokens, np.ndarray) else list(tokens)
-
-
 def _check_weights(sample_weight, n):
     if sample_weight is None:
         return np.ones(n)
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight has shape {weights.shape} for {n} sequences.")
-    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-    if len(wrong):
-        raise ValueError(
-            f"sample_weight must be finite and not negative; it is {weights[wrong[0]]} for "
-            f"sequence {wrong[0]}."
-        )
+    weights = read_weights(sample_weight, n)
     if not weights.sum() > 0:
         raise ValueError("No sequence has a weight above 0.")
     return weights

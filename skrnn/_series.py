@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from skrnn._frame import Frame, size, spread
+from skrnn._numbers import read_target_numbers
 from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets, locate
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
@@ -81,9 +82,7 @@ def read_followers(y, n, horizon, k):
     y : array-like of shape (n,), (n, horizon) or (n, horizon, k)
     n, horizon, k : int
     """
-    y = np.asarray(y, dtype=np.float64)
-    if not np.isfinite(y).all():
-        raise ValueError("Input y contains NaN or infinity.")
+    y = read_target_numbers(y, np.float64).astype(np.float64)
     if horizon == k == 1 and y.ndim > 1:
         y = column_or_1d(y, warn=True)
     if len(y) != n:

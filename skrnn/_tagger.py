@@ -13,13 +13,14 @@ from skrnn._batching import Targets, best_labels, label_marginals, predict
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
 from skrnn._labels import (
-    check_even_weights,
     choose_scheme,
     forbidden_paths,
+    label_classes,
+    read_classes,
     read_labels,
-    read_step_weights,
     split_steps,
 )
+from skrnn._sample_weight import check_even_weights, read_step_weights
 from skrnn._sequences import locate
 from skrnn._streaming import StreamingMixin
 from skrnn._tokens import token_columns
@@ -109,7 +110,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
 
     Notes
     -----
-    A step whose label is None (or -1 for integers) does not count in the loss; the CRF sums over
+    A step whose label is None or NaN does not count in the loss; the CRF sums over
     all labels it might have [8]_. The loss is the mean over the labelled steps.
 
     References
@@ -234,7 +235,8 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             has the whole table. A sequence may be empty.
 
         y : collection of label sequences
-            A label for each step: strings or integers; None (or -1 for integers) is no label.
+            A label for each step: strings or integers. None and NaN are no label, nor is -1 at the
+            end of a sequence of integers, which is padding; other negative integers are refused.
 
         sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
             Weights, not negative, one a sequence or one a step. With `crf=True` the steps of a
@@ -287,9 +289,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         offsets = sequences.offsets
         labels = read_labels(y, offsets)
         if reset:
-            found = set(labels) - {None} if classes is None else set(classes)
-            self._set_classes(np.array(sorted(found)))
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            found = set(labels) - {None} if classes is None else read_classes(classes)
+            self._set_classes(label_classes(found))
+        elif classes is not None and set(self.classes_.tolist()) != set(read_classes(classes)):
             raise ValueError(
                 f"classes={classes!r} are not those the network was started with: {self.classes_}."
             )

@@ -11,6 +11,8 @@ import numpy as np
 
 from skrnn._batching import Trainer, kernel_data
 from skrnn._initialize import initialize
+from skrnn._labels import as_rows, plain_tokens
+from skrnn._numbers import refuse_masked
 from skrnn._plan import Options, Parameter, Plan
 from skrnn._sequences import lengths_to_offsets
 from skrnn._threads import effective_n_threads
@@ -137,7 +139,8 @@ def read_targets(y):
     Parameters
     ----------
     y : collection of token sequences
-        Of strings, or of integers; a sequence may be empty.
+        Of strings, or of integers; a sequence may be empty. None, NaN and -1 at its end are
+        padding.
 
     Returns
     -------
@@ -145,7 +148,7 @@ def read_targets(y):
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         Naming the sequence and the step.
     """
     if isinstance(y, (str, bytes)) or not hasattr(y, "__len__"):
@@ -153,15 +156,17 @@ def read_targets(y):
             f"y is of type {type(y).__name__}, where a list of target sequences is expected, each "
             "a list of tokens."
         )
+    refuse_masked(y, "y")
     rows, kind = [], None
-    for i, given in enumerate(y):
+    for i, given in enumerate(as_rows(y)):
         if isinstance(given, (str, bytes, dict, set)) or not hasattr(given, "__len__"):
             raise TypeError(
                 f"y has {given!r} for sequence {i}, where a list of tokens is expected. Split each "
                 "target first: [list(s) for s in y] for characters, [s.split() for s in y] for "
                 "words."
             )
-        row = given.tolist() if isinstance(given, np.ndarray) else list(given)
+        row = list(given) if isinstance(given, (list, tuple)) else np.asarray(given).tolist()
+        row = plain_tokens(row, i, "y")
         for t, token in enumerate(row):
             found = str if isinstance(token, str) else Integral
             kind = kind or found

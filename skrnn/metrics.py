@@ -1,20 +1,24 @@
 """Scores for labels a step: shares of steps, and entities found; cross-validated predictions.
 
-Labels come as collections (a list, an object array) of label sequences of unequal lengths. A step
-whose true label is None, or -1 among integers, has no label: what is predicted there is not judged.
+Labels come as collections (a list, an object array) of label sequences of unequal lengths, read as
+`fit` reads them. A step whose true label is None or NaN has no label, nor has padding, which is -1
+at the end of a sequence of integers: what is predicted there is not judged.
 """
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
 import warnings
-from numbers import Integral
+from itertools import pairwise
 
 import numpy as np
 from sklearn import model_selection
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import classification_report, make_scorer, precision_recall_fscore_support
 
+from skrnn._label_pairs import as_list, read_label_pairs
+from skrnn._labels import is_padding, plain_labels
+from skrnn._sample_weight import read_step_weights
 from skrnn._sequence_metrics import (
     sequence_error_rate,
     sequence_error_rate_scorer,
@@ -50,7 +54,8 @@ def flatten_labels(y_true, y_pred):
     Parameters
     ----------
     y_true, y_pred : collections of label sequences
-        True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no label.
+        True and predicted labels, one per step; None, NaN, and -1 at the end of a sequence of
+        integers, are no label in `y_true`.
 
     Returns
     -------
@@ -68,8 +73,8 @@ def flatten_labels(y_true, y_pred):
     >>> f1_score(*flatten_labels([[1, 0, -1], [1]], [[1, 1, 1], [1]]))
     0.8
     """
-    pairs = _check_pairs(y_true, y_pred)
-    steps = [step for pair in pairs for step in zip(*pair) if not _is_missing(step[0])]
+    true, pred, _ = read_label_pairs(y_true, y_pred)
+    steps = [step for step in zip(true, pred, strict=True) if step[0] is not None]
     return np.array([true for true, _ in steps]), np.array([pred for _, pred in steps])
 
 
@@ -79,10 +84,11 @@ def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
     Parameters
     ----------
     y_true, y_pred : collections of label sequences
-        True and predicted labels, one a step; None, or -1 among integers, in `y_true` is no label.
+        True and predicted labels, one per step; None, NaN, and -1 at the end of a sequence of
+        integers, are no label in `y_true`.
 
     sample_weight : array-like of shape (n_sequences,) or collection of sequences, default=None
-        One weight a sequence, which each of its steps gets, or one a step.
+        One weight per sequence, which each of its steps gets, or one per step.
 
     Returns
     -------
@@ -103,21 +109,15 @@ def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
     >>> token_accuracy_score([["D", "N", None], ["V"]], [["D", "N", "V"], ["N"]])
     0.6666666666666666
     """
-    pairs = _check_pairs(y_true, y_pred)
-    weights = [1.0] * len(pairs) if sample_weight is None else list(sample_weight)
-    if len(weights) != len(pairs):
-        raise ValueError(f"sample_weight has {len(weights)} items for {len(pairs)} sequences.")
-    right = total = 0.0
-    for i, ((true, pred), weight) in enumerate(zip(pairs, weights)):
-        if np.ndim(weight) and len(weight) != len(true):
-            raise ValueError(f"Sequence {i} has {len(true)} labels but {len(weight)} weights.")
-        for t, p, w in zip(true, pred, np.broadcast_to(weight, len(true)).tolist()):
-            if not _is_missing(t):
-                right += w * (t == p)
-                total += w
+    true, pred, offsets = read_label_pairs(y_true, y_pred)
+    weights = np.array([label is not None for label in true], dtype=np.float64)
+    if sample_weight is not None:
+        weights *= read_step_weights(sample_weight, offsets)
+    total = weights.sum()
     if not total > 0:
         raise ValueError("No step of y_true has both a label and a weight above 0.")
-    return float(right / total)
+    right = [label == found for label, found in zip(true, pred, strict=True)]
+    return float(np.dot(weights, right) / total)
 
 
 def entity_spans(labels, scheme="BIO"):
@@ -127,7 +127,7 @@ def entity_spans(labels, scheme="BIO"):
     ----------
     labels : sequence of str
         'O' outside, else a tag of the scheme and a type, as in 'B-PER'. The type is all that
-        follows the first hyphen, and may be empty. None, or -1, counts as 'O'.
+        follows the first hyphen, and may be empty. None, or NaN, counts as 'O'.
 
     scheme : {'BIO', 'BIOES'}, default='BIO'
         Tags for begin, inside, outside; end and single.
@@ -159,7 +159,8 @@ def entity_spans(labels, scheme="BIO"):
     >>> entity_spans(["B-PER", "I-PER", "O", "I-LOC"])
     [('PER', 0, 2), ('LOC', 3, 4)]
     """
-    return _spans(_as_list(labels, "labels"), scheme, "")
+    labels = as_list(labels, "labels")
+    return _spans(plain_labels(labels, np.array([0, len(labels)])), scheme, "")
 
 
 def entity_precision_recall_f1_support(
@@ -173,7 +174,7 @@ def entity_precision_recall_f1_support(
     ----------
     y_true, y_pred : collections of label sequences
         True and predicted labels, one a step; :func:`entity_spans` says how they mark entities. A
-        step whose true label is None, or -1, is outside in both; where entities should go on
+        step whose true label is None, or NaN, is outside in both; where entities should go on
         across it, as over the pieces of a word, remove the step first.
 
     scheme : {'BIO', 'BIOES'}, default='BIO'
@@ -371,42 +372,13 @@ class _WithClasses(BaseEstimator):
         return self.estimator.get_metadata_routing()
 
 
-def _is_missing(label):
-    return label is None or (isinstance(label, Integral) and label == -1)
-
-
-def _as_list(labels, name):
-    if isinstance(labels, str | bytes) or not getattr(labels, "ndim", hasattr(labels, "__len__")):
-        raise TypeError(
-            f"{name} is {labels!r}, which is not a list. The labels of a sequence are a list, one "
-            "a step, as in ['B-PER', 'O'], and y_true and y_pred are lists of such lists."
-        )
-    return labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-
-
-def _check_pairs(y_true, y_pred):
-    """Return the true and the predicted labels of each sequence, two lists of one length."""
-    trues, preds = (
-        [_as_list(labels, f"{name}[{i}]") for i, labels in enumerate(_as_list(y, name))]
-        for name, y in (("y_true", y_true), ("y_pred", y_pred))
-    )
-    if len(trues) != len(preds):
-        raise ValueError(f"y_true has {len(trues)} sequences but y_pred has {len(preds)}.")
-    for i, (true, pred) in enumerate(zip(trues, preds)):
-        if len(true) != len(pred):
-            raise ValueError(
-                f"Sequence {i} has {len(true)} labels in y_true but {len(pred)} in y_pred."
-            )
-    return list(zip(trues, preds))
-
-
 def _spans(labels, scheme, where):
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {list(SCHEMES)}, got {scheme!r}.")
     spans, start = [], None
     last_tag, last_type = "O", ""
     for step, label in enumerate([*labels, "O"]):
-        tag, _, type_ = ("O" if _is_missing(label) else str(label)).partition("-")
+        tag, _, type_ = ("O" if is_padding(label) else str(label)).partition("-")
         if tag not in SCHEMES[scheme]:
             raise ValueError(
                 f"Label {label!r} at {where}step {step} is not of the scheme {scheme!r}: it takes "
@@ -429,9 +401,11 @@ def _entities(y_true, y_pred, scheme, labels):
     is given where there is no type: scikit-learn counts neither, but does not take nothing.
     """
     true, pred = {}, {}
-    for i, (trues, preds) in enumerate(_check_pairs(y_true, y_pred)):
-        preds = ["O" if _is_missing(t) else p for t, p in zip(trues, preds)]
-        for found, one, name in ((true, trues, "y_true"), (pred, preds, "y_pred")):
+    trues, preds, offsets = read_label_pairs(y_true, y_pred)
+    preds = ["O" if t is None else p for t, p in zip(trues, preds, strict=True)]
+    for i, (first, end) in enumerate(pairwise(offsets.tolist())):
+        for found, all_steps, name in ((true, trues, "y_true"), (pred, preds, "y_pred")):
+            one = all_steps[first:end]
             for type_, start, stop in _spans(one, scheme, f"{name}, sequence {i}, "):
                 found[i, start, stop] = type_
     types = sorted({*true.values(), *pred.values()}) if labels is None else list(labels)

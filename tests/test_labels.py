@@ -7,7 +7,8 @@ from numpy.testing import assert_array_equal
 from problems import joined, quick, state, tagged
 
 from skrnn import LSTMTagger
-from skrnn._labels import find_scheme, forbidden_paths, read_labels, read_step_weights, split_steps
+from skrnn._labels import find_scheme, forbidden_paths, read_labels, split_steps
+from skrnn._sample_weight import read_step_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 OFFSETS = np.array([0, 2, 2, 5])
@@ -26,11 +27,11 @@ nan = np.nan
         ([np.array(["a", "b"]), [], np.array(["c", "a", "a"])], ["a", "b", "c", "a", "a"]),
         ([pd.Series(["a", None]), [], pd.Series(["c", nan, "a"])], ["a", None, "c", None, "a"]),
         ([[1, -1], [], [0, 2, None]], [1, None, 0, 2, None]),
-        ([[1.0, nan], [], np.array([0.0, -1.0, 7.0])], [1, None, 0, None, 7]),
+        ([[1.0, nan], [], np.array([0.0, nan, -1.0])], [1, None, 0, None, None]),
         ([np.array([[1], [0]]), np.empty((0, 1)), np.ones((3, 1), int)], [1, 0, 1, 1, 1]),
         ([[True, False], [], [True, None, False]], [True, False, True, None, False]),
         (np.array([[1, 2, nan], [nan] * 3, [3, nan, 4]]), [1, 2, 3, None, 4]),
-        (np.array([[1, 2, -1], [-1] * 3, [3, -1, 4]]), [1, 2, 3, None, 4]),
+        (np.array([[1, 2, -1], [-1] * 3, [3, 4, -1]]), [1, 2, 3, 4, None]),
         ([["a", "b", None, nan], [-1], ["c", "c", "c"]], ["a", "b", "c", "c", "c"]),
     ],
 )
@@ -115,7 +116,7 @@ BAD_Y = {
         ["NOUN"] * 12,
         TypeError,
         "y has 'NOUN' for sequence 0, where a sequence of labels is expected, one for each step. "
-        "For one label a sequence use RNNClassifier",
+        "For one label per sequence use RNNClassifier",
     ),
     "a number a sequence": (np.arange(12), TypeError, "for sequence 0.*use RNNClassifier"),
     "a string": (instead("NOUN"), TypeError, f"y has 'NOUN' for sequence {I}.*RNNClassifier"),
@@ -125,7 +126,7 @@ BAD_Y = {
         instead(Y[I][:-1]),
         ValueError,
         rf"sequence {I} has {len(X[I])} step\(s\), but y has {len(X[I]) - 1} label\(s\) for it. "
-        r"Give each step a label; None \(or -1 for integers\) where it has none",
+        "Give each step a label; None, or NaN, where it has none",
     ),
     "too long": (instead([*Y[I], "NOUN"]), ValueError, rf"y has {len(X[I]) + 1} label\(s\)"),
     "a number among strings": (
@@ -156,7 +157,7 @@ BAD_Y = {
     "two columns": (
         instead(np.zeros((len(X[I]), 2), int)),
         ValueError,
-        rf"y has shape \({len(X[I])}, 2\) for sequence {I}, where one label a step",
+        rf"y has shape \({len(X[I])}, 2\) for sequence {I}, where one label per step",
     ),
     "no labels": ([[None] * len(x) for x in X], ValueError, "there is no label at all"),
     "no integers": ([[-1] * len(x) for x in X], ValueError, "there is no label at all"),
@@ -220,12 +221,12 @@ def sequence_weights(value, i=I):
 
 
 BAD_WEIGHTS = {
-    "negative": (sequence_weights(-1.0), f"it is -1.0 for sequence {I}, step 0"),
-    "NaN": (sequence_weights(nan), f"it is nan for sequence {I}, step 0"),
-    "infinity": (sequence_weights(np.inf), f"it is inf for sequence {I}, step 0"),
+    "negative": (sequence_weights(-1.0), f"it is -1.0 for sequence {I}"),
+    "NaN": (sequence_weights(nan), f"it is nan for sequence {I}"),
+    "infinity": (sequence_weights(np.inf), f"it is inf for sequence {I}"),
     "negative step": (step_weights(-2), f"not negative; it is -2.0 for sequence {I}, step 2"),
     "NaN step": (step_weights(nan), f"it is nan for sequence {I}, step 2"),
-    "too few": (np.ones(11), "sample_weight has 11 items, but X has 12 sequences"),
+    "too few": (np.ones(11), "sample_weight has 11 items for 12 sequences"),
     "too few steps": (
         [[1.0] * (len(x) - (i == I)) for i, x in enumerate(X)],
         rf"sequence {I} has {len(X[I])} step\(s\), but sample_weight has {len(X[I]) - 1} for it. "
@@ -233,7 +234,13 @@ BAD_WEIGHTS = {
     ),
     "zeros": (np.zeros(12), r"add up to 0.0: there is nothing to learn from"),
     "sum overflows": (np.full(12, 1e308), "add up to inf"),
-    "strings": (["a"] * 12, "could not convert string to float"),
+    "strings": (["a"] * 12, "sample_weight has 'a' for sequence 0, where a number is expected"),
+    "strings of steps": (step_weights("a"), f"of sequence {I} has 'a' for step 2, where a number"),
+    "masked": (np.ma.masked_equal(sequence_weights(3.0), 3), f"masked values in sequence {I}"),
+    "masked step": (
+        [np.ma.masked_equal(w, 3) for w in step_weights(3.0)],
+        f"sample_weight has masked values in sequence {I}",
+    ),
 }
 
 
@@ -241,10 +248,11 @@ BAD_WEIGHTS = {
 @pytest.mark.parametrize("name", BAD_WEIGHTS)
 def test_bad_sample_weight(name):
     weight, message = BAD_WEIGHTS[name]
-    refuses(ValueError, message, lambda m: m.fit(X, Y, sample_weight=weight))
+    errors = (TypeError, ValueError)
+    refuses(errors, message, lambda m: m.fit(X, Y, sample_weight=weight))
     tagger().fit(X, Y).partial_fit(X, Y)
     refuses(
-        ValueError,
+        errors,
         message,
         lambda m: m.partial_fit(X, Y, classes=TAGS, sample_weight=weight),
     )

@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import DATA
@@ -46,10 +47,10 @@ def test_token_accuracy_by_hand():
     assert token_accuracy_score(np.array([[0, 1], [1, 1]]), [[0, 1], [1, 0]]) == 3 / 4
 
 
-@pytest.mark.parametrize("none", [None, -1, np.int8(-1)])
+@pytest.mark.parametrize("none", [None, -1, np.int8(-1), np.nan, np.float32("nan"), pd.NA])
 def test_steps_without_label_do_not_count(none):
     y_true = [[0, none], [none, none], [1, 2, none]]
-    y_pred = [[0, 5], [0, 0], [1, 1, -1]]
+    y_pred = [[0, 5], [0, 0], [1, 1, 7]]
     assert token_accuracy_score(y_true, y_pred) == 2 / 3
     true, pred = flatten_labels(y_true, y_pred)
     assert_array_equal(true, [0, 1, 2])
@@ -269,7 +270,7 @@ def test_no_entities(y, average):
 
 
 def test_what_is_predicted_where_there_is_no_label_is_not_judged():
-    y_true = [["B-x", None, "O", -1, "I-x"]]
+    y_true = [["B-x", None, "O", np.nan, "I-x"]]
     assert entity_precision_recall_f1_support(y_true, [["B-x", "I-x", "O", "B-y", "I-x"]]) == (
         *(1, 1, 1),
         None,
@@ -331,7 +332,7 @@ def test_labels_that_do_not_fit(score, y_true, y_pred, error, text):
         score(y_true, y_pred)
 
 
-@pytest.mark.parametrize("label", ["X-per", "b-per", "", "per", "S-per", "BI-per", 3, np.nan])
+@pytest.mark.parametrize("label", ["X-per", "b-per", "", "per", "S-per", "BI-per", 3])
 def test_labels_out_of_the_scheme(label):
     with pytest.raises(ValueError, match="y_pred, sequence 1, step 2 is not of the scheme 'BIO'"):
         entity_f1_score([["O"], ["O"] * 3], [["O"], ["O", "B-x", label]])
@@ -346,9 +347,9 @@ def test_other_errors():
         entity_spans("B-x")
     with pytest.raises(ValueError, match="3 items for 1 sequences"):
         token_accuracy_score([["a"]], [["a"]], sample_weight=[1, 1, 1])
-    with pytest.raises(ValueError, match="Sequence 1 has 2 labels but 1 weights"):
+    with pytest.raises(ValueError, match=r"sequence 1 has 2 step.* has 1 for it"):
         token_accuracy_score([["a"], ["a", "b"]], [["a"], ["a", "b"]], sample_weight=[[1], [1]])
-    for y, weight in (([[]], None), ([[None]], None), ([["a"]], [0]), ([["a"]], [np.nan])):
+    for y, weight in (([[]], None), ([[None]], None), ([["a"]], [0])):
         with pytest.raises(ValueError, match="No step"):
             token_accuracy_score(y, y, sample_weight=weight)
 

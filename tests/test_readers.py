@@ -1,5 +1,7 @@
 """One reader: the same input means the same to every estimator, transformer and metric."""
 
+import enum
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,13 @@ from skrnn import (
     RNNClassifier,
     RNNRegressor,
     Seq2SeqTranslator,
+)
+from skrnn.metrics import (
+    flatten_labels,
+    sequence_error_rate,
+    token_accuracy_score,
+    token_accuracy_scorer,
+    token_error_rate,
 )
 from skrnn.preprocessing import PerStep
 
@@ -124,3 +133,264 @@ def test_rows_of_dates_are_no_numbers():
     for dates in (X, pd.DataFrame(X), X - X[0, 0], X[:, :, np.newaxis]):
         with pytest.raises(TypeError, match="sequence 0 "):
             quick(RNNClassifier).fit(dates, [0, 1])
+
+
+# y and weights
+
+X = [np.arange(n) / 4.0 for n in LENGTHS]
+DATES = pd.date_range("2020-01-31", periods=6, freq="D")
+ONE_EACH = {
+    RNNClassifier: np.array([0, 1, 0, 1, 1, 0]),
+    RNNRegressor: np.arange(6.0),
+    LSTMForecaster: np.arange(6.0),
+}
+NO_NUMBERS = {
+    "datetime64": DATES.to_numpy(),
+    "Series of dates": pd.Series(DATES),
+    "with a zone": DATES.tz_localize("UTC"),
+    "Timestamps": list(DATES),
+    "dates of Python": [date.date() for date in DATES],
+    "timedelta64": DATES.to_numpy() - DATES[0].to_numpy(),
+    "Timedeltas": list(DATES - DATES[0]),
+    "Periods": list(DATES.to_period("M")),
+    "PeriodIndex": DATES.to_period("D"),
+    "no date": [pd.NaT] * 6,
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+@pytest.mark.parametrize("make", ONE_EACH)
+def test_dates_are_no_targets(make, name):
+    remedy = "Make strings of dates" if make is RNNClassifier else "Make numbers of dates"
+    with pytest.raises(TypeError, match=f"for sequence 0.*{remedy}"):
+        quick(make).fit(X, NO_NUMBERS[name])
+    if make is not RNNClassifier:
+        with pytest.raises(TypeError, match=r"sample_weight has .* for sequence 0"):
+            quick(make).fit(X, ONE_EACH[make], sample_weight=NO_NUMBERS[name])
+
+
+@pytest.mark.parametrize("make", ONE_EACH)
+def test_complex_targets(make):
+    for y in (np.arange(6) * 1j, [1j, 0, 1, 2, 3, 4]):
+        with pytest.raises(ValueError, match="Complex data not supported"):
+            quick(make).fit(X, y)
+
+
+@pytest.mark.parametrize("make", [RNNRegressor, LSTMForecaster])
+@pytest.mark.parametrize(
+    "strings",
+    [list("123456"), np.array(list("123456")), pd.Series(list("123456")), [1, 2.0, 3, "4", 5, 6]],
+)
+def test_strings_are_no_numbers(make, strings):
+    with pytest.raises(TypeError, match=r"y has '\d' for sequence \d, .* Convert strings first"):
+        quick(make).fit(X, strings)
+
+
+MASKED = np.ma.masked_array(np.arange(6), mask=np.arange(6) == 4)
+
+
+@pytest.mark.parametrize("make", ONE_EACH)
+@pytest.mark.parametrize("masked", [MASKED, list(MASKED), MASKED.astype(float), MASKED[:, None]])
+def test_masked_targets_and_weights(make, masked):
+    for method in ("fit", "score"):
+        model = quick(make) if method == "fit" else quick(make).fit(X, ONE_EACH[make])
+        with pytest.raises(ValueError, match=r"y has masked values in sequence 4.*y\.filled"):
+            getattr(model, method)(X, masked)
+        with pytest.raises(ValueError, match="sample_weight has masked values in sequence 4"):
+            getattr(model, method)(X, ONE_EACH[make], sample_weight=masked)
+
+
+def test_what_is_not_masked_may_be_given_as_masked_array():
+    y = np.ma.masked_array(ONE_EACH[RNNClassifier], mask=False)
+    given, plain_y = (quick(RNNClassifier).fit(X, one)._params for one in (y, y.data))
+    np.testing.assert_array_equal(given, plain_y)
+
+
+def test_masked_labels_of_steps_and_tokens():
+    rows = [np.ma.masked_equal(row, 2) for row in STEPS]
+    for make in (LSTMTagger, Seq2SeqTranslator):
+        with pytest.raises(ValueError, match="y has masked values in sequence 0"):
+            quick(make).fit(X, rows)
+    predicted = [np.array(row) for row in STEPS]
+    for score in (token_accuracy_score, token_error_rate, sequence_error_rate):
+        with pytest.raises(ValueError, match="y_true has masked values in sequence 0"):
+            score(rows, predicted)
+        weights = np.ma.masked_equal([1, 1, 3, 1, 1, 1], 3)
+        with pytest.raises(ValueError, match="sample_weight has masked values in sequence 2"):
+            score(predicted, predicted, sample_weight=weights)
+
+
+def test_masked_steps_in_lists_of_lists():
+    nested = [[1.0, np.ma.masked], [2.0, 3.0]]
+    for given in (nested, [[x] for x in nested]):
+        with pytest.raises(ValueError, match="X has masked values in sequence 0"):
+            quick(RNNClassifier).fit(given, [0, 1])
+
+
+@pytest.mark.parametrize("value", [nan, np.inf, None, pd.NA])
+@pytest.mark.parametrize("make", [RNNRegressor, LSTMForecaster])
+def test_targets_that_are_not_finite_are_named(make, value):
+    y = [0.0, 1.0, 2.0, value, 4.0, 5.0]
+    with pytest.raises(ValueError, match=r"Input y contains (NaN|inf)\w*\.\ny is .* sequence 3\."):
+        quick(make).fit(X, y)
+    horizon = {"horizon": 2} if make is LSTMForecaster else {}
+    with pytest.raises(ValueError, match=r"sequence 3, output 1\."):
+        quick(make, **horizon).fit(X, [[0.0, x] for x in y])
+
+
+@pytest.mark.parametrize("missing", [nan, None, pd.NA])
+def test_labels_that_are_missing_are_named(missing):
+    for y in ([0, 1, 0, missing, 1, 0], ["a", "b", "a", missing, "b", "a"]):
+        for given in (y, pd.Series(y, dtype=object), pd.Series(y).convert_dtypes()):
+            with pytest.raises(ValueError, match=r"contains NaN\.\nsequence 3 has no label"):
+                quick(RNNClassifier).fit(X, given)
+
+
+@pytest.mark.parametrize("make", ONE_EACH)
+def test_weights_that_are_missing_are_named(make):
+    for weights in ([1, 1, None, 1, 1, 1], pd.Series([1, 1, pd.NA, 1, 1, 1], dtype="Int64")):
+        with pytest.raises(ValueError, match="it is nan for sequence 2"):
+            quick(make).fit(X, ONE_EACH[make], sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        STEPS,
+        [np.array(row) for row in STEPS],
+        pd.Series(STEPS),
+        np.tile([0, 1, 2], (6, 1)),
+        np.array([[0, 1, -1]] * 6),
+        [["a", "b"]] * 6,
+        pd.DataFrame([["a", "b"]] * 6),
+        [0, 1, 0, [1, 2], 1, 0],
+    ],
+)
+def test_a_classifier_that_is_given_labels_of_steps(labels):
+    message = r"one label for each sequence, but has \d for sequence \d\. LSTMTagger"
+    with pytest.raises(ValueError, match=message):
+        quick(RNNClassifier).fit(X, labels)
+
+
+def test_labels_of_a_classifier_come_back_as_given():
+    for kinds in (["a", "b"], [False, True], [2**63, 2**64 - 1], [-1, 1], [1.0, 2.0]):
+        y = [kinds[k] for k in ONE_EACH[RNNClassifier]]
+        forms = [y, np.array(y), pd.Series(y, dtype=object), pd.Series(y).astype("category")]
+        forms += [pd.Series(y).convert_dtypes()] if kinds != [1.0, 2.0] else []
+        for given in forms:
+            model = quick(RNNClassifier).fit(X, given)
+            assert model.classes_.tolist() == kinds
+            assert set(model.predict(X).tolist()) <= set(kinds)
+
+
+def test_strings_among_numbers_are_no_labels():
+    for y in ([0, 1, "a", 1, 0, 1], pd.Series([0, 1, "a", 1, 0, 1])):
+        with pytest.raises(TypeError, match=r"mixes strings and numbers: .*'a' for sequence 2"):
+            quick(RNNClassifier).fit(X, y)
+
+
+# Missing labels of steps: one definition
+
+FULL = [[1, 0, 2, 1, 0][:n] for n in LENGTHS]
+HIDDEN = [[None if k in (1, 4) else label for k, label in enumerate(row)] for row in FULL]
+LATE = [[*row[:2], *[None] * (len(row) - 2)] for row in FULL]
+
+
+def table_of(rows, fill):
+    return np.array([[fill if x is None else x for x in (*row, *[None] * 5)][:5] for row in rows])
+
+
+FORMS = {
+    "None": (HIDDEN, HIDDEN),
+    "NaN": (HIDDEN, [[nan if label is None else label for label in row] for row in HIDDEN]),
+    "NA": (HIDDEN, [pd.Series(row, dtype="Int64") for row in HIDDEN]),
+    "NaN of arrays": (HIDDEN, [np.array(row, dtype=float) for row in HIDDEN]),
+    "table of NaN": (HIDDEN, table_of(HIDDEN, nan)),
+    "frame of NaN": (HIDDEN, pd.DataFrame(table_of(HIDDEN, nan))),
+    "frame of NA": (HIDDEN, pd.DataFrame(table_of(HIDDEN, nan)).astype("Int64")),
+    "table of -1": (LATE, table_of(LATE, -1)),
+    "frame of -1": (LATE, pd.DataFrame(table_of(LATE, -1))),
+    "lists of -1": (LATE, [[-1 if x is None else x for x in row] for row in LATE]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_missing_label_is_the_same_to_all(crf, form):
+    plain_y, y = FORMS[form]
+    right = quick(LSTMTagger, crf=crf).fit(X, plain_y)
+    model = quick(LSTMTagger, crf=crf).fit(X, y)
+    np.testing.assert_array_equal(model._params, right._params)
+    score, predicted = right.score(X, plain_y), model.predict(X)
+    assert 0 < score < 1
+    assert model.score(X, y) == score
+    assert token_accuracy_scorer(model, X, y) == score
+    assert token_accuracy_score(y, table_of(map(list, predicted), -1)) == score
+    assert np.mean(np.equal(*flatten_labels(y, predicted))) == pytest.approx(score, abs=1e-15)
+
+
+@pytest.mark.parametrize("label", [-100, -1, np.int64(-2), -1.0])
+def test_negative_integers_are_no_labels_of_steps(label):
+    y = [list(row) for row in FULL]
+    y[2][1] = label
+    message = r"sequence 2 has the label -\d+ at step 1, .* Write None"
+    model = quick(LSTMTagger)
+    for call in (
+        lambda: model.fit(X, y),
+        lambda: quick(LSTMTagger).fit(X, FULL).score(X, y),
+        lambda: token_accuracy_score(y, FULL),
+        lambda: flatten_labels(y, FULL),
+        lambda: quick(LSTMTagger).partial_fit(X, y, classes=[0, 1, 2]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(ValueError, match="classes has -"):
+        model.partial_fit(X, FULL, classes=[0, 1, 2, label])
+    y[2][1] = 0
+    y[0][-1] = -100
+    with pytest.raises(ValueError, match="sequence 0 has the label -100 at step 4"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("kinds", ["abc", [2**63, 2**63 + 1, 2**64 - 1], [False, True, True]])
+def test_labels_of_steps_come_back_as_given(kinds):
+    for make in (list, np.array, lambda row: np.array(row, dtype=object), pd.Series):
+        y = [make([kinds[k] for k in row]) for row in FULL]
+        model = quick(LSTMTagger).fit(X, y)
+        assert model.classes_.tolist() == sorted(set(kinds))
+        assert {type(label) for row in model.predict(X) for label in row.tolist()} == {
+            type(kinds[0])
+        }
+
+
+def test_labels_of_an_enumeration():
+    class Tag(str, enum.Enum):  # noqa: UP042
+        PERSON = "PER"
+        OTHER = "O"
+
+    model = quick(LSTMTagger).fit(X, [[Tag.OTHER, *[Tag.PERSON] * (n - 1)] for n in LENGTHS])
+    assert model.classes_.tolist() == ["O", "PER"]
+
+
+# Tokens of targets
+
+
+@pytest.mark.parametrize("fill", [-1, nan, None, pd.NA])
+def test_padding_of_targets(fill):
+    rows = [[*row, *[fill] * (5 - len(row))] for row in STEPS]
+    forms = [rows, np.array(rows, dtype=object), pd.DataFrame(rows)]
+    forms += [np.array(rows)] if fill is not pd.NA else []
+    right = quick(Seq2SeqTranslator).fit(X, STEPS)
+    predicted = right.predict(X)
+    for y in forms:
+        model = quick(Seq2SeqTranslator).fit(X, y)
+        assert model.target_vocabulary_ == right.target_vocabulary_
+        np.testing.assert_array_equal(model._params, right._params)
+        assert token_error_rate(y, predicted) == token_error_rate(STEPS, predicted)
+        assert token_error_rate(STEPS, y) == sequence_error_rate(y, STEPS) == 0
+        assert model.score(X, y) == right.score(X, STEPS)
+    for y in ([[0, fill, 1]] * 6, [[0, -3]] * 6):
+        with pytest.raises(ValueError, match=r"sequence 0 of y has .* at step 1"):
+            quick(Seq2SeqTranslator).fit(X, y)
+        with pytest.raises(ValueError, match=r"sequence 0 of y_true has .* at step 1"):
+            token_error_rate(y, STEPS)

@@ -164,7 +164,7 @@ def test_sources_alone_and_together():
     [
         (["ab"] * 40, TypeError, "y has 'ab' for sequence 0.*list\\(s\\) for s in y"),
         ([["A"]] * 39 + [["A", 3]], TypeError, "sequence 39 of y has 3 at step 1.*all strings"),
-        ([["A"]] * 39 + [[None]], TypeError, "sequence 39 of y has None at step 0"),
+        ([["A"]] * 39 + [[None, "A"]], ValueError, "sequence 39 of y has None at step 0"),
         ([["A"]] * 39, ValueError, "X has 40 sequences and y has 39 targets"),
         ([["A"]] * 39 + [3], TypeError, "y has 3 for sequence 39"),
         (None, ValueError, "requires y to be passed"),

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skrnn._dates import unwrap
 from skrnn._forms import check_same_columns, recognise
-from skrnn._labels import read_step_weights
+from skrnn._sample_weight import read_step_weights
 from skrnn._sequences import check_sequences, lengths_to_offsets
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import is_polars, to_frame
