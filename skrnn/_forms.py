@@ -87,7 +87,7 @@ def is_column(table):
 
 
 def _is_sequence(cell):
-    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
+    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict, set))
 
 
 def _recognise_items(items, rows_allowed):

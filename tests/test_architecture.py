@@ -94,7 +94,7 @@ ALLOWED = {
         "metrics",
     },
     "preprocessing": {
-        "preprocessing", "_dates", "_forms", "_sample_weight", "_sequences", "_tokens",
+        "preprocessing", "_dates", "_forms", "_numbers", "_sample_weight", "_sequences", "_tokens",
     },
     "_translation": {
         "_batching", "_initialize", "_labels", "_numbers", "_plan", "_sequences", "_threads",

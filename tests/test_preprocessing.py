@@ -113,6 +113,12 @@ def test_targets_handed_on(y, given):
     assert given is None if steps is None else np.array_equal(steps, given)
 
 
+def test_masked_targets_are_refused():
+    y = np.ma.masked_greater([1.0, 9.0], 5)
+    with pytest.raises(ValueError, match="y has masked values in sequence 1"):
+        PerStep(Spy()).fit(ragged((2, 1)), y)
+
+
 def test_labels_of_the_steps_of_an_array_end_in_padding():
     X = np.ones((2, 3, 1))
     X[0, 2] = np.nan
@@ -149,7 +155,7 @@ def test_metadata():
     given = PerStep(Spy()).fit(X, groups=["a", "b"], sample_weight=None).transformer_.given_
     assert_array_equal(given["groups"], ["a", "a", "b"])
     assert given["sample_weight"] is None
-    with pytest.raises(ValueError, match="sample_weight has 3 items, but X has 2 sequences"):
+    with pytest.raises(ValueError, match="sample_weight has 3 items"):
         PerStep(Spy()).fit(X, sample_weight=[1, 2, 3])
     model = make_pipeline(PerStep(StandardScaler()), MeanClassifier())
     model.fit(X, [0, 1], perstep__sample_weight=[1.0, 0.0])

@@ -168,6 +168,14 @@ def test_frames_keep_their_index(kind):
     assert isinstance(kind(scaler).fit_transform(np.ones((2, 3, 1))), np.ndarray)
 
 
+def test_steps_that_are_only_counted_have_one_count():
+    # Parts made anew have no index of their own; they meet the others by position.
+    anew = FunctionTransformer(lambda frame: pd.DataFrame({"double": 2 * frame["load"].to_numpy()}))
+    both = ColumnTransformer([("scaled", StandardScaler(), ["load"]), ("anew", anew, ["load"])])
+    out = PerStep(both).set_output(transform="pandas").fit_transform(frames())
+    assert [part["anew__double"].tolist() for part in out] == [[2, 4, 6], [12]]
+
+
 def test_the_transformer_sees_the_index():
     month = FunctionTransformer(lambda frame: frame.assign(month=frame.index.month))
     assert [part["month"].iloc[0] for part in PerStep(month).fit_transform(dated())] == [1, 6]

@@ -51,7 +51,6 @@ class TransformerOfSteps(SequenceTransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "transformer": [
             HasMethods(["fit", "transform"]),
-            HasMethods(["fit_transform", "transform"]),
             StrOptions({"passthrough"}),
             None,
         ],

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skrnn._dates import unwrap
 from skrnn._forms import check_same_columns, recognise
+from skrnn._numbers import refuse_masked
 from skrnn._sample_weight import read_step_weights
 from skrnn._sequences import check_sequences, lengths_to_offsets
 from skrnn.preprocessing._collection import as_collection
@@ -53,7 +54,7 @@ class StepTable:
         """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
         return np.diff(self.offsets)
 
-    def targets(self, y):
+    def targets(self, y, name="y"):
         """Return one target per step, or None where the targets are not those of steps.
 
         Parameters
@@ -61,9 +62,13 @@ class StepTable:
         y : array-like or None
             One target, or row of targets, per sequence, which each of its steps gets; or one per
             step. Sequences of other lengths, as a translator has, say nothing about steps.
+
+        name : str, default="y"
+            What an error calls them.
         """
         if y is None:
             return None
+        refuse_masked(y, name)
         y = self._of_a_lone_series(y)
         check_consistent_length(y, self.offsets[1:])
         joined = self._joined(y)
@@ -94,7 +99,7 @@ class StepTable:
         if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__"):
             return value
         value = self._of_a_lone_series(value)
-        return self.targets(value) if len(value) == len(self.lengths) else value
+        return self.targets(value, name) if len(value) == len(self.lengths) else value
 
     def _of_a_lone_series(self, values):
         """Make a sequence of values, one per step, of a lone series."""
@@ -238,7 +243,9 @@ def _stack_frames(estimator, frames, *, reset):
     elif hasattr(frames[0], "iloc"):
         import pandas as pd
 
-        table = pd.concat(frames)
+        # Where rows are only counted, one count for all is an index without repetition.
+        counted = all(isinstance(frame.index, pd.RangeIndex) for frame in frames)
+        table = pd.concat(frames, ignore_index=counted)
     else:
         import polars as pl
 
