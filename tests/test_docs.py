@@ -1,4 +1,4 @@
-"""The pages are true: their Python runs, and their links lead somewhere.
+"""The pages are true: their Python runs, their links lead somewhere, and the files they name exist.
 
 The blocks of a page run one after the other in one namespace, as a reader would type them. A block
 after ``<!-- not run: why -->`` is left out; one between ``<!-- run`` and ``-->`` is not shown on
@@ -24,6 +24,13 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+# A word of code that looks like a file of this repository, and a name said to be in such a file.
+FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyx|pxd|pxi|h|sh|md|toml)(?![\w*/])")
+NAME_IN_FILE = re.compile(rf"`(\w+)` (?:in|of)\s+`({FILE.pattern})`")
+FOLDERS = ("skrnn", "tests", "docs", "examples", "benchmarks")
+# The running example of "Adding a cell", which the reader is to write.
+TO_BE_WRITTEN = {"skrnn/_kernels/mgu.pxd"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -71,6 +78,24 @@ def test_links_lead_somewhere(page):
         assert target.resolve().is_relative_to(ROOT), f"{page.name}: {link} leaves the repository"
         if anchor:
             assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page.name}: {link}"
+
+
+def files_named(name):
+    """List the files of the repository that a page calls by this name or path."""
+    paths = [*ROOT.glob("*"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))]
+    return [path for path in paths if path.relative_to(ROOT).match(name) and path.is_file()]
+
+
+@each([page for page in PAGES if page.name != "CHANGELOG.md"])  # history names what was
+def test_files_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    spans = CODE.findall(FENCED.sub("", text)) + FENCED.findall(text)
+    names = {name for span in spans for name in FILE.findall(span)} - TO_BE_WRITTEN
+    assert not {name for name in names if not files_named(name)}
+    for name, file in NAME_IN_FILE.findall(text):
+        sources = [path.read_text(encoding="utf-8") for path in files_named(file)]
+        found = any(re.search(rf"\b{name}\b", source) for source in sources)
+        assert found or file in TO_BE_WRITTEN, f"{page.name}: {name} in {file}"
 
 
 def test_make_draws_every_picture_of_the_theory():
