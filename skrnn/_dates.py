@@ -1,10 +1,12 @@
 """A lone series, and the dates of its forecast."""
 
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 
 from skrnn._forms import is_column
+from skrnn._numbers import is_missing, refuse_masked
 
 
 def unwrap(X):
@@ -30,11 +32,19 @@ def unwrap(X):
         return [X.to_numpy()], Lone(index, list(X.columns), None)
     if isinstance(X, (list, tuple)):
         flat = len(X) > 0 and all(np.ndim(x) == 0 and not isinstance(x, str) for x in X)
+        refuse_masked([X] if flat else X, "X")
         return ([np.asarray(X)], Lone(None, None, None)) if flat else (X, None)
     array = np.asarray(X) if hasattr(X, "__array__") else None
-    if array is None or array.ndim != 1 or array.dtype.kind not in "biuf":
+    if array is None or array.ndim != 1 or not _holds_numbers(array):
         return X, None
+    refuse_masked([X], "X")
     return [array], Lone(index if dated else None, None, getattr(X, "name", None))
+
+
+def _holds_numbers(array):
+    if array.dtype.kind == "O":
+        return len(array) > 0 and all(is_missing(x) or isinstance(x, Number) for x in array)
+    return array.dtype.kind in "biuf"
 
 
 @dataclass(frozen=True)

@@ -150,9 +150,9 @@ def check_same_columns(frames):
     frames : sequence of DataFrame
         The sequences.
     """
-    first = list(frames[0].columns)
+    first = _column_names(frames[0])
     for i, frame in enumerate(frames):
-        columns = list(frame.columns) if hasattr(frame, "columns") else None
+        columns = _column_names(frame) if hasattr(frame, "columns") else None
         if columns is None:
             raise TypeError(
                 f"sequence {i} is a {type(frame).__name__}, but sequence 0 is a DataFrame: "
@@ -163,6 +163,10 @@ def check_same_columns(frames):
                 f"sequence {i} has the columns {columns}, but sequence 0 has {first}: "
                 "all sequences need the same columns in the same order."
             )
+
+
+def _column_names(frame):
+    return list(getattr(frame, "column_names", frame.columns))  # those of Arrow's tables
 
 
 def as_array(item, i):

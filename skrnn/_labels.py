@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skrnn._numbers import is_date, is_missing, refuse_masked
+from skrnn._numbers import is_date, is_missing, refuse_masked, refuse_sparse
 from skrnn._sequences import locate
 
 PADDING = -1
@@ -40,6 +40,7 @@ def read_class_labels(y):
         For what is no label, naming the sequence, and for labels of steps.
     """
     refuse_masked(y, "y")
+    refuse_sparse(y, "y")
     labels = _as_column(y)
     if labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\ny has dtype {labels.dtype}.")
@@ -67,7 +68,8 @@ def _as_column(y):
         if i is not None:
             raise _labels_of_steps(array[i], i)
     if array.ndim == 2 and array.shape[1] > 1:
-        if type_of_target(array) == "multilabel-indicator":
+        padded = any(map(is_missing, array.ravel())) if array.dtype.kind in "fO" else False
+        if not padded and type_of_target(array) == "multilabel-indicator":
             raise ValueError(
                 f"y should be a 1d array, got an array of shape {array.shape}: several labels for "
                 "each sequence. MultiOutputClassifier(RNNClassifier()) learns each column."
@@ -83,7 +85,8 @@ def _is_sequence(label):
 def _labels_of_steps(row, i):
     return ValueError(
         f"y should be a 1d array, one label for each sequence, but has {np.size(row)} for sequence "
-        f"{i}. LSTMTagger learns a label for each step."
+        f"{i}. LSTMTagger learns a label for each step. Of several labels that hold of a sequence "
+        "MultiLabelBinarizer makes columns of 0 and 1."
     )
 
 
@@ -144,9 +147,9 @@ def plain_tokens(row, i, name):
         number = isinstance(token, (Integral, float, np.floating))
         if is_missing(token) or (number and token < 0):
             raise ValueError(
-                f"sequence {i} of {name} has {token!r} at step {t}, but tokens that are integers "
-                f"are not negative; None, NaN and {PADDING} are padding, at the end of a sequence "
-                "only. Leave out what is missing, and write negative numbers as strings."
+                f"sequence {i} of {name} has {token!r} at step {t}, which is no token: None, NaN "
+                f"and {PADDING} are padding, at the end of a sequence only. Leave out what is "
+                "missing, and write negative integers as strings."
             )
         if number and not isinstance(token, Integral) and float(token).is_integer():
             row = [*row[:t], int(token), *row[t + 1 :]]
@@ -182,9 +185,10 @@ def read_labels(y, offsets):
     for i, (length, given) in enumerate(zip(np.diff(offsets).tolist(), as_rows(y), strict=True)):
         row = cut_padding(_as_list(given, i), length)
         if len(row) != length:
+            padding = " Padding behind a sequence is None, NaN or -1." if len(row) > length else ""
             raise ValueError(
                 f"sequence {i} has {length} step(s), but y has {len(row)} label(s) for it. Give "
-                "each step a label; None, or NaN, where it has none."
+                f"each step a label; None, or NaN, where it has none.{padding}"
             )
         labels += row
     return plain_labels(labels, offsets)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets, first_states
+from skrnn._dates import unwrap
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
 from skrnn._likelihood import cut, draw, log_likelihoods
@@ -191,7 +192,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         ----------
         X : collection of n_sequences token sequences
             Lists of `str`, or lists or arrays of integers >= 0; one may be empty. A single one,
-            or a 1-D array of integers, is a stream.
+            or a 1-D array or list of integers, is a stream.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -249,8 +250,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
 
     def _tokens(self, X, *, reset):
         """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
-        if getattr(X, "ndim", 0) == 1 and X.dtype.kind in "iu":
-            X = [np.asarray(X)]
+        X, _ = unwrap(X)
         sequences = check_sequences(
             self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
             columns=token_columns(self.min_freq),

@@ -7,6 +7,7 @@ from datetime import date, time, timedelta
 from numbers import Number
 
 import numpy as np
+from scipy.sparse import issparse
 
 
 def is_missing(value):
@@ -43,6 +44,12 @@ def refuse_masked(values, name):
         f"{name} has masked values{where}. Leave masked {what} out, or fill them first, for "
         f"example with {name}.filled({fill}."
     )
+
+
+def refuse_sparse(values, name):
+    """Raise for a sparse matrix, which NumPy takes for a single object."""
+    if issparse(values):
+        raise TypeError(f"{name} is sparse, but dense data is required: pass {name}.toarray().")
 
 
 def _first_masked(values):
@@ -90,6 +97,7 @@ def read_numbers(values, name, item="sequence"):
         For masked values, dates, strings and complex numbers; the message names the sequence.
     """
     refuse_masked(values, name)
+    refuse_sparse(values, name)
     array = _as_array(values, name)
     if array.dtype.kind in "biuf":
         return array

@@ -36,6 +36,11 @@ def read_series(estimator, X, *, reset):
         For NaN elsewhere, or a series of which nothing is known.
     """
     sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
+    if estimator._token_counts is not None:
+        raise TypeError(
+            f"{type(estimator).__name__} forecasts numbers, but X holds strings. Convert the "
+            "series first, for example with numpy.asarray(x, dtype=float) or X.astype(float)."
+        )
     k = count_targets(estimator) if reset else estimator._frame.n_targets
     values, offsets = sequences.values, sequences.offsets
     gaps = np.isnan(values)

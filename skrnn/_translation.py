@@ -165,7 +165,10 @@ def read_targets(y):
                 "target first: [list(s) for s in y] for characters, [s.split() for s in y] for "
                 "words."
             )
-        row = list(given) if isinstance(given, (list, tuple)) else np.asarray(given).tolist()
+        if not isinstance(given, (list, tuple)):
+            array = np.asarray(given)
+            given = (array[:, 0] if array.shape[1:] == (1,) else array).tolist()
+        row = list(given)
         row = plain_tokens(row, i, "y")
         for t, token in enumerate(row):
             found = str if isinstance(token, str) else Integral

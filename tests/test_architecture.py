@@ -43,7 +43,7 @@ ALLOWED = {
     "_labels": {"_numbers", "_sequences"},
     "_label_pairs": {"_labels", "_numbers", "_sequences"},
     "_sample_weight": {"_numbers", "_sequences"},
-    "_dates": {"_forms"},
+    "_dates": {"_forms", "_numbers"},
     "_frame": set(),
     "_series": {"_frame", "_numbers", "_sequences"},
     "_rolling": {"_batching", "_frame", "_plan", "_sequences", "_series", "_threads"},
@@ -73,6 +73,7 @@ ALLOWED = {
     "_language_model": {
         "_base",
         "_batching",
+        "_dates",
         "_docs",
         "_initialize",
         "_likelihood",

@@ -4,8 +4,10 @@ import enum
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from problems import quick
+from scipy.sparse import csr_array
 from sklearn.preprocessing import StandardScaler
 
 from skrnn import (
@@ -23,7 +25,7 @@ from skrnn.metrics import (
     token_accuracy_scorer,
     token_error_rate,
 )
-from skrnn.preprocessing import PerStep
+from skrnn.preprocessing import CalendarFeatures, PerStep, SlidingWindow
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 nan = np.nan
@@ -227,6 +229,45 @@ def test_masked_steps_in_lists_of_lists():
             quick(RNNClassifier).fit(given, [0, 1])
 
 
+def test_a_lone_series_with_masked_values():
+    series = np.ma.masked_greater(np.arange(40) % 7, 5)
+    dates = np.ma.masked_array(DATES.to_numpy(), mask=np.arange(6) == 2)
+    for call in (
+        lambda: quick(LSTMForecaster).fit(series),
+        lambda: quick(LSTMForecaster).fit(list(series)),
+        lambda: quick(LSTMForecaster).fit(series.data).predict(series),
+        lambda: quick(LSTMForecaster).fit(series.data).update(series),
+        lambda: quick(LSTMLanguageModel).fit(series),
+        lambda: quick(LSTMLanguageModel).fit(list(series)),
+        lambda: PerStep(StandardScaler()).fit(series),
+        lambda: SlidingWindow(2).transform(series),
+        lambda: CalendarFeatures().fit_transform(dates),
+    ):
+        with pytest.raises(ValueError, match="X has masked values"):
+            call()
+
+
+def test_a_lone_series_in_every_form():
+    ids = np.arange(40) % 7
+    model = quick(LSTMLanguageModel).fit(ids)
+    forecaster = quick(LSTMForecaster).fit(ids)
+    forms = [ids.tolist(), tuple(ids.tolist()), ids.astype("u8"), ids.astype(float), pd.Series(ids)]
+    for form in [*forms, ids.astype(object), pd.Series(ids, dtype="Int64"), pa.array(ids)]:
+        np.testing.assert_array_equal(quick(LSTMLanguageModel).fit(form)._params, model._params)
+        assert model.score(form) == model.score(ids)
+        np.testing.assert_array_equal(forecaster.predict(form), forecaster.predict(ids))
+
+
+def test_a_forecaster_and_strings_or_dates():
+    text = pd.DataFrame({"a": list("123456")}, index=DATES)
+    for strings in (text, [["1", "2", "3"]] * 3, [list("abc"), list("ab")]):
+        with pytest.raises(TypeError, match=r"LSTMForecaster forecasts numbers.* Convert"):
+            quick(LSTMForecaster).fit(strings)
+    for dates in (DATES, pd.Series(DATES), list(DATES), DATES.to_numpy() - DATES.to_numpy()[0]):
+        with pytest.raises(TypeError, match=r"which is not a type of num|is not a number"):
+            quick(LSTMForecaster).fit(dates)
+
+
 @pytest.mark.parametrize("value", [nan, np.inf, None, pd.NA])
 @pytest.mark.parametrize("make", [RNNRegressor, LSTMForecaster])
 def test_targets_that_are_not_finite_are_named(make, value):
@@ -264,12 +305,20 @@ def test_weights_that_are_missing_are_named(make):
         [["a", "b"]] * 6,
         pd.DataFrame([["a", "b"]] * 6),
         [0, 1, 0, [1, 2], 1, 0],
+        np.array([[0.0, 1.0, nan]] * 6),
+        pd.DataFrame([[0, 1, None]] * 6),
     ],
 )
 def test_a_classifier_that_is_given_labels_of_steps(labels):
     message = r"one label for each sequence, but has \d for sequence \d\. LSTMTagger"
     with pytest.raises(ValueError, match=message):
         quick(RNNClassifier).fit(X, labels)
+
+
+def test_sparse_targets():
+    for model in (quick(RNNClassifier), quick(RNNRegressor)):
+        with pytest.raises(TypeError, match=r"y is sparse.*pass y\.toarray"):
+            model.fit(X, csr_array(np.eye(6)))
 
 
 def test_labels_of_a_classifier_come_back_as_given():

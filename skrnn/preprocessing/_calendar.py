@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
+from skrnn._numbers import refuse_masked
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 _REMEDY = (
@@ -148,6 +149,7 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
             If pandas is missing.
         """
         names = self._checked_names()
+        refuse_masked(X, "X")
         tables = [self._transform_one(part, where, names) for part, where in _parts(X)]
         if (container := self._container()) != "default":
             if container == "polars" and not isinstance(X, (list, tuple)):
