@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import object_array
 from problems_steps import MeanClassifier, Spy, frames, ragged
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
@@ -181,8 +181,27 @@ def test_metadata_routing():
         assert_allclose(further.transformer_.mean_, mean)
         with pytest.raises(UnsetMetadataPassedError, match=r"StandardScaler\.fit"):
             PerStep(StandardScaler()).fit(X, sample_weight=weight)
-        alone = PerSequence(asked).fit_transform(X[:1], sample_weight=[[1.0, 0.0, 0.0]])
-        assert_allclose(alone[0][0], 0, atol=1e-12)
+        first = [[1.0] + [0.0] * (len(x) - 1) for x in X]
+        for alone in PerSequence(asked).fit_transform(X, sample_weight=first):
+            assert_allclose(alone[0], 0, atol=1e-12)
+
+
+def test_metadata_of_transform():
+    class Times(BaseEstimator):  # without a fit_transform, which would have to hand it on
+        def fit(self, X, y=None):
+            return self
+
+        def transform(self, X, factor):
+            return X * factor[:, np.newaxis]
+
+    X = ragged((2, 1))
+    with config_context(enable_metadata_routing=True):
+        times = Times().set_transform_request(factor=True)
+        for kind in KINDS:
+            step = kind(times)
+            for out in (step.fit_transform(X, factor=[2, 3]), step.transform(X, factor=[2, 3])):
+                assert_allclose(out[0], 2 * X[0])
+                assert_allclose(out[1], 3 * X[1])
 
 
 # DataFrames, names, NaN
