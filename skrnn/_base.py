@@ -9,27 +9,29 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skrnn._batching import Trainer, predict
+from skrnn._batching import Trainer, TrainingData, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
+from skrnn._early_stopping import Validation, hold_out
+from skrnn._forms import take_items
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._persistence import check_state, stamp
 from skrnn._plan import CELLS, Plan, embedding_width
 from skrnn._sample_weight import read_weights
-from skrnn._sequences import check_sequences, locate
+from skrnn._sequences import check_sequences, locate, step_rows
 from skrnn._training import Training
+
+LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
 class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     """Parameters, fit and weights of all recurrent estimators.
 
-    Subclasses say what a target is: `_encode_targets`, `_initial_bias` and `_score_outputs` (or
-    `_score_sequences`), and name their `_loss`.
+    Subclasses say what a target is: `_encode_targets` and `_initial_bias`, and name their `_loss`.
     """
 
     _min_length = 1  # fewest steps of a sequence
@@ -39,6 +41,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     _weights_version = 0
     # What users call the parts of a network whose name in `Plan` is another.
     _plan_names: dict = {"hidden": "hidden_layer_sizes", "embedding": "embedding_dim"}
+    # Parameters beside the network's that say how X and y are read: fixed when it is started.
+    _reading_parameters: tuple = ()
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -66,6 +70,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
         ],
+        "scoring": [str, callable, None],
         "cell": [StrOptions(set(CELLS))],
         "bidirectional": ["boolean"],
         "pooling": [StrOptions({"last", "mean", "max"})],
@@ -102,6 +107,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         bidirectional=False,
         pooling="last",
@@ -134,6 +140,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
         self.cell = cell
         self.bidirectional = bidirectional
         self.pooling = pooling
@@ -146,8 +153,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     # -- fit ---------------------------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, *, incremental=False, **known):
-        """Fit or continue; `known` goes to `_encode_targets`.
+    def _fit(self, X, y, sample_weight, *, incremental=False, validation=None, **known):
+        """Fit or continue.
+
+        `validation` is None or (X_val, y_val, sample_weight_val); `known` goes to `_encode`.
 
         A failure leaves the estimator as it was. An interrupt during training is no failure: it
         leaves the last complete state.
@@ -157,12 +166,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
         before, training = self.__dict__.copy(), None
         try:
-            sequences, targets, split_seed, rng = self._begin(
-                X, y, sample_weight, first=first, **known
-            )
+            data, watched, rng = self._begin(
+                X, y, sample_weight, first=first, incremental=incremental, validation=validation,
+                **known,
+            )  # fmt: skip
             epochs = 1 if incremental else self.max_iter
             progress = Progress(self, X, y, sample_weight, epochs)
-            training = Training(self, sequences, targets, split_seed, rng, epochs, incremental)
+            training = Training(self, data, watched, rng, epochs, incremental, warm=not first)
             training.run(progress)
         except BaseException as error:
             if not (isinstance(error, KeyboardInterrupt) and training is not None):
@@ -173,41 +183,120 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             raise
         return self
 
-    def _begin(self, X, y, sample_weight, *, first, **known):
-        """Have a network, data and targets: all of `fit` that comes before training.
+    def _begin(
+        self, X, y, sample_weight, *, first, incremental=False, validation=None, **known
+    ):
+        """Have a network and data: all of `fit` that comes before training.
 
         Returns
         -------
-        sequences, targets : Sequences, Targets
-        split_seed : int
-            Of the validation part.
+        data : TrainingData
+        validation : Validation or None
+            What early stopping watches.
         rng : RandomState
         """
-        sequences, targets = self._encode(X, y, sample_weight, reset=first, **known)
+        X_val, y_val, _ = own = validation or (None, None, None)
+        if any(part is not None for part in own):
+            self._check_own_validation(X_val, y_val)
+        splits = self.early_stopping and X_val is None
         rng = check_random_state(self.random_state)
         # Drawn first, so that a warm start holds out the same sequences.
         split_seed = rng.randint(2**31 - 1)
-        rng = self._start(sequences, targets, rng) if first else self._continue(rng)
-        return sequences, targets, split_seed, rng
+        data = self._encode(
+            X, y, sample_weight, reset=first, split_seed=split_seed if splits else None, **known
+        )
+        learnt = data.learnt_from()
+        rng = self._start(learnt, rng, incremental) if first else self._continue(rng)
+        if not self.early_stopping:
+            return data, None, rng
+        if not splits:
+            data_val, given = self._encode_validation(*own), own
+        else:
+            data_val, given = None, None
+            if self.scoring != "loss":
+                given = self._held_out(X, y, sample_weight, split_seed)
+        return data, Validation(data_val, None if self.scoring == "loss" else given), rng
 
-    def _encode(self, X, y, sample_weight, *, reset, **known):
-        """Validate what `fit` was given; returns what the network reads, and its targets."""
+    def _check_own_validation(self, X_val, y_val):
+        """Refuse validation data that would not be used, or are not whole."""
+        if not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are passed to fit, but early_stopping is False, so that they "
+                "would not be used. Set early_stopping=True, or leave them out."
+            )
+        if X_val is None:
+            raise ValueError("y_val or sample_weight_val is passed to fit, but X_val is not.")
+
+    def _encode_validation(self, X_val, y_val, sample_weight_val):
+        """Validate the user's own validation data; nothing is learnt from them."""
+        try:
+            return self._encode(X_val, y_val, sample_weight_val, reset=False, validation=True)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"X_val, y_val or sample_weight_val: {error}") from error
+
+    def _encode(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None,
+        **known,
+    ):  # fmt: skip
+        """Validate what `fit` was given, and make of it what the network reads and is to say.
+
+        Parameters
+        ----------
+        reset : bool
+            Whether what is fitted to X and y (width, vocabulary, classes, scale) is to be learnt.
+        split_seed : int or None
+            Of the part that early stopping holds out, from which none of that is learnt.
+        validation : bool
+            Whether all of it is validation data.
+        vocabulary : array-like or None
+            As in `check_sequences`.
+        **known
+            For `_encode_targets`.
+
+        Returns
+        -------
+        TrainingData
+        """
+
+        def steps_to_learn(offsets):
+            check_n_targets(y, len(offsets) - 1)
+            return step_rows(offsets, ~self._held(y, sample_weight, split_seed))[0]
+
         sequences = check_sequences(
             self, X, dtype=np.dtype(self.dtype), reset=reset, embed=self.embedding_dim is not None,
-            min_length=self._min_length, columns=self._token_columns(),
+            min_length=self._min_length, columns=self._token_columns(), vocabulary=vocabulary,
+            learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
         check_n_targets(y, len(sequences))
-        return sequences, self._encode_targets(sequences, y, sample_weight, reset=reset, **known)
+        held = None if split_seed is None else self._held(y, sample_weight, split_seed)
+        foreign = np.ones(len(sequences), bool) if validation else held
+        targets = self._encode_targets(
+            sequences, y, sample_weight, reset=reset, held=foreign, **known
+        )
+        return TrainingData(sequences, targets, None, held)
 
-    def _start(self, sequences, targets, rng):
+    def _held(self, y, sample_weight, seed):
+        """Return which sequences early stopping holds out, ndarray of bool."""
+        return hold_out(_num_samples(y), self.validation_fraction, seed)
+
+    def _held_out(self, X, y, sample_weight, seed):
+        """Return (X, y, sample_weight) of what early stopping holds out, for a scorer."""
+        held = np.flatnonzero(self._held(y, sample_weight, seed))
+        given = X, y, sample_weight
+        return tuple(None if part is None else take_items(part, held) for part in given)
+
+    def _start(self, data, rng, incremental):
         """Plan the network and draw its weights; returns what is to draw the rest."""
-        bias = self._initial_bias(targets)
+        bias = self._initial_bias(data.targets)
+        if incremental and self._loss_name() in LABEL_LOSSES:
+            bias = np.zeros_like(bias)  # what the first chunk lacks may come in the next
         self._architecture = {
             **self._network_parameters(),
-            "n_features": sequences.values.shape[1],
+            "n_features": data.sequences.values.shape[1],
             "n_outputs": len(bias),
             "loss": self._loss_name(),
         }
+        self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
         self._params = self._draw_weights(rng, bias)
         self._optimiser = Optimiser(self, self._get_plan())
@@ -223,8 +312,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
         asked = {**self._network_parameters(), "loss": self._loss_name()}
+        asked |= {name: getattr(self, name) for name in self._reading_parameters}
+        started = self._architecture | getattr(self, "_read_by", {})
         for name, value in asked.items():
-            if value != self._architecture[name]:
+            if not np.array_equal(value, started.get(name, value)):
                 name = self._plan_names.get(name, name)
                 raise ValueError(
                     f"{name} has changed since the network was started, which is now to go on: "
@@ -244,15 +335,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         return rng
 
     def _set_history(self):
-        """Set what early stopping, or its absence, records; what is there already goes on."""
+        """Set what early stopping, or its absence, records; scores that are there go on."""
         scores = getattr(self, "validation_scores_", None) if self.t_ else None
-        if self.early_stopping:
-            self.best_loss_ = None
-            self.best_validation_score_ = -np.inf if not scores else self.best_validation_score_
-            self.validation_scores_ = list(scores or [])
-        else:
-            self.best_loss_ = np.inf if not self.loss_curve_ else min(self.loss_curve_)
-            self.best_validation_score_ = self.validation_scores_ = None
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.validation_scores_ = list(scores or []) if self.early_stopping else None
 
     def _network_parameters(self):
         """Parameters that make the network, under the names of `Plan`."""
@@ -309,28 +396,6 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _loss_name(self):
         return self._loss
-
-    def _streams(self):
-        """Return which longer sequence each training sequence is a piece of; None: of none.
-
-        Truncated BPTT: the state goes on from piece to piece, the gradient does not.
-        """
-        return None
-
-    def _strata(self, targets):
-        """Return what early stopping stratifies its validation part by."""
-        return targets.labels
-
-    def _hold_out(self, n, seed, targets):
-        """Split n sequences: indices to train on, and those that early stopping holds out."""
-        return train_test_split(
-            np.arange(n), test_size=self.validation_fraction, random_state=seed,
-            stratify=self._strata(targets),
-        )  # fmt: skip
-
-    def _score_sequences(self, params, sequences, targets):
-        """Score weights in training on the held-out part."""
-        return self._score_outputs(predict(self._get_plan(), params, sequences), targets)
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._plan import Options
-from skrnn._sequences import step_rows
+from skrnn._sequences import Sequences, step_rows
 from skrnn._threads import effective_n_threads
 
 # Python notices an interrupt between two calls of the kernels.
@@ -38,6 +38,57 @@ class Targets(NamedTuple):
         if offsets is not None:
             indices, offsets = step_rows(offsets, indices)
         return Targets(*(None if part is None else part[indices] for part in self[:3]), offsets)
+
+    def given(self):
+        """Return which rows have a target, ndarray of bool."""
+        if self.labels is not None:
+            return self.labels >= 0
+        return ~np.isnan(self.numbers).all(axis=1)
+
+    def mean_weight(self):
+        """Return the mean weight of the rows that have a target."""
+        return 1.0 if self.weights is None else float(self.weights[self.given()].mean())
+
+    def total_weight(self):
+        """Return the sum of the weights of the rows that have a target."""
+        given = self.given()
+        return float(given.sum() if self.weights is None else self.weights[given].sum())
+
+    def normalized(self):
+        """Return the same targets with weights whose mean is 1.
+
+        So a mini-batch of n rows has the loss sum(w_i l_i) / (n mean(w)), the mean being that of
+        all data: a weight is a repetition in expectation, at any batch size.
+        """
+        if self.weights is None:
+            return self
+        return self._replace(weights=self.weights / self.mean_weight())
+
+
+class TrainingData(NamedTuple):
+    """What an estimator makes of X, y and weights: sequences to read, and what they are to say.
+
+    A sequence here may be a piece of one of the user's.
+    """
+
+    sequences: Sequences
+    targets: Targets
+    # Which longer sequence each is the next piece of, as `Streams` takes it: the state goes on from
+    # piece to piece, the gradient does not (truncated BPTT). None: each stands alone.
+    streams: np.ndarray | None = None
+    # What early stopping holds out, ndarray of bool; None: nothing.
+    held: np.ndarray | None = None
+
+    def take(self, chosen):
+        """Return the sequences that a mask of shape (n_sequences,) chooses, none held out."""
+        indices, streams = np.flatnonzero(chosen), self.streams
+        if streams is not None:
+            _, streams = np.unique(streams[indices], return_inverse=True)
+        return TrainingData(self.sequences.take(indices), self.targets.take(indices), streams)
+
+    def learnt_from(self):
+        """Return what is not held out."""
+        return self if self.held is None else self.take(~self.held)
 
 
 class Diverged(Exception):
@@ -78,12 +129,14 @@ class Trainer:
     batch_size : int
     params : ndarray of shape (n_params,)
         Changed in place.
-    optimiser : Optimiser
-        Changed in place.
+    optimiser : Optimiser or None
+        Changed in place. None for `loss` alone.
     seed : int
         Of the dropout masks.
     streams : ndarray of shape (n_sequences,), or None
         Which stream each sequence is the next piece of: its state is carried on.
+    penalty_weight : float, default=1.0
+        Weight of all data, by which the L2 penalty is divided.
     **noise : dict of str to float
         Rates: `dropout`, `recurrent_dropout`, `word_dropout`, `label_smoothing`.
     """
@@ -98,14 +151,12 @@ class Trainer:
         optimiser,
         seed,
         streams=None,
+        *,
+        penalty_weight=1.0,
         **noise,
     ):
-        self.plan = plan
+        self._keep(plan, params, optimiser, seed, penalty_weight)
         self.targets = targets
-        self.params = params
-        self.grads = np.zeros_like(params)
-        self.optimiser = optimiser
-        self.seed = seed
         self.data = kernel_data(plan, sequences)
         self.batch_size = batch_size
         self.streams = None if streams is None else Streams(plan, streams)
@@ -114,8 +165,21 @@ class Trainer:
         self.options = Options(training=True, threads=effective_n_threads(), **noise)
         self.workspace = plan.workspace(self.options, self.limits)
 
+    def _keep(self, plan, params, optimiser, seed, penalty_weight):
+        self.plan = plan
+        self.params = params
+        self.grads = np.zeros_like(params)
+        self.optimiser = optimiser
+        self.seed = seed
+        self.penalty_weight = penalty_weight
+
+    def loss(self):
+        """Return the mean loss of all sequences as the weights stand; the penalty is not in it."""
+        losses, _, rows = self.epoch(np.arange(self.n_units, dtype=np.intp)).T
+        return float((losses * rows).sum() / rows.sum())
+
     def epoch(self, order):
-        """Take one optimiser step for each batch.
+        """Take one optimiser step for each batch; without an optimiser none.
 
         Parameters
         ----------
@@ -125,7 +189,7 @@ class Trainer:
         Returns
         -------
         ndarray of shape (n_batches, 3)
-            Loss, gradient norm and weight of each batch.
+            Loss, gradient norm and rows with a target of each batch.
 
         Raises
         ------
@@ -142,9 +206,9 @@ class Trainer:
         while done < n_batches:
             stop = min(done + slice_, n_batches)
             start = time.perf_counter()
-            taken, self.optimiser.step = self._train(
-                order, bounds[done : stop + 1], report[done:stop], carried
-            )
+            taken, step = self._train(order, bounds[done : stop + 1], report[done:stop], carried)
+            if self.optimiser is not None:
+                self.optimiser.step = step
             if taken < stop - done:
                 bad = done + taken
                 raise Diverged(bad, *report[bad, :2])
@@ -157,9 +221,18 @@ class Trainer:
         """Take the steps of some batches; returns how many, and the optimiser's step count."""
         return self.plan.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            self.optimiser.first, self.optimiser.second, self.data, self.targets[:3], order,
-            bounds, self.optimiser.settings(self.seed), report, carried,
+            *self._moments(), self.data, self.targets[:3], order, bounds, self._settings(), report,
+            carried,
         )  # fmt: skip
+
+    def _moments(self):
+        return (None, None) if self.optimiser is None else self.optimiser.moments()
+
+    def _settings(self):
+        """Return what the kernel needs to take steps; None for none."""
+        if self.optimiser is None:
+            return None
+        return self.optimiser.settings(self.seed, self.penalty_weight)
 
 
 class Streams:

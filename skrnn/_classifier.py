@@ -1,17 +1,19 @@
 """RNNClassifier: a label for each sequence."""
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.sparse import issparse
+from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import _num_samples
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
 from skrnn._batching import Targets
+from skrnn._class_targets import class_weights
 from skrnn._docs import documented
-from skrnn._initialize import log_priors
+from skrnn._early_stopping import hold_out
+from skrnn._initialize import log_odds, log_priors
 from skrnn._labels import read_class_labels
 from skrnn._streaming import StreamingMixin
 
@@ -22,8 +24,9 @@ MIN_CLASSES = 2
 class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence a label.
 
-    The network is trained by back-propagation through time on the softmax cross-entropy. Sequences
-    may be of unequal lengths; nothing is padded in computation.
+    The network is trained by back-propagation through time on the softmax cross-entropy, or, where
+    a sequence may have any number of labels (multilabel), on the logistic cross-entropy of each.
+    Sequences may be of unequal lengths; nothing is padded in computation.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels in sorted order.
+        Labels in sorted order; for a matrix of labels its columns, 0 to n_classes - 1.
 
     $fitted_attributes
 
@@ -107,6 +110,7 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         bidirectional=False,
         pooling="last",
@@ -141,6 +145,7 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
             beta_2=beta_2,
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
             cell=cell,
             bidirectional=bidirectional,
             pooling=pooling,
@@ -154,7 +159,9 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to sequences and their labels.
 
         Parameters
@@ -164,11 +171,16 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
             2-D array of univariate series one a row, or a list of lists of `str`; the guide has
             the whole table.
 
-        y : array-like of shape (n_sequences,)
-            Labels.
+        y : array-like of shape (n_sequences,) or (n_sequences, n_classes)
+            Labels; or a matrix of 0 and 1, a column for each label, of which a sequence may have
+            any number (multilabel).
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative; None weighs all sequences 1.
+            Weights, not negative: one counts like so many repetitions of its sequence. None
+            weighs all sequences 1.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X.
 
         Returns
         -------
@@ -180,10 +192,10 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
             For input the network cannot learn from; the text names the sequence, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, vocabulary=None):
         """Go once through the given sequences, from where the network stands.
 
         Parameters
@@ -195,10 +207,14 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
             Labels.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever occur; needed in the first call.
+            All labels that will ever occur; needed in the first call, save for a matrix of labels.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative.
+            Weights, not negative; 1 counts as one sequence.
+
+        vocabulary : array-like of str or of int, default=None
+            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            its X.
 
         Returns
         -------
@@ -209,20 +225,30 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
                 "class_weight='balanced' is not supported by partial_fit, which does not see all "
                 "labels. Compute the weights with compute_class_weight and pass them as a dict."
             )
-        if classes is None and not hasattr(self, "classes_"):
+        if classes is None and not hasattr(self, "classes_") and not is_indicator(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+        return self._fit(
+            X, y, sample_weight, incremental=True, classes=classes, vocabulary=vocabulary
+        )
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, classes=None):
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
         sample_weight = check_sample_weight(sample_weight, y)
+        if is_indicator(y):
+            return self._encode_indicators(y, sample_weight, reset=reset, held=held)
         y = read_class_labels(y)
         if reset:
+            self._loss = "softmax"
             self.classes_ = np.unique(y) if classes is None else unique_labels(classes)
             if len(self.classes_) < MIN_CLASSES:
                 raise ValueError(
                     "This classifier needs sequences of at least 2 classes, but there is only one "
                     f"class: {self.classes_[0]}."
                 )
+        elif self._loss != "softmax":
+            raise ValueError(
+                "y has one label per sequence, but the network was started with a matrix of "
+                f"{len(self.classes_)} labels per sequence (multilabel)."
+            )
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"classes={classes!r} are not those the network was started with: {self.classes_}."
@@ -234,20 +260,58 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
                 f"y has labels that the network does not know: {np.unique(y[bad])[:5]} (the first "
                 f"is that of sequence {bad[0]}); it was started with classes {self.classes_}."
             )
+        learnt = slice(None) if held is None else ~held
+        if held is None or not held.all():
+            self._class_weights = class_weights(
+                self.class_weight, self.classes_, labels[learnt],
+                None if sample_weight is None else sample_weight[learnt],
+            )  # fmt: skip
         weights = sample_weight
-        if self.class_weight is not None:
-            weights = compute_sample_weight(self.class_weight, y)
+        if self._class_weights is not None:
+            weights = self._class_weights[labels]
             check_weights(weights, "class_weight")
-        if self.class_weight is not None and sample_weight is not None:
-            weights = weights * sample_weight
-            check_weights(weights, "The product of class_weight and sample_weight")
+            if sample_weight is not None:
+                weights = weights * sample_weight
+                check_weights(weights, "The product of class_weight and sample_weight")
         return Targets(labels, None, weights)
 
+    def _encode_indicators(self, y, sample_weight, *, reset, held):
+        """Read a matrix with a column of 0 and 1 for each label."""
+        if self.class_weight is not None:
+            raise ValueError(
+                "class_weight is for one label per sequence. Weigh sequences with sample_weight."
+            )
+        numbers = (y.toarray() if issparse(y) else np.asarray(y)).astype(self.dtype)
+        if reset:
+            self._loss = "binary_log_loss"
+            self.classes_ = np.arange(numbers.shape[1])
+        elif self._loss != "binary_log_loss" or numbers.shape[1] != len(self.classes_):
+            started = (
+                f"{len(self.classes_)} labels"
+                if self._loss == "binary_log_loss"
+                else "one label per sequence"
+            )
+            raise ValueError(
+                f"y is a matrix of {numbers.shape[1]} labels per sequence (multilabel), but the "
+                f"network was started with {started}."
+            )
+        return Targets(None, np.ascontiguousarray(numbers), sample_weight)
+
+    def _held(self, y, sample_weight, seed):
+        sample_weight = check_sample_weight(sample_weight, y)
+        labels = None if is_indicator(y) else read_class_labels(y)
+        return hold_out(
+            _num_samples(y), self.validation_fraction, seed, labels=labels, weights=sample_weight
+        )
+
     def _initial_bias(self, targets):
+        if targets.labels is None:
+            return log_odds(targets.numbers, targets.weights)
         return log_priors(targets.labels, targets.weights, len(self.classes_))
 
-    def _score_outputs(self, outputs, targets):
-        return accuracy_score(targets.labels, outputs.argmax(axis=1), sample_weight=targets.weights)
+    def _is_multilabel(self):
+        """Whether the fitted network gives each sequence any number of labels."""
+        return self._architecture["loss"] == "binary_log_loss"
 
     def predict(self, X):
         """Return the most probable label of each sequence.
@@ -259,20 +323,23 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
 
         Returns
         -------
-        ndarray of shape (n_sequences,)
+        ndarray of shape (n_sequences,), or (n_sequences, n_classes)
+            For a network fitted to a matrix of labels, 1 for those of probability 0.5 or more.
         """
         outputs = self._outputs(X)
+        if self._is_multilabel():
+            return (outputs >= 0).astype(int)
         return self.classes_[outputs.argmax(axis=1)]
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of sequences whose label is right.
+        """Return the share of sequences whose label is right, or all of whose labels are.
 
         Parameters
         ----------
         X : sequences
             As in `fit`.
 
-        y : array-like of shape (n_sequences,)
+        y : array-like of shape (n_sequences,) or (n_sequences, n_classes)
             True labels.
 
         sample_weight : array-like of shape (n_sequences,), default=None
@@ -283,7 +350,9 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         float
         """
         weights = check_sample_weight(sample_weight, y)
-        return super().score(X, read_class_labels(y), sample_weight=weights)
+        if not self._is_multilabel():
+            y = read_class_labels(y)
+        return super().score(X, y, sample_weight=weights)
 
     def predict_proba(self, X):
         """Return the probability of each class for each sequence.
@@ -296,8 +365,11 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         Returns
         -------
         ndarray of shape (n_sequences, n_classes), columns in the order of `classes_`
+            Rows add up to 1; for a network fitted to a matrix of labels each column is a
+            probability by itself.
         """
-        return self._outputs(X, probabilities=True)
+        outputs = self._outputs(X, probabilities=True)
+        return expit(outputs) if self._is_multilabel() else outputs
 
     def predict_log_proba(self, X):
         """Return the logarithm of `predict_proba`.
@@ -312,4 +384,23 @@ class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
         ndarray of shape (n_sequences, n_classes)
         """
         outputs = self._outputs(X)
+        if self._is_multilabel():
+            return log_expit(outputs)
         return outputs - logsumexp(outputs, axis=1, keepdims=True)
+
+    def _finish(self, raw, output):
+        if self._is_multilabel():
+            expit(raw, out=output)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def is_indicator(y):
+    """Tell whether y is a matrix with a column of 0 and 1 for each label."""
+    two_dimensional = issparse(y) or (hasattr(y, "shape") and len(y.shape) == 2 and y.shape[1] > 1)
+    if not two_dimensional and not isinstance(y, (list, tuple)):
+        return False
+    return type_of_target(y) == "multilabel-indicator"

@@ -33,11 +33,12 @@ activation : {'tanh', 'relu', 'logistic'}, default='tanh'
     Activation of the 'rnn' cell; 'lstm' and 'gru' have their own.
 
 solver : {'adam', 'sgd'}, default='adam'
-    Optimiser: Adam [1]_, or stochastic gradient descent with momentum.
+    Optimizer: Adam [1]_, or stochastic gradient descent with momentum.
 
 alpha : float, default=0.0001
-    Strength of the L2 penalty on the weight matrices. It is divided by the weight of the
-    batch (its number of sequences, or of labelled steps) when added to the loss.
+    Strength of the L2 penalty on the weight matrices. It is divided by the weight of all data
+    (the number of sequences, or of labelled steps) when added to the mean loss, as in
+    scikit-learn's linear models: repeated data feel it less.
 
 batch_size : int, default='auto'
     Sequences of a mini-batch; 'auto' is `min(32, n_sequences)`.
@@ -54,7 +55,7 @@ power_t : float, default=0.5
     Exponent of 'invscaling'.
 
 max_iter : int, default=200
-    Most epochs.
+    Maximum number of epochs.
 
 shuffle : bool, default=True
     Draw a new order of the sequences for each epoch.
@@ -64,13 +65,14 @@ random_state : int, RandomState instance or None, default=None
     the same to the last bit, for any number of threads.
 
 tol : float, default=1e-4
-    What counts as improvement of the loss (or of the validation score).
+    Smallest change of the loss (or of the validation score) that counts as improvement.
 
 verbose : bool, default=False
-    Print a line an epoch.
+    Print one line per epoch.
 
 warm_start : bool, default=False
-    Go on from the weights and the optimiser state of the previous `fit`.
+    Go on from the weights and the optimizer state of the previous `fit`. Vocabulary, classes and
+    scale of the targets stay; what counts as improvement is judged by the data of this fit.
 
 momentum : float, default=0.9
     Of 'sgd', between 0 and 1.
@@ -79,12 +81,14 @@ nesterovs_momentum : bool, default=True
     Use Nesterov's form of momentum.
 
 early_stopping : bool, default=False
-    Hold out `validation_fraction` of the sequences (stratified where each has a label), and
-    stop when their score has not improved by `tol` for `n_iter_no_change` epochs; the best
-    weights are kept. Without it the training loss decides, and the last weights are kept.
+    Hold out `validation_fraction` of the sequences (stratified where each has one label; the ends
+    of a forecaster's series and of a single text), from which nothing is learnt, or watch the
+    validation data that `fit` is given. Stop when `scoring` has not improved by `tol` for
+    `n_iter_no_change` epochs; the best weights are kept. Without it the training loss decides, and
+    the last weights are kept.
 
 validation_fraction : float, default=0.1
-    Part of the sequences held out for `early_stopping`.
+    Fraction of the sequences held out for `early_stopping`.
 
 beta_1, beta_2 : float, default=0.9, 0.999
     Decay of Adam's first and second moments.
@@ -94,6 +98,11 @@ epsilon : float, default=1e-8
 
 n_iter_no_change : int, default=10
     Epochs without improvement before training stops; `np.inf` for never.
+
+scoring : str, callable or None, default='loss'
+    What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`
+    (None); the name of a scorer of scikit-learn; or a callable `scorer(estimator, X, y)`. Of epochs
+    with equal scores the one with the lowest loss is kept.
 """,
     "cell_parameter": """
 cell : {'lstm', 'gru', 'rnn'}, default='lstm'
@@ -108,10 +117,10 @@ pooling : {'last', 'mean', 'max'}, default='last'
 """,
     "dropout_parameters": """
 dropout : float, default=0.0
-    Part of the values dropped between layers and before the output layer, in training.
+    Fraction of the values dropped between layers and before the output layer, in training.
 
 recurrent_dropout : float, default=0.0
-    Part of the hidden units dropped where they enter the recurrent product; one mask a
+    Fraction of the hidden units dropped where they enter the recurrent product; one mask per
     sequence for all its steps [5]_.
 
 max_grad_norm : float or None, default=1.0
@@ -136,7 +145,8 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
     Column names, where X had them and they are all strings.
 
 vocabulary_ : dict
-    Token to row of the (first) embedding; for `str` input only.
+    Token to row of the (first) embedding; for `str` input only. Without the words of sequences
+    that early stopping held out.
 
 weights_ : dict of ndarray
     Weights under PyTorch's names and in its layout.
@@ -148,7 +158,7 @@ t_ : int
     Sequences seen in training.
 
 loss_ : float
-    Loss of the last epoch.
+    Loss of the last epoch: the weighted mean over sequences (or steps), and the penalty.
 
 best_loss_ : float or None
     Lowest loss of an epoch; None with `early_stopping`.
@@ -160,10 +170,11 @@ gradient_norm_ : float
     Mean global norm of the gradients of the last epoch, before clipping.
 
 validation_scores_ : list of float or None
-    Score on the held-out part after each epoch; None without `early_stopping`.
+    Score of the held-out part after each epoch, with `scoring='loss'` its negative loss; None
+    without `early_stopping`. Warm starts append to it.
 
 best_validation_score_ : float or None
-    The best of them.
+    That of the weights that the last `fit` has kept.
 """,
     "references": """
 .. [1] Kingma and Ba (2015). Adam: a method for stochastic optimization.

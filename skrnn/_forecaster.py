@@ -9,16 +9,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
-from skrnn._batching import Targets
+from skrnn._batching import Targets, TrainingData
 from skrnn._dates import unwrap
 from skrnn._docs import documented
+from skrnn._early_stopping import hold_out
 from skrnn._frame import first_outputs
 from skrnn._intervals import IntervalsMixin
 from skrnn._numbers import read_target_numbers
 from skrnn._rolling import Network, forecast
 from skrnn._sequences import Sequences
 from skrnn._series import (
+    Series,
     count_targets,
+    cut_ends,
+    late_forecasts,
+    late_windows,
     learn,
     learn_frame,
     read_followers,
@@ -131,6 +136,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         "season_length": [Interval(Integral, 1, None, closed="left"), None],
         "autoregression": [Interval(Integral, 1, None, closed="left"), None],
     }
+    _reading_parameters = (
+        "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
+    )  # fmt: skip
     for _name in ("pooling", "bidirectional", "embedding_dim"):
         del _parameter_constraints[_name]
 
@@ -168,6 +176,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -198,6 +207,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             beta_2=beta_2,
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
             cell=cell,
             bidirectional=False,
             pooling="all",
@@ -221,7 +231,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     # -- fit ---------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to series, or to histories and what followed them.
 
         Parameters
@@ -236,7 +248,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             each step what comes next.
 
         sample_weight : array-like of shape (n,), default=None
-            Weight of each series, not negative.
+            Weight of each series, not negative: one counts like so many repetitions.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X.
 
         Returns
         -------
@@ -248,7 +263,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             For input the network cannot learn from; the text names the series, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -265,7 +280,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _encode(self, X, y, sample_weight, *, reset):
+    def _encode(self, X, y, sample_weight, *, reset, split_seed=None, validation=False):
         X, form = unwrap(X) if y is None else (X, None)
         known, future = read_series(self, X, reset=reset)
         k, y_ndim = count_targets(self), None
@@ -273,32 +288,81 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         weights = np.ones(len(known)) if weights is None else weights
         if y is not None:
             y, y_ndim = read_followers(y, len(known), self.horizon, k)
-        if reset:
-            self._frame = learn_frame(self, known, np.repeat(weights, known.lengths))
-            self._y_ndim, self._every_step = y_ndim or (3 if k > 1 else 2), y is None
-            self._conformal = None
-        elif self.horizon != self._frame.horizon or self._every_step != (y is None):
+        if not reset and (self.horizon != self._frame.horizon or self._every_step != (y is None)):
             raise ValueError(
                 "horizon has changed, or y has come or gone, since the network was started: start "
                 "anew with fit and warm_start=False."
             )
-        self._frame, rows, numbers, weights, counts = learn(
-            self._frame, known, future, weights, y, bptt_steps=self.bptt_steps, reset=reset
-        )
-        self._keep_histories(known, form)
-        self._piece_series = np.repeat(np.arange(len(known)), counts)
-        numbers = numbers.reshape(len(numbers), -1).astype(self.dtype)
-        sequences = Sequences(rows.values.astype(self.dtype), rows.offsets)
-        return sequences, Targets(None, numbers, weights, rows.offsets if y is None else None)
+        if not validation:
+            self._every_step = y is None
+        learnt, held = Series(known, future, weights, y), None
+        if split_seed is not None:
+            learnt, held = self._split(learnt, split_seed)
+        # Nothing is learnt from what early stopping holds out, not a scale either.
+        if reset:
+            self._frame = learn_frame(self, learnt.known, learnt.weights)
+            self._y_ndim, self._conformal = y_ndim or (3 if k > 1 else 2), None
+        self._frame, pieces = learn(self._frame, learnt, bptt_steps=self.bptt_steps, reset=reset)
+        mask = None
+        if held is not None:
+            _, late = learn(self._frame, held, bptt_steps=self.bptt_steps, reset=False)
+            mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
+            pieces = pieces.followed_by(late)
+        if not validation:
+            self._keep_histories(known, form)
+        rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
+        return TrainingData(
+            Sequences(rows.values.astype(self.dtype), rows.offsets),
+            Targets(
+                None, numbers.astype(self.dtype), pieces.weights,
+                rows.offsets if self._every_step else None,
+            ),
+            pieces.series if self.bptt_steps and self._every_step else None,
+            mask,
+        )  # fmt: skip
+
+    def _split(self, given, seed):
+        """Return the series that are learnt from, and those (or their ends) that are held out."""
+        parts = given
+        if self._every_step:
+            parts = cut_ends(given, self.validation_fraction)
+        self._piece_series = parts.series
+        train, held = self._hold_out(len(parts.known), seed, parts)
+        return parts.take(train), parts.take(held)
+
+    def _hold_out(self, n, seed, parts):
+        """Choose parts of series: what comes later judges what came before, in every series.
+
+        Returns
+        -------
+        train, held : ndarray of int
+        """
+        late = parts.cuts > 0
+        if self._every_step and late.any():
+            return np.flatnonzero(~late), np.flatnonzero(late)
+        if not self._every_step:
+            late, gaps = late_windows(parts, self.validation_fraction)
+            if late.sum() > 1:
+                return np.flatnonzero(~(late | gaps)), np.flatnonzero(late)
+        # Each series by itself is too short: whole ones are held out.
+        held = hold_out(n, self.validation_fraction, seed, weights=parts.weights)
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _held_out(self, X, y, sample_weight, seed):
+        X = unwrap(X)[0] if y is None else X
+        known, future = read_series(self, X, reset=False)
+        followers = None
+        if y is not None:
+            followers, _ = read_followers(y, len(known), self._frame.horizon, self._frame.n_targets)
+        _, held = self._split(Series(known, future, np.ones(len(known)), followers), seed)
+        histories, y = late_forecasts(held, self._frame)
+        return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
     def _keep_histories(self, known, form, n_given=None):
         """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
         need = None if self._frame.own_scale else -self._frame.need
         self._histories = Sequences.of([values[need:] for values in known.split()])
         self._form, self._n_given = form, n_given or int(known.lengths[0])
-
-    def _streams(self):
-        return self._piece_series if self.bptt_steps and self._every_step else None
 
     def _initial_bias(self, targets):
         levels = self._levels() if self.loss == "quantile" else []
@@ -318,23 +382,6 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
         pooling = "all" if self._every_step else "last"
         return {**super()._network_parameters(), "pooling": pooling, "quantiles": levels}
-
-    def _hold_out(self, n, seed, targets):
-        """Hold out the last pieces of each series: what comes later judges what came before."""
-        held = np.zeros(n, dtype=bool)
-        for i in np.unique(self._piece_series):
-            pieces = np.flatnonzero(self._piece_series == i)
-            held[pieces[len(pieces) - round(self.validation_fraction * len(pieces)) :]] = True
-        if held.sum() < 2:  # short series: the last pieces of all
-            held[n - max(2, round(self.validation_fraction * n)) :] = True
-        return np.flatnonzero(~held), np.flatnonzero(held)
-
-    def _score_sequences(self, params, sequences, targets):
-        network = self._network(params)
-        points = network.outputs(sequences)[..., network.point]
-        numbers = targets.numbers.reshape(points.shape)
-        residual = (points - numbers)[~np.isnan(numbers)]
-        return 1 - float(np.mean(residual**2) / np.nanvar(numbers))
 
     # -- use ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from numbers import Number
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing
 
 from skrnn._numbers import is_missing, refuse_masked
 
@@ -140,6 +141,19 @@ def _is_rectangle(items):
     # A string among them makes them no array of numbers: the ragged reader names it.
     scalars = (Number, np.generic, type(None))
     return all(issubclass(kind, scalars) and not issubclass(kind, str) for kind in types)
+
+
+def take_items(X, indices):
+    """Return some of the items of a collection (sequences, targets, weights), in its own form.
+
+    Parameters
+    ----------
+    X : array-like, or collection
+    indices : ndarray of int
+    """
+    if isinstance(X, (list, tuple)) or not (hasattr(X, "iloc") or hasattr(X, "shape")):
+        return [X[i] for i in indices.tolist()]
+    return _safe_indexing(X, indices)
 
 
 def check_same_columns(frames):

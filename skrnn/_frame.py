@@ -83,13 +83,15 @@ class Frame:
             return self.center[:k], self.scale[:k]
         return y.mean(axis=-2, keepdims=True), spread(y)[..., np.newaxis, :]
 
-    def prepare(self, known, future):
+    def prepare(self, known, future, scaled_by=None):
         """Scale series of one length.
 
         Parameters
         ----------
         known : ndarray of shape (..., T, n_targets + n_covariates)
         future : ndarray of shape (..., F, n_covariates)
+        scaled_by : int, default=None
+            First steps whose own scale is taken, where series have their own; of None all.
 
         Returns
         -------
@@ -98,7 +100,7 @@ class Frame:
             Covariates from step 1 on, 0 where they are not known.
         """
         k = self.n_targets
-        center, scale = self.scales(known[..., :k])
+        center, scale = self.scales(known[..., :scaled_by, :k])
         y = (known[..., :k] - center) / scale
         if not self.n_covariates:
             return y, None

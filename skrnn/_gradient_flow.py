@@ -110,10 +110,11 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     dLoss/dh_t is the total derivative: through the layers above, through the later steps (before,
     in the reverse direction), and through the output layer. The loss is that of a sequence, the
     weighted sum over its targets, so norms do not depend on how many sequences there are; training
-    divides by the total weight of the batch. `class_weight` applies; `bptt_steps` cuts gradients as
-    in training; dropout is off. The sequences of an `LSTMForecaster` are the pieces of at most two
-    lookbacks that it learns from; with `bptt_steps` those of a forecaster and of a language model
-    are pieces of so many steps, each begun from a state of zeros. Empty sequences have no step.
+    divides by the number of targets of the batch, and by the mean weight of all. `class_weight`
+    applies; `bptt_steps` cuts gradients as in training; dropout is off. The sequences of an
+    `LSTMForecaster` are the pieces of at most two lookbacks that it learns from; with `bptt_steps`
+    those of a forecaster and of a language model are pieces of so many steps, each begun from a
+    state of zeros. Empty sequences have no step.
     Where norms overflow in float32 they are infinite, or NaN in the means; `dtype='float64'` helps.
 
     References
@@ -151,7 +152,7 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     plan, lengths = network._get_plan(), sequences.lengths
     shape = len(plan.layers), len(lengths), lengths.max(initial=0)
     hidden_norms, gradient_norms = np.full(shape, np.nan), np.full(shape, np.nan)
-    loss = total = 0.0
+    loss = rows = 0.0
     for batch, raw in _batches(network, sequences, targets):
         # The user's sequence and step of each packed row.
         at = np.searchsorted(sequences.offsets, raw["rows"], side="right") - 1
@@ -160,24 +161,26 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
         for k, layer in enumerate(raw["layers"]):
             hidden_norms[k, at, t] = np.linalg.norm(layer["h"].astype(np.float64), axis=1)
             gradient_norms[k, at, t] = np.linalg.norm(layer["dh"].astype(np.float64), axis=1)
-        gradient_norms[:, batch] *= raw["weight"]  # from the batch's mean to a sequence's sum
-        loss += raw["loss"] * raw["weight"]
-        total += raw["weight"]
+        gradient_norms[:, batch] *= raw["rows_with_target"]  # from a mean to a sequence's sum
+        loss += raw["loss"] * raw["rows_with_target"]
+        rows += raw["rows_with_target"]
     steps = np.arange(shape[2]) - (shape[2] - 1 if align == "end" else 0)
     names = [name for name in plan.parameters if name.startswith("weight_hh_")]
     layers = tuple(name.removeprefix("weight_hh_") for name in names)
-    return GradientFlow(layers, steps, hidden_norms, gradient_norms, loss / total)
+    loss /= rows * targets.mean_weight()
+    return GradientFlow(layers, steps, hidden_norms, gradient_norms, loss)
 
 
 def _network(estimator, X, y):
     """Copy of the estimator with weights; what it reads, and its targets, as `fit` makes them."""
     if hasattr(estimator, "_params"):
         network = _as_fitted(estimator)
-        return network, *network._encode(X, y, None, reset=False)
+        data = network._encode(X, y, None, reset=False)
+        return network, data.sequences, data.targets
     network = clone(estimator)
     network._validate_params()
-    sequences, targets, _, _ = network._begin(X, y, None, first=True)
-    return network, sequences, targets
+    data, _, _ = network._begin(X, y, None, first=True)
+    return network, data.sequences, data.targets
 
 
 def _as_fitted(estimator):

@@ -76,6 +76,24 @@ def log_priors(labels, weights, n_classes):
     return np.log(priors)
 
 
+def log_odds(indicators, weights):
+    """Log-odds of each label: a head bias with which the first outputs are right on average.
+
+    Parameters
+    ----------
+    indicators : ndarray of shape (n, n_labels)
+        0 or 1.
+    weights : ndarray of shape (n,), or None
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    shares = np.average(indicators, axis=0, weights=weights)
+    shares = (1 - PRIOR_SMOOTHING) * shares + PRIOR_SMOOTHING / 2
+    return np.log(shares) - np.log1p(-shares)
+
+
 def _glorot(rng, shape, fan):
     bound = np.sqrt(6.0 / fan)
     return rng.uniform(-bound, bound, shape)

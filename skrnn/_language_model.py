@@ -4,18 +4,19 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import DensityMixin, _fit_context
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
-from skrnn._batching import Targets, first_states
+from skrnn._batching import Targets, TrainingData, first_states
 from skrnn._dates import unwrap
 from skrnn._docs import documented
+from skrnn._early_stopping import hold_out
+from skrnn._forms import take_items
 from skrnn._initialize import log_priors
 from skrnn._likelihood import cut, draw, log_likelihoods
-from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets
+from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets, step_rows
 from skrnn._streaming import SymbolStreamingMixin
 from skrnn._symbols import Symbols
 from skrnn._tokens import token_columns
@@ -102,6 +103,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
 
     _loss = "softmax"
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
+    _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
@@ -136,6 +138,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -169,6 +172,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             beta_2=beta_2,
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
             cell=cell,
             bidirectional=False,
             pooling="all",
@@ -185,7 +189,9 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     # -- fit ---------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to sequences, or to one long stream.
 
         Parameters
@@ -198,7 +204,13 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weight of each sequence, not negative.
+            Weight of each sequence, not negative: one counts like so many repetitions.
+
+        X_val, sample_weight_val : as X and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X.
+
+        y_val : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -210,26 +222,39 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             For input the network cannot learn from; the text names the sequence, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X, y=None, sample_weight=None, vocabulary=None):
         """Go once through the given sequences, from where the network stands.
 
         Parameters
         ----------
         X, y, sample_weight : as in `fit`
-            Tokens that the first call did not hold are unknown. After a stream every sequence is
-            one, after sequences every one has a start and an end.
+            Tokens that neither the first call nor its `vocabulary` held are unknown. After a
+            stream every sequence is one, after sequences every one has a start and an end.
+
+        vocabulary : array-like of str or of int, default=None
+            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            its X.
 
         Returns
         -------
         self : object
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, vocabulary=vocabulary)
 
-    def _encode(self, X, y, sample_weight, *, reset):
-        sequences = self._tokens(X, reset=reset)
+    def _encode(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None
+    ):  # fmt: skip
+        def steps_to_learn(offsets):
+            parts, held = self._parts(offsets, sample_weight, split_seed, reset)
+            return step_rows(parts, ~held)[0]
+
+        sequences = self._tokens(
+            X, reset=reset, vocabulary=vocabulary,
+            learn_from=None if split_seed is None else steps_to_learn,
+        )  # fmt: skip
         if reset:
             self._own_symbols = int(len(sequences) > 1)
         weights = check_sample_weight(sample_weight, sequences)
@@ -241,26 +266,88 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             )
         if weights is not None:
             weights = np.repeat(weights, inputs.lengths)
-        offsets, self._piece_streams = inputs.offsets, None
-        if not self._own_symbols:
-            offsets, _ = cut(offsets, -(-len(labels) // self._n_streams(len(labels))))
+        offsets, held = inputs.offsets, np.zeros(len(inputs), bool)
+        if split_seed is not None:
+            parts, held = self._parts(sequences.offsets, sample_weight, split_seed, reset)
+            # Of a stream the first token is not predicted, so that places are one less.
+            offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
+        if not self._own_symbols and not validation:
+            n_learnt = int(np.diff(offsets)[~held].sum())
+            steps = -(-n_learnt // self._n_streams(n_learnt))
+            offsets, held = self._cut(offsets, held, steps)[:2]
+        streams = None
         if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
-            offsets, self._piece_streams = cut(offsets, self.bptt_steps)
-        return Sequences(inputs.values, offsets), Targets(labels, None, weights, offsets)
+            offsets, held, streams = self._cut(offsets, held, self.bptt_steps)
+        if not validation:
+            self._count_tokens(labels, weights, np.repeat(held, np.diff(offsets)), reset)
+        return TrainingData(
+            Sequences(inputs.values, offsets), Targets(labels, None, weights, offsets), streams,
+            None if split_seed is None else held,
+        )  # fmt: skip
 
-    def _tokens(self, X, *, reset):
+    @staticmethod
+    def _cut(offsets, held, steps):
+        """Cut sequences into pieces: their offsets, whether held out, and of which sequence."""
+        held = held[np.diff(offsets) > 0]
+        offsets, sequence = cut(offsets, steps)
+        return offsets, held[sequence], sequence
+
+    def _parts(self, offsets, sample_weight, seed, reset):
+        """Return the offsets of parts of X, and whether early stopping holds each of them out.
+
+        Parts are the sequences; of a stream its beginning, and its end, which is held out.
+        """
+        n, n_tokens = len(offsets) - 1, int(offsets[-1])
+        if n > 1 or not (reset or not self._own_symbols):
+            weights = check_sample_weight(sample_weight, np.empty(n))
+            return offsets, hold_out(n, self.validation_fraction, seed, weights=weights)
+        n_held = round(self.validation_fraction * (n_tokens - 1))
+        if not 1 <= n_held <= n_tokens - 2:
+            raise ValueError(
+                f"The validation set is too small: of a stream of {n_tokens} tokens "
+                f"validation_fraction={self.validation_fraction} holds out {n_held}. Pass a longer "
+                "one, or validation data of your own as X_val."
+            )
+        return np.array([0, n_tokens - n_held, n_tokens]), np.array([False, True])
+
+    def _held_out(self, X, y, sample_weight, seed):
+        X, _ = unwrap(X)
+        lengths = [len(x) for x in X]
+        parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed, False)
+        if len(held) > len(X):
+            return [take_items(X[0], np.arange(parts[1], parts[2]))], None, None
+        held = np.flatnonzero(held)
+        weights = None if sample_weight is None else take_items(sample_weight, held)
+        return take_items(X, held), None, weights
+
+    def _tokens(self, X, *, reset, vocabulary=None, learn_from=None):
         """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
         X, _ = unwrap(X)
         sequences = check_sequences(
             self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
-            columns=token_columns(self.min_freq),
+            columns=token_columns(self.min_freq), vocabulary=vocabulary, learn_from=learn_from,
         )  # fmt: skip
         if sequences.values.shape[1] != 1:
             raise ValueError(
                 f"X has {sequences.values.shape[1]} columns of ids, but a language model reads "
-                "one token a step. Pass sequences of shape (n_timesteps,)."
+                "one token per step. Pass sequences of shape (n_timesteps,)."
             )
         return sequences
+
+    def _count_tokens(self, labels, weights, held, reset):
+        """Count what comes next where: its shares are the first token's probabilities of a stream.
+
+        `partial_fit` and warm starts add to the counts.
+        """
+        n, learnt = self._symbols.unknown + 1, ~held
+        counts = np.bincount(
+            labels[learnt], weights=None if weights is None else weights[learnt], minlength=n
+        )
+        self._counts = counts.astype(np.float64) + (0 if reset else self._counts)
+
+    @property
+    def _log_frequencies(self):
+        return log_priors(np.arange(len(self._counts)), self._counts, len(self._counts))
 
     @property
     def _symbols(self):
@@ -271,13 +358,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
         return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
 
-    def _streams(self):
-        return self._piece_streams
-
     def _initial_bias(self, targets):
-        n = self._symbols.unknown + 1
-        self._log_frequencies = log_priors(targets.labels, targets.weights, n)
-        return self._log_frequencies
+        return log_priors(targets.labels, targets.weights, self._symbols.unknown + 1)
 
     def _network_parameters(self):
         return {"tied": bool(self.tie_embeddings), **super()._network_parameters()}
@@ -293,21 +375,6 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
                 )
             width = last
         return [(rows + self._own_symbols, width)]
-
-    def _hold_out(self, n, seed, targets):
-        """Hold out whole sequences; of a stream its end."""
-        if not self._own_symbols:
-            n_held = max(2, round(self.validation_fraction * n))
-            return np.arange(n - n_held), np.arange(n - n_held, n)
-        sequence = np.arange(n) if self._piece_streams is None else self._piece_streams
-        parts = train_test_split(
-            np.arange(sequence[-1] + 1), test_size=self.validation_fraction, random_state=seed
-        )
-        return tuple(np.flatnonzero(np.isin(sequence, part)) for part in parts)
-
-    def _score_sequences(self, params, sequences, targets):
-        logs, _ = log_likelihoods(self._get_plan(), params, sequences, targets.labels)
-        return float(np.average(logs, weights=targets.weights))
 
     # -- use ---------------------------------------------------------------------------------
 

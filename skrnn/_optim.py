@@ -49,11 +49,23 @@ class Optimiser:
         """Whether moments are finite: one that is not would stop its weight for good."""
         return bool(np.isfinite(self.first).all() and np.isfinite(self.second).all())
 
-    def settings(self, seed):
-        """Return what the kernel needs for the next batches."""
+    def moments(self):
+        """Return the vectors that the kernel moves: first and second moments."""
+        return self.first, self.second
+
+    def settings(self, seed=0, penalty_weight=1.0):
+        """Return what the kernel needs for the next batches.
+
+        Parameters
+        ----------
+        seed : int, default=0
+            Of the dropout masks.
+        penalty_weight : float, default=1.0
+            Weight of all data: the L2 penalty is that of the data, not of a batch.
+        """
         return {
             "solver": self.params["solver"],
-            "alpha": self.params["alpha"],
+            "alpha": self.params["alpha"] / penalty_weight,
             "max_norm": self.params["max_grad_norm"] or 0.0,
             "learning_rate": self.learning_rate * 0.5**self.halvings,
             "beta_1": self.params["beta_1"],

@@ -1,24 +1,28 @@
 """RNNRegressor: one or more numbers for each sequence."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
-from sklearn.utils.validation import _check_y
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_y, check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets
 from skrnn._docs import documented
+from skrnn._frame import first_outputs
 from skrnn._numbers import read_target_numbers
 from skrnn._streaming import StreamingMixin
+from skrnn._target_scale import fold, learn_scale, unfold
 
 
 @documented
 class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence one or more numbers.
 
-    The network is trained by back-propagation through time on half the squared error, averaged
-    over outputs. Targets far from unit scale learn faster inside a
-    :class:`~sklearn.compose.TransformedTargetRegressor`.
+    The network is trained by back-propagation through time on half the squared error, or another
+    `loss`, averaged over outputs. Targets may have any scale: they are standardized inside, and
+    losses are those of the standardized targets.
 
     Parameters
     ----------
@@ -40,6 +44,14 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
 
     $dtype_parameter
 
+    loss : {'squared_error', 'absolute_error', 'quantile', 'poisson'}, default='squared_error'
+        What is predicted: the mean; the median; the `quantile` (pinball loss [7]_); or the mean of
+        counts, through its logarithm (deviance of a Poisson distribution), for which targets must
+        not be negative.
+
+    quantile : float, default=0.5
+        Level between 0 and 1 for `loss='quantile'`.
+
     Attributes
     ----------
     $fitted_attributes
@@ -51,6 +63,7 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     References
     ----------
     $references
+    .. [7] Koenker and Bassett (1978). Regression quantiles.
 
     Examples
     --------
@@ -64,10 +77,91 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     True
     """
 
-    _loss = "squared_error"
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "poisson"})],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        scoring="loss",
+        cell="lstm",
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        embedding_dim=None,
+        dtype="float32",
+        loss="squared_error",
+        quantile=0.5,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            cell=cell,
+            bidirectional=bidirectional,
+            pooling=pooling,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.loss = loss
+        self.quantile = quantile
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to sequences and their targets.
 
         Parameters
@@ -81,7 +175,11 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
             Targets.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative; None weighs all sequences 1.
+            Weights, not negative: one counts like so many repetitions of its sequence. None
+            weighs all sequences 1.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X.
 
         Returns
         -------
@@ -93,10 +191,10 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
             For input the network cannot learn from; the text names the sequence, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, vocabulary=None):
         """Go once through the given sequences, from where the network stands.
 
         Parameters
@@ -105,39 +203,119 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
             As in `fit`.
 
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-            Targets.
+            Targets. The first call's set the scale at which the network learns: they should be
+            as large, and as far apart, as those to come.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative.
+            Weights, not negative; 1 counts as one sequence.
+
+        vocabulary : array-like of str or of int, default=None
+            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            its X.
 
         Returns
         -------
         self : object
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, vocabulary=vocabulary)
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset):
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, held):
         sample_weight = check_sample_weight(sample_weight, y)
-        y = read_target_numbers(y, self.dtype)
+        y = read_target_numbers(y, np.float64)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
-        numbers = np.asarray(y, dtype=self.dtype)
-        if reset:
-            self._y_ndim = numbers.ndim
-        numbers = np.ascontiguousarray(numbers.reshape(len(numbers), -1))
+        numbers = np.asarray(y, dtype=np.float64)
+        # In one order in memory, so that sums have the same bits whatever y is an array of.
+        y_ndim, numbers = numbers.ndim, np.ascontiguousarray(numbers.reshape(len(numbers), -1))
         if not reset and numbers.shape[1] != self._architecture["n_outputs"]:
             raise ValueError(
                 f"y has {numbers.shape[1]} outputs, but the network was started with "
                 f"{self._architecture['n_outputs']}."
             )
-        return Targets(None, numbers, sample_weight)
+        if self.loss == "poisson":
+            self._check_counts(numbers)
+        if reset:
+            learnt = slice(None) if held is None else ~held
+            self._y_ndim = y_ndim
+            self._target_center, self._target_scale = learn_scale(
+                numbers[learnt], None if sample_weight is None else sample_weight[learnt], self.loss
+            )
+        with np.errstate(over="ignore"):  # too large for the network: found as infinity below
+            numbers = ((numbers - self._target_center) / self._target_scale).astype(self.dtype)
+        if not np.isfinite(numbers).all():
+            row, column = np.argwhere(~np.isfinite(numbers))[0]
+            raise ValueError(
+                f"The target of sequence {row} (output {column}) is too far from those that the "
+                f"scale was learnt from for dtype('{np.dtype(self.dtype)}'). Transform y, for "
+                "example with TransformedTargetRegressor, or use dtype='float64'."
+            )
+        return Targets(None, np.ascontiguousarray(numbers), sample_weight)
+
+    def _check_counts(self, numbers):
+        """Refuse targets that no Poisson distribution gives."""
+        if (numbers < 0).any():
+            row, column = np.argwhere(numbers < 0)[0]
+            raise ValueError(
+                f"loss='poisson' needs targets that are not negative, but that of sequence {row} "
+                f"is {numbers[row, column]} (output {column})."
+            )
+        if not numbers.any(axis=0).all():
+            raise ValueError(
+                "loss='poisson' needs a target above 0, but all are 0 for output "
+                f"{int(np.argmin(numbers.any(axis=0)))}: the logarithm of their mean is not finite."
+            )
+
+    def _loss_name(self):
+        return self.loss
+
+    def _network_parameters(self):
+        levels = (float(self.quantile),) if self.loss == "quantile" else ()
+        return {**super()._network_parameters(), "quantiles": levels}
 
     def _initial_bias(self, targets):
-        """Mean of the targets: the first outputs are right on average."""
-        numbers = targets.numbers.astype(np.float64)  # their sum may overflow float32
-        return np.average(numbers, axis=0, weights=targets.weights)
+        """Return outputs that are right on average before anything is learnt."""
+        if self.loss == "poisson":  # of a mean of 1
+            return np.zeros(targets.numbers.shape[1])
+        numbers, weights = targets.numbers.astype(np.float64), targets.weights
+        weights = np.ones(len(numbers)) if weights is None else weights
+        return first_outputs(numbers, weights, self.loss, [self.quantile])
 
-    def _score_outputs(self, outputs, targets):
-        return r2_score(targets.numbers, outputs, sample_weight=targets.weights)
+    @property
+    def weights_(self):
+        """Weights under PyTorch's names and in its layout: a dict of copies.
+
+        Those of the plain network: its outputs are predictions in the units of y (of 'poisson'
+        their logarithms). The output layer's are float64.
+        """
+        weights = super().weights_  # an AttributeError before fit
+        scale = self._target_center, self._target_scale
+        return fold(weights, *scale, self._architecture["loss"])
+
+    def set_weights(self, weights):
+        """Replace the weights of a fitted estimator: the inverse of `weights_`.
+
+        Parameters
+        ----------
+        weights : dict of str to array-like
+            As `weights_`, all of them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            For a name that is missing or not known, a shape that differs, or a number that is not
+            finite. The estimator is then as it was.
+        """
+        check_is_fitted(self)
+        shapes = {name: p.shape for name, p in self._get_plan().parameters.items()}
+        head = ("head_weight", "head_bias")
+        # What does not fit is refused there.
+        if all(name in weights and np.shape(weights[name]) == shapes[name] for name in head):
+            scale = self._target_center, self._target_scale
+            weights = unfold(weights, *scale, self._architecture["loss"])
+        return super().set_weights(weights)
 
     def score(self, X, y, sample_weight=None):
         """Return R² of the predictions.
@@ -171,9 +349,31 @@ class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
         Returns
         -------
         ndarray of shape (n_sequences,), or (n_sequences, n_outputs) where y was 2-D; float64
+            Means; with `loss='absolute_error'` medians, with 'quantile' quantiles.
         """
-        outputs = self._outputs(X).astype(np.float64)
+        outputs = self._in_units_of_y(self._outputs(X))
         return outputs[:, 0] if self._y_ndim == 1 else outputs
+
+    def _in_units_of_y(self, outputs):
+        """Return what the network's outputs (n, n_outputs) say of y, float64."""
+        outputs = outputs.astype(np.float64)
+        if self._architecture["loss"] == "poisson":
+            return np.exp(outputs) * self._target_scale
+        return outputs * self._target_scale + self._target_center
+
+    # A step's outputs, in the units of y.
+
+    def _new_output(self, n):
+        return np.empty(n if self._y_ndim == 1 else (n, len(self._target_scale)))
+
+    def _raw(self, output):
+        n, k = len(output), len(self._target_scale)
+        if output.dtype != np.float64 or output.size != n * k:
+            raise ValueError("the array for the outputs does not fit")
+        return np.empty((n, k), self._get_plan().dtype)
+
+    def _finish(self, raw, output):
+        output[...] = self._in_units_of_y(raw).reshape(output.shape)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -152,6 +152,8 @@ def check_sequences(
     allow_nan=False,
     min_length=1,
     columns=None,
+    learn_from=None,
+    vocabulary=None,
 ):
     """Validate ``X`` in any accepted form and set, or check, what ``estimator`` knows of it.
 
@@ -185,6 +187,13 @@ def check_sequences(
     columns : list of TokenColumn, default=None
         What fit makes of strings; of None one column, the tokens as they are.
 
+    learn_from : callable, default=None
+        Given the offsets of the sequences, returns the steps whose tokens fit may learn: those of
+        sequences that early stopping holds out are not among them. None for all.
+
+    vocabulary : array-like of str or of int, default=None
+        Tokens, or ids of one column, that are known from fit on although X may lack them.
+
     Returns
     -------
     sequences : Sequences
@@ -201,8 +210,13 @@ def check_sequences(
     if not reset:
         form = check_fitted_kind(estimator, form, X)
 
+    if vocabulary is not None and form != "tokens" and not embed:
+        raise ValueError(
+            "vocabulary names tokens, but X holds numbers. Set embedding_dim where they are ids."
+        )
+    learn = reset and (learn_from, vocabulary)
     if form == "tokens":
-        sequences = _read_tokens(estimator, X, reset, columns)
+        sequences = _read_tokens(estimator, X, learn, columns, vocabulary)
     elif form == "rows":
         sequences = _read_rows(estimator, X, dtype, reset, embed, min_length)
     elif form == "cube":
@@ -214,7 +228,7 @@ def check_sequences(
         return sequences
     _check_finite(estimator, sequences, allow_nan and not embed)
     if embed:
-        return _as_table_rows(estimator, sequences, reset)
+        return _as_table_rows(estimator, sequences, learn, vocabulary)
     # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
     if reset and not allow_nan:
         _warn_if_channel_first(sequences)
@@ -310,7 +324,8 @@ def _read_ragged(estimator, items, dtype, reset):
     return Sequences(values, offsets)
 
 
-def _read_tokens(estimator, items, reset, columns):
+def _read_tokens(estimator, items, learn, columns, vocabulary):
+    """Read strings; `learn` is False, or (steps to learn from, vocabulary)."""
     rows = [token_row(item, i) for i, item in enumerate(items)]
     offsets = lengths_to_offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
     tokens = list(chain.from_iterable(rows))
@@ -321,19 +336,45 @@ def _read_tokens(estimator, items, reset, columns):
             f"X mixes strings and other values: sequence {i} has {tokens[row]!r} at step {t}, "
             "where one string a step is expected."
         )
-    if reset:
-        if not tokens:
+    vocabulary = [] if vocabulary is None else _as_vocabulary(vocabulary, str)
+    if learn:
+        learnt = tokens if learn[0] is None else [tokens[row] for row in learn[0](offsets)]
+        if not learnt and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-        _warn_if_numbers(tokens)
+        _warn_if_numbers(learnt)
         columns = columns or token_columns()
-        vocabularies = Vocabularies(columns).fit(tokens)
+        vocabularies = Vocabularies(columns).fit(learnt, vocabulary)
         estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
         set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
+    elif vocabulary:
+        known = estimator._vocabularies.ids(vocabulary)[:, 0]
+        _check_known([word for word, id_ in zip(vocabulary, known, strict=True) if id_ < 0])
     ids = estimator._vocabularies.ids(tokens)
     return Sequences(_unknown_last(estimator, ids), offsets)
 
 
-def _as_table_rows(estimator, sequences, reset):
+def _as_vocabulary(vocabulary, kind):
+    """Return the tokens of a vocabulary as a list, all of one kind."""
+    if isinstance(vocabulary, str) or not np.iterable(vocabulary):
+        raise TypeError(f"vocabulary must be a collection of tokens; got {vocabulary!r}.")
+    tokens = np.asarray(vocabulary).tolist() if kind is not str else list(vocabulary)
+    for token in tokens:
+        if not isinstance(token, kind) or (kind is int and token < 0):
+            what = "a string" if kind is str else "an id >= 0"
+            raise TypeError(f"vocabulary has {token!r} where {what} is expected, as X has them.")
+    return tokens
+
+
+def _check_known(unknown):
+    """Refuse a vocabulary with tokens that the first call did not name."""
+    if unknown:
+        raise ValueError(
+            f"vocabulary has {unknown[0]!r}, which the network was not started with: its embedding "
+            "has no row for it. Name all tokens in the first call of partial_fit."
+        )
+
+
+def _as_table_rows(estimator, sequences, learn, vocabulary):
     """Return ids as rows of their column's embedding, unknown ids included."""
     values, offsets = sequences.values, sequences.offsets
     wrong = values < UNKNOWN
@@ -347,20 +388,36 @@ def _as_table_rows(estimator, sequences, reset):
             "id must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None for "
             "numbers to be numbers."
         )
-    if reset:
-        if len(values) == 0:
+    known = [] if vocabulary is None else _as_vocabulary(vocabulary, int)
+    if known and values.shape[1] > 1:
+        raise ValueError(f"vocabulary is for one column of ids, but X has {values.shape[1]}.")
+    if learn:
+        learnt = values if learn[0] is None else values[learn[0](offsets)]
+        if len(learnt) == 0 and not known:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-        _check_ids_are_dense(values, offsets)
+        _check_ids_are_dense(values, offsets, known)
     # What lies beyond 64 bits is larger than any id fit has seen, and so is LARGEST_ID.
     ids = np.full(values.shape, LARGEST_ID, np.int64)
     np.copyto(ids, values, where=values < LARGEST_ID, casting="unsafe")
-    if reset:
-        estimator._token_counts = ids.max(axis=0) + 1
+    if learn:
+        learnt = ids if learn[0] is None else ids[learn[0](offsets)]
+        counts = learnt.max(axis=0, initial=-1) + 1
+        estimator._token_counts = np.maximum(counts, max(known, default=-1) + 1)
+    else:
+        _check_known([id_ for id_ in known if id_ >= estimator._token_counts[0]])
     return Sequences(_unknown_last(estimator, ids), offsets)
 
 
-def _check_ids_are_dense(values, offsets):
+def _check_ids_are_dense(values, offsets, vocabulary):
     """Refuse ids whose embedding would consist of rows that no token has."""
+    if len(vocabulary):
+        if max(vocabulary) >= max(DENSE_IDS, ROWS_PER_ID * len(set(vocabulary))):
+            raise ValueError(
+                f"vocabulary has the id {max(vocabulary)}, but only {len(set(vocabulary))} "
+                "different ids, and the embedding has a row for every id up to the largest. Number "
+                "the ids from 0 first."
+            )
+        return
     for column, ids in enumerate(values.T):
         row = int(ids.argmax())
         if ids[row] < DENSE_IDS:

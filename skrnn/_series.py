@@ -1,6 +1,7 @@
 """What a forecaster learns from series: how they are read, cut into pieces, and asked about."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import column_or_1d
@@ -10,6 +11,58 @@ from skrnn._numbers import read_target_numbers
 from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets, locate
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
+SCORED_ORIGINS = 50  # of a series held out, for a scorer
+COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbours
+
+
+class Series(NamedTuple):
+    """Series to learn from, as `read_series` gives them; or parts of series."""
+
+    known: Sequences
+    future: Sequences  # covariates of the steps to come
+    weights: np.ndarray  # (n_series,)
+    followers: np.ndarray | None = None  # (n_series, horizon, n_targets) what followed each
+    # Steps at the start of each that are history alone: no target lies among them, and scales are
+    # theirs. (n_series,), None for none.
+    history: np.ndarray | None = None
+    # Which series each is a part of; None: all are different.
+    parts_of: np.ndarray | None = None
+
+    @property
+    def cuts(self):
+        """Return `history` as an array."""
+        return np.zeros(len(self.known), int) if self.history is None else self.history
+
+    @property
+    def series(self):
+        """Return `parts_of` as an array."""
+        return np.arange(len(self.known)) if self.parts_of is None else self.parts_of
+
+    def take(self, indices):
+        """Return the chosen series."""
+        arrays = (None if part is None else part[indices] for part in self[2:])
+        return Series(self.known.take(indices), self.future.take(indices), *arrays)
+
+
+class Pieces(NamedTuple):
+    """What a network reads of series, and is asked for."""
+
+    rows: Sequences  # (total_steps, n_inputs), one per piece
+    # (n_asked, horizon, n_targets) of each step, or with followers of each series; NaN where it
+    # does not count
+    numbers: np.ndarray
+    weights: np.ndarray  # (n_asked,)
+    series: np.ndarray  # (n_pieces,) which series each is a piece of
+
+    def followed_by(self, others):
+        """Return these pieces and those of other series."""
+        offsets = np.append(self.rows.offsets, others.rows.offsets[1:] + self.rows.offsets[-1])
+        return Pieces(
+            Sequences(np.concatenate([self.rows.values, others.rows.values]), offsets),
+            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.weights, others.weights]),
+            np.concatenate([self.series, others.series + self.series.max(initial=-1) + 1]),
+        )
 
 
 def read_series(estimator, X, *, reset):
@@ -100,6 +153,115 @@ def read_followers(y, n, horizon, k):
     return y.reshape(n, horizon, k), y.ndim
 
 
+def cut_ends(given, fraction):
+    """Cut every series in two: its beginning, and its end with the beginning as history.
+
+    Parameters
+    ----------
+    given : Series
+    fraction : float
+        Of the steps that can be forecast, those after the first.
+
+    Returns
+    -------
+    Series
+        Twice as many, a beginning and an end in turn; as it was where ends would hold fewer than
+        two steps in all, or leave too little to learn from.
+    """
+    lengths = given.known.lengths
+    n_held = np.round(fraction * (lengths - 1)).astype(int)
+    n_held = np.where(lengths - n_held < 2, 0, n_held)
+    if n_held.sum() < 2:
+        return given
+    parts, ahead, history = [], [], []
+    k = given.known.values.shape[1] - given.future.values.shape[1]
+    for values, future, held in zip(given.known.split(), given.future.split(), n_held, strict=True):
+        cut = len(values) - held
+        parts += [values[:cut], values if held else values[:0]]
+        ahead += [np.concatenate([values[cut:, k:], future]), future]
+        history += [0, cut if held else 0]
+    at = np.repeat(np.arange(len(given.known)), 2)
+    whole = Series(Sequences.of(parts), Sequences.of(ahead), given.weights[at], None,
+                   np.array(history), at)  # fmt: skip
+    return whole.take(np.flatnonzero(whole.known.lengths > 0))
+
+
+def late_windows(given, fraction):
+    """Find the last windows of each series, and those before that have targets in common with them.
+
+    Windows that follow one another in a series repeat its values; that is how they are known.
+
+    Parameters
+    ----------
+    given : Series
+        Windows and what followed them.
+    fraction : float
+        Of the windows of each series.
+
+    Returns
+    -------
+    late, gaps : ndarray of shape (n_windows,), dtype=bool
+    """
+    n, lengths = len(given.known), given.known.lengths
+    late, gaps = np.zeros(n, bool), np.zeros(n, bool)
+    horizon, k = given.followers.shape[1:]
+    if n < 2 or (lengths != lengths[0]).any():
+        return late, gaps
+    windows = given.known.values.reshape(n, lengths[0], -1)[:, :, :k]
+    whole = np.concatenate([windows, given.followers], axis=1)
+
+    def follows(shift, few=None):
+        """Tell which windows are the one before, so many steps later."""
+        return (whole[1:few, :-shift] == whole[: few and few - 1, shift:][: n - 1]).all(axis=(1, 2))
+
+    shifts = range(1, whole.shape[1])
+    step = max(shifts, key=lambda shift: np.count_nonzero(follows(shift, COMPARED_WINDOWS)))
+    follow = np.append(False, follows(step))
+    group = np.cumsum(~follow) - 1
+    sizes = np.bincount(group)
+    to_end = np.cumsum(sizes)[group] - np.arange(n)  # 1 for the last window of a series
+    n_held = np.round(fraction * sizes).astype(int)[group]
+    late = to_end <= n_held
+    gaps = ~late & (n_held > 0) & (to_end <= n_held + (horizon - 1) // step)
+    return late, gaps
+
+
+def late_forecasts(held, frame):
+    """Make of what is held out histories to forecast from, and what followed them.
+
+    Parameters
+    ----------
+    held : Series
+    frame : Frame
+
+    Returns
+    -------
+    histories : list of ndarray of shape (n_timesteps, n_features)
+        With covariates they end in rows for the steps to come, whose targets are NaN.
+    followers : ndarray of shape (n_histories, horizon, n_targets)
+    """
+    k, h = frame.n_targets, frame.horizon
+    histories, followers = [], []
+    for i, (values, ahead) in enumerate(zip(held.known.split(), held.future.split(), strict=True)):
+        if held.followers is not None:
+            stops = [len(values)]
+        else:
+            stops = range(max(held.cuts[i], 1), len(values) - h + 1)
+            stops = stops[:: max(1, len(stops) // SCORED_ORIGINS)]
+        for stop in stops:
+            after = held.followers[i] if held.followers is not None else values[stop : stop + h, :k]
+            followers.append(after)
+            rows = np.concatenate([values[stop:, k:], ahead])[:h]
+            rows = np.column_stack([np.full((len(rows), k), np.nan), rows])
+            histories.append(np.concatenate([values[:stop], rows[: h * bool(frame.n_covariates)]]))
+    if not histories:
+        raise ValueError(
+            f"The validation part of no series has the {h} steps of a forecast, which `scoring` "
+            "needs. Increase validation_fraction, pass X_val and y_val, or set scoring='loss'."
+        )
+    return histories, np.array(followers)
+
+
 def learn_frame(estimator, known, weights):
     """Learn the scales of training series.
 
@@ -107,7 +269,7 @@ def learn_frame(estimator, known, weights):
     ----------
     estimator : LSTMForecaster
     known : Sequences
-    weights : ndarray of shape (total_steps,)
+    weights : ndarray of shape (n_series,)
 
     Returns
     -------
@@ -116,7 +278,8 @@ def learn_frame(estimator, known, weights):
     """
     if estimator.difference == "season" and estimator.season_length is None:
         raise ValueError("difference='season' needs season_length, the steps of a season.")
-    rows, k = known.values, count_targets(estimator)
+    rows, k, weights = known.values, count_targets(estimator), np.repeat(weights, known.lengths)
+    weights = weights if weights.any() else None
     with np.errstate(over="ignore", invalid="ignore"):
         center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
     if not np.isfinite(center).all():
@@ -153,17 +316,14 @@ def chunks(length, size, overlap):
     return pieces
 
 
-def learn(frame, known, future, weights, followers, *, bptt_steps, reset):
+def learn(frame, given, *, bptt_steps, reset):
     """Make of series what the network reads and is asked for.
 
     Parameters
     ----------
     frame : Frame
-    known, future : Sequences
-        As `read_series` gives them.
-    weights : ndarray of shape (n_series,)
-    followers : ndarray of shape (n_series, horizon, n_targets), or None
-        What followed each series; None asks at every step for what comes next.
+    given : Series
+        Without followers every step is asked for what comes next.
     bptt_steps : int or None
         As in `learn_every_step`.
     reset : bool
@@ -172,44 +332,40 @@ def learn(frame, known, future, weights, followers, *, bptt_steps, reset):
     Returns
     -------
     frame : Frame
-    rows : Sequences
-        Of shape (total_steps, n_inputs), one a piece.
-    numbers : ndarray of shape (n_targets_asked, horizon, n_targets)
-        Of each step, or with `followers` of each series; NaN where it does not count.
-    weights : ndarray of shape (n_targets_asked,)
-    counts : list of int
-        Pieces of each series.
+    pieces : Pieces
     """
-    k, counts = frame.n_targets, [1] * len(known)
+    known, followers, k = given.known, given.followers, frame.n_targets
+    counts = [1] * len(known)
     if reset and frame.lags:
-        frame = learn_lags(frame, known, weights, followers)
+        frame = learn_lags(frame, known, given.weights, followers)
     if followers is None:
-        rows, numbers, counts = learn_every_step(frame, known, future, bptt_steps)
+        rows, numbers, counts = learn_every_step(frame, given, bptt_steps)
     else:
-        rows, numbers = learn_last_step(frame, known, future, followers)
+        rows, numbers = learn_last_step(frame, known, given.future, followers)
     if np.isnan(numbers).all():
         raise ValueError(
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
             "step(s), and at least 2 are needed."
         )
-    row_weights = np.repeat(np.repeat(weights, counts), rows.lengths)
-    weights = row_weights if followers is None else weights
+    row_weights = np.repeat(np.repeat(given.weights, counts), rows.lengths)
+    weights = row_weights if followers is None else given.weights
     if reset:
-        scale = spread(rows.values[:, :k], row_weights)
+        scale = spread(rows.values[:, :k], row_weights if row_weights.any() else None)
         asked = size(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
         frame = replace(frame, input_scale=scale, target_scale=asked)
         rows.values[:, :k] /= scale
-    return frame, rows, numbers / frame.target_scale, weights, counts
+    series = np.repeat(np.arange(len(known)), counts)
+    return frame, Pieces(rows, numbers / frame.target_scale, weights, series)
 
 
-def learn_every_step(frame, known, future, bptt_steps):
+def learn_every_step(frame, given, bptt_steps):
     """Make of whole series what the network reads and is asked for, in pieces.
 
     Parameters
     ----------
     frame : Frame
-    known, future : Sequences
-        As `read_series` gives them.
+    given : Series
+        Of what is their `history` no step is asked for; scales are those of history.
     bptt_steps : int or None
         With it pieces of so many steps follow one another, and the state is carried on; without it
         they overlap.
@@ -217,7 +373,7 @@ def learn_every_step(frame, known, future, bptt_steps):
     Returns
     -------
     rows : Sequences
-        Of shape (total_steps, n_inputs), one sequence a piece.
+        Of shape (total_steps, n_inputs), one sequence per piece.
     wanted : ndarray of shape (total_steps, horizon, n_targets)
         NaN where a step does not count.
     counts : list of int
@@ -225,10 +381,17 @@ def learn_every_step(frame, known, future, bptt_steps):
     """
     size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
     rows, wanted, counts = [], [], []
-    for values, ahead in zip(known.split(), future.split(), strict=True):
-        y, z = frame.prepare(values, ahead)
+    for values, ahead, cut in zip(
+        given.known.split(), given.future.split(), given.cuts, strict=True
+    ):
+        y, z = frame.prepare(values, ahead, cut or None)
         inputs, targets = frame.inputs(y, z), frame.targets(y)
-        pieces = chunks(len(y), size, overlap)
+        # What the history is followed by within itself has been learnt from.
+        at = np.arange(len(y))[:, np.newaxis] + np.arange(1, frame.horizon + 1)
+        targets[at < cut] = np.nan
+        # Steps that only warm the state up: as many as the state of a forecast is made from.
+        first = max(0, cut - frame.horizon - frame.lookback)
+        pieces = [piece for piece in chunks(len(y), size, overlap) if piece[1] > first]
         for start, stop, counted in pieces:
             rows.append(inputs[start:stop])
             wanted.append(targets[start:stop].copy())

@@ -64,7 +64,8 @@ class StreamingMixin:
         Returns
         -------
         output : ndarray of shape (n_sequences, n_outputs), or (n_sequences,) for one number
-            Probabilities in the order of `classes_`, or numbers, of the network's dtype.
+            Probabilities in the order of `classes_`, of the network's dtype; a regressor's numbers
+            are float64.
 
         state : ndarray of shape (n_sequences, n_numbers)
 

@@ -6,10 +6,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 
 from skrnn._base import BaseRecurrentNetwork, check_n_targets
 from skrnn._batching import Targets, best_labels, label_marginals, predict
+from skrnn._class_targets import class_weights
 from skrnn._docs import documented
 from skrnn._initialize import log_priors
 from skrnn._labels import (
@@ -132,6 +132,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
 
     _min_length = 0
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "loss": "crf"}
+    _reading_parameters = ("tag_scheme", "subwords", "min_freq")
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],
@@ -168,6 +169,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         bidirectional=True,
         dropout=0.0,
@@ -206,6 +208,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             beta_2=beta_2,
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
             cell=cell,
             bidirectional=bidirectional,
             pooling="all",
@@ -224,7 +227,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to sequences and the labels of their steps.
 
         Parameters
@@ -242,6 +247,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             Weights, not negative, one a sequence or one a step. With `crf=True` the steps of a
             sequence weigh the same, or nothing.
 
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X.
+
         Returns
         -------
         self : object
@@ -252,16 +260,16 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             For input the network cannot learn from; the text names the sequence, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, vocabulary=None):
         """Go once through the given sequences, from where the network stands.
 
         Parameters
         ----------
         X : sequences
-            As in `fit`. Tokens that the first call did not hold are unknown.
+            As in `fit`. Tokens that neither the first call nor its `vocabulary` held are unknown.
 
         y : collection of label sequences
             As in `fit`.
@@ -270,7 +278,11 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             All labels that will ever occur; needed in the first call.
 
         sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
-            As in `fit`.
+            As in `fit`; 1 counts as one step.
+
+        vocabulary : array-like of str or of int, default=None
+            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            its X.
 
         Returns
         -------
@@ -283,9 +295,11 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             )
         if classes is None and not hasattr(self, "classes_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+        return self._fit(
+            X, y, sample_weight, incremental=True, classes=classes, vocabulary=vocabulary
+        )
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, classes=None):
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
         offsets = sequences.offsets
         labels = read_labels(y, offsets)
         if reset:
@@ -307,7 +321,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             ) from None
         if reset:
             self.tag_scheme_ = choose_scheme(self.tag_scheme, self.classes_, codes, offsets)
-        return Targets(codes, None, self._step_weights(codes, sample_weight, offsets), offsets)
+        steps = np.zeros(len(codes), bool) if held is None else np.repeat(held, np.diff(offsets))
+        weights = self._step_weights(codes, sample_weight, offsets, steps)
+        return Targets(codes, None, weights, offsets)
 
     def _set_classes(self, classes):
         if len(classes) < MIN_CLASSES:
@@ -317,8 +333,11 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             )
         self.classes_ = classes
 
-    def _step_weights(self, codes, sample_weight, offsets):
-        """Weight of each step, 0 without a label; None where all weigh 1."""
+    def _step_weights(self, codes, sample_weight, offsets, held):
+        """Weight of each step, 0 without a label; None where all weigh 1.
+
+        Weights of classes are learnt from the steps that are not `held`.
+        """
         counts = codes >= 0
         if sample_weight is None and self.class_weight is None and counts.all():
             return None
@@ -331,12 +350,12 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
                     "class_weight needs crf=False: the loss of a CRF is that of whole sequences. "
                     "Weigh sequences with sample_weight."
                 )
-            of_class = compute_sample_weight(self.class_weight, self.classes_[codes[counts]])
-            if not ((of_class >= 0) & (of_class < np.inf)).all():
-                raise ValueError(
-                    f"class_weight must be finite and not negative; got {self.class_weight}."
+            learnt = counts & ~held
+            if learnt.any() or not held.all():
+                self._class_weights = class_weights(
+                    self.class_weight, self.classes_, codes[learnt], weights[learnt]
                 )
-            weights[counts] *= of_class
+            weights[counts] *= self._class_weights[codes[counts]]
         if self.crf:
             check_even_weights(weights, offsets)
         with np.errstate(over="ignore"):
@@ -364,14 +383,6 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     def _noise(self):
         tokens = self._token_counts is not None
         return {**super()._noise(), "word_dropout": self.word_dropout if tokens else 0.0}
-
-    def _strata(self, targets):
-        return None
-
-    def _score_sequences(self, params, sequences, targets):
-        right = self._codes(params, sequences) == targets.labels
-        weights = targets.weights
-        return float(np.average(right, weights=weights))
 
     def _path_scores(self, params):
         """Scores of starts, pairs and ends of labels, -inf where forbidden; None where free."""

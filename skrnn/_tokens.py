@@ -105,12 +105,14 @@ class Vocabularies:
     def __init__(self, columns):
         self.columns = columns
 
-    def fit(self, tokens):
+    def fit(self, tokens, vocabulary=()):
         """Learn what occurs at least `min_freq` times.
 
         Parameters
         ----------
         tokens : iterable of str
+        vocabulary : iterable of str, default=()
+            Tokens that are known however often they occur.
 
         Returns
         -------
@@ -118,12 +120,14 @@ class Vocabularies:
         """
         counts = Counter(tokens)
         self.known = []
+        vocabulary = set(vocabulary)
         for column in self.columns:
             parts: Counter[str] = Counter()
             for part, n in zip(column.view(counts), counts.values(), strict=True):
                 parts[part] += n
-            frequent = sorted(part for part, n in parts.items() if n >= column.min_freq)
-            self.known.append({part: i for i, part in enumerate(frequent)})
+            frequent = {part for part, n in parts.items() if n >= column.min_freq}
+            frequent.update(column.view(vocabulary))
+            self.known.append({part: i for i, part in enumerate(sorted(frequent))})
         return self
 
     def ids(self, tokens):

@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._batching import Diverged
-from skrnn._sequences import Sequences
+from skrnn._early_stopping import Validation, Watch
 
 # A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
 MAX_HALVINGS = 10
 AUTO_BATCH_SIZE = 32
-VALIDATION_MINIMUM = 2
+# Where the penalty is so many times as large as alpha itself, it is all that is learnt.
+MOST_PENALTY = 1e6
 
 
 class Training:
@@ -24,38 +25,54 @@ class Training:
     ----------
     estimator : BaseRecurrentNetwork
         Planned, with weights and an optimiser.
-    sequences : Sequences
-    targets : Targets
-    split_seed : int
-        Chooses what early stopping holds out.
+    data : TrainingData
+        With what early stopping holds out.
+    validation : Validation or None
+        What early stopping watches; without data of its own, what `data` holds out.
     rng : RandomState
         Draws orders and dropout masks.
     epochs : int
-        Most epochs.
+        Maximum number of epochs.
     incremental : bool
-        Whether this is `partial_fit`, which knows no stall.
+        Whether this is `partial_fit`, which knows no stall, and takes weights as they are.
+    warm : bool
+        Whether the weights have been trained before.
     """
 
-    def __init__(self, estimator, sequences, targets, split_seed, rng, epochs, incremental):
+    def __init__(self, estimator, data, validation, rng, epochs, incremental, warm):
         self.estimator = estimator
         self.rng = rng
         self.epochs = epochs
         self.incremental = incremental
         self.stalled = 0  # epochs in a row without improvement
         self.params = estimator._params
-        self.validation, streams = None, estimator._streams()
-        if estimator.early_stopping:
-            sequences, targets, streams = self._hold_out(sequences, targets, streams, split_seed)
+        self.validation = None if validation is None else validation.data
+        if data.held is not None:
+            data = self._hold_out(data)
+        total = data.targets.total_weight()
+        if data.targets.weights is not None and estimator.alpha > MOST_PENALTY * total:
+            raise ValueError(
+                f"The weights (sample_weight, class_weight) add up to {total:.3g}, beside which "
+                f"the L2 penalty, alpha={estimator.alpha}, is all that would be learnt. A weight "
+                "counts as so many repetitions: multiply the weights until their mean is about 1, "
+                "or set alpha=0."
+            )
         # What fit leaves: the weights of the best epoch with early stopping, else the last.
         self.result = self.params.copy() if self.validation else self.params
+        targets = data.targets if incremental else data.targets.normalized()
+        size = self._batch_size(len(data.sequences))
         self.trainer = estimator._trainer_class(
-            estimator._get_plan(), sequences, targets, self._batch_size(len(sequences)),
-            self.params, estimator._optimiser, rng.randint(2**31 - 1), streams,
+            estimator._get_plan(), data.sequences, targets, size, self.params,
+            estimator._optimiser, rng.randint(2**31 - 1), data.streams, penalty_weight=total,
             **estimator._noise(),
         )  # fmt: skip
+        self.watch = None if validation is None else self._watch(validation, size)
         if not incremental:
             estimator.n_iter_ = 0
         self.lowest, self.sound = np.inf, self._snapshot()  # best epoch's loss, state before it
+        self.best_validation_loss = np.inf
+        if self.watch and warm:
+            estimator.best_validation_score_, self.best_validation_loss = self.watch()
 
     def run(self, progress):
         """Run epochs until there are enough, the loss stalls, or a callback ends it.
@@ -68,7 +85,7 @@ class Training:
             for _ in range(self.epochs):
                 progress.epoch_begins()
                 self._epoch()
-                if self.validation:
+                if self.watch:
                     self._validate()
                 else:
                     self._note_loss()
@@ -82,32 +99,32 @@ class Training:
             self.estimator._params = self.result
         progress.finish(self.result)
 
-    def _hold_out(self, sequences, targets, streams, seed):
+    def _hold_out(self, data):
         """Set the validation part; returns the training part."""
-        estimator = self.estimator
-        train, held = estimator._hold_out(len(sequences), seed, targets)
-        if len(held) < VALIDATION_MINIMUM:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        for part, name in ((train, "training"), (held, "validation")):
-            weights = targets.take(part).weights
-            if not sequences.lengths[part].any() or (weights is not None and not weights.any()):
+        for held, name in ((~data.held, "training"), (data.held, "validation")):
+            part = data.take(held)
+            weights = part.targets.weights
+            if not part.sequences.lengths.any() or (weights is not None and not weights.any()):
                 raise ValueError(
                     f"All sequences of the {name} part have weight 0 or are empty. Leave such "
                     "sequences out of X and y, or set early_stopping=False."
                 )
-        self.validation = sequences.take(held), targets.take(held)
-        if streams is None:
-            return sequences.take(train), targets.take(train), None
-        # Pieces of one stream are scored as one sequence, as it goes on from state to state.
-        kept, wanted = self.validation
-        ends = np.flatnonzero(np.diff(streams[held], append=-1))
-        offsets = kept.offsets[np.append(0, ends + 1)]
-        self.validation = Sequences(kept.values, offsets), wanted._replace(offsets=offsets)
-        _, streams = np.unique(streams[train], return_inverse=True)
-        return sequences.take(train), targets.take(train), streams
+        self.validation = part
+        return data.learnt_from()
+
+    def _watch(self, validation, batch_size):
+        """Return what scores the weights on the validation part."""
+        part = self.validation
+        if not part.targets.given().any():
+            raise ValueError(
+                "No step of the validation part has a target, so that it says nothing of the "
+                "weights. Increase validation_fraction, or pass X_val and y_val."
+            )
+        trainer = self.estimator._trainer_class(
+            self.estimator._get_plan(), part.sequences, part.targets.normalized(),
+            min(batch_size, len(part.sequences)), self.params, None, 0, part.streams,
+        )  # fmt: skip
+        return Watch(self.estimator, Validation(part, validation.given), trainer)
 
     def _batch_size(self, n):
         size = self.estimator.batch_size
@@ -140,8 +157,8 @@ class Training:
         estimator._weights_version += 1
         estimator.n_iter_ += 1
         estimator.t_ += n
-        losses, norms, weights = report.T
-        estimator.loss_ = float((losses * weights).sum() / weights.sum())
+        losses, norms, rows = report.T
+        estimator.loss_ = float((losses * rows).sum() / rows.sum())
         estimator.gradient_norm_ = float(norms.sum() / len(norms))
         estimator.loss_curve_.append(estimator.loss_)
         optimiser.epoch_ends(estimator.t_)
@@ -176,7 +193,7 @@ class Training:
                 "Scale the input, or lower learning_rate_init or max_grad_norm."
             )
         optimiser.halvings += 1
-        rate = optimiser.settings(0)["learning_rate"]
+        rate = optimiser.settings()["learning_rate"]
         warnings.warn(
             f"Training diverged at {where}. The last sound weights, those after epoch {epoch}, are "
             f"restored and the step size is halved to {rate:.3g}.",
@@ -186,15 +203,15 @@ class Training:
         return self.sound
 
     def _validate(self):
-        """Score the held-out part and keep the best weights."""
-        estimator = self.estimator
-        sequences, targets = self.validation
-        score = estimator._score_sequences(self.params, sequences, targets)
+        """Score the held-out part and keep the best weights; of equal scores the lowest loss."""
+        estimator, tol = self.estimator, self.estimator.tol
+        score, loss = self.watch()
+        best, lowest = estimator.best_validation_score_, self.best_validation_loss
         estimator.validation_scores_.append(score)
-        better = score >= estimator.best_validation_score_ + estimator.tol
-        self.stalled = 0 if better else self.stalled + 1
-        if score > estimator.best_validation_score_:
-            estimator.best_validation_score_ = score
+        improved = score >= best + tol or (score == best and loss <= lowest - tol)
+        self.stalled = 0 if improved else self.stalled + 1
+        if score > best or (score == best and loss < lowest):
+            estimator.best_validation_score_, self.best_validation_loss = score, loss
             self.result = self.params.copy()
 
     def _note_loss(self):
@@ -212,7 +229,7 @@ class Training:
             self.stalled = 0
             return False
         if estimator.verbose:
-            kind = "Validation score" if self.validation else "Training loss"
+            kind = "Validation score" if self.watch else "Training loss"
             print(
                 f"{kind} did not improve more than tol={estimator.tol:f} for "
                 f"{estimator.n_iter_no_change} consecutive epochs. Stopping."
@@ -223,7 +240,7 @@ class Training:
         estimator = self.estimator
         if estimator.verbose:
             line = f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}"
-            if self.validation:
+            if self.watch:
                 line += f", validation score = {estimator.validation_scores_[-1]:.6f}"
             print(line, flush=True)
 

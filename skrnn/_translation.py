@@ -182,7 +182,7 @@ def read_targets(y):
     return rows
 
 
-def target_labels(rows, vocabulary):
+def target_labels(rows, vocabulary, held=None):
     """Give the numbers of what the decoder is to say: tokens, then the end symbol.
 
     Parameters
@@ -191,10 +191,13 @@ def target_labels(rows, vocabulary):
         From `read_targets`.
     vocabulary : dict
         Token to number.
+    held : ndarray of shape (n_sequences,), dtype=bool, default=None
+        Targets that are not learnt from: a token of theirs that is not known has no label.
 
     Returns
     -------
     labels : ndarray of shape (target steps,), dtype=intp
+        -1 for none.
     offsets : ndarray of shape (n_sequences + 1,), dtype=int64
 
     Raises
@@ -203,18 +206,19 @@ def target_labels(rows, vocabulary):
         For a token that is not known, naming the sequence and the step.
     """
     offsets = lengths_to_offsets(np.array([len(row) + 1 for row in rows], np.int64))
-    end = len(vocabulary)
-    try:
-        labels = [label for row in rows for label in (*map(vocabulary.__getitem__, row), end)]
-    except KeyError as error:
-        i, t = next(
-            (i, row.index(error.args[0])) for i, row in enumerate(rows) if error.args[0] in row
-        )
-        raise ValueError(
-            f"sequence {i} of y has {error.args[0]!r} at step {t}, a token the network was not "
-            "started with. Name all tokens in target_tokens in the first call of partial_fit, or "
-            "start anew with fit and warm_start=False."
-        ) from None
+    labels = []
+    for i, row in enumerate(rows):
+        unknown = -1 if held is not None and held[i] else None
+        for t, token in enumerate(row):
+            label = vocabulary.get(token, unknown)
+            if label is None:
+                raise ValueError(
+                    f"sequence {i} of y has {token!r} at step {t}, a token the network was not "
+                    "started with. Name all tokens in target_tokens in the first call of "
+                    "partial_fit, or start anew with fit and warm_start=False."
+                )
+            labels.append(label)
+        labels.append(len(vocabulary))
     return np.array(labels, dtype=np.intp), offsets
 
 
@@ -224,17 +228,19 @@ def decoder_inputs(labels, offsets, n_tokens):
     Parameters
     ----------
     labels : ndarray of shape (target steps,), dtype=intp
-        What it is to say: of each sequence the tokens, then the end symbol `n_tokens`.
+        What it is to say: of each sequence the tokens, -1 for one it does not know, then the end
+        symbol `n_tokens`.
     offsets : ndarray of shape (n_sequences + 1,)
     n_tokens : int
-        Target tokens there are; the start symbol has the embedding's row of that number.
+        Target tokens there are; the start symbol has the embedding's row of that number,
+        unknown tokens the one behind it.
 
     Returns
     -------
     ndarray of shape (target steps, 1), dtype=intp
     """
     ids = np.empty((len(labels), 1), np.intp)
-    ids[1:, 0] = labels[:-1]
+    ids[1:, 0] = np.where(labels[:-1] < 0, n_tokens + 1, labels[:-1])
     ids[offsets[:-1], 0] = n_tokens
     return ids
 
@@ -253,16 +259,26 @@ class PairTrainer(Trainer):
 
     Parameters
     ----------
-    pair, sequences, targets, batch_size, params, optimiser, seed, streams
+    pair, sequences, targets, batch_size, params, optimiser, seed, streams, penalty_weight
         As in `Trainer`; `targets.labels` are those of `decoder_inputs`.
     **noise : dict of str to float
     """
 
     def __init__(
-        self, pair, sequences, targets, batch_size, params, optimiser, seed, streams, **noise
+        self,
+        pair,
+        sequences,
+        targets,
+        batch_size,
+        params,
+        optimiser,
+        seed,
+        streams=None,
+        *,
+        penalty_weight=1.0,
+        **noise,
     ):
-        self.plan, self.params, self.optimiser, self.seed = pair, params, optimiser, seed
-        self.grads = np.zeros_like(params)
+        self._keep(pair, params, optimiser, seed, penalty_weight)
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
@@ -275,8 +291,7 @@ class PairTrainer(Trainer):
     def _train(self, order, bounds, report, carried):
         return self.plan.engine.translate_train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            self.optimiser.first, self.optimiser.second, self.data, self.target, order, bounds,
-            self.optimiser.settings(self.seed), report,
+            *self._moments(), self.data, self.target, order, bounds, self._settings(), report,
         )  # fmt: skip
 
 

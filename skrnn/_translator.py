@@ -133,6 +133,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     _trainer_class = PairTrainer
     _loss = "softmax"
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
+    _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "attention": [StrOptions({"dot", "additive"}), None],
@@ -170,6 +171,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        scoring="loss",
         cell="lstm",
         bidirectional=True,
         dropout=0.0,
@@ -209,6 +211,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             beta_2=beta_2,
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
             cell=cell,
             bidirectional=bidirectional,
             pooling="all",
@@ -228,7 +231,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         self.label_smoothing = label_smoothing
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ):
         """Fit the network to sources and their targets.
 
         Parameters
@@ -244,6 +249,10 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         sample_weight : array-like of shape (n_sequences,), default=None
             Weights, not negative: of every token of a target.
 
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out nothing of X. Target tokens
+            that `y` lacks do not count.
+
         Returns
         -------
         self : object
@@ -254,16 +263,16 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             For input the network cannot learn from; the text names the sequence, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, target_tokens=None, sample_weight=None):
+    def partial_fit(self, X, y, target_tokens=None, sample_weight=None, vocabulary=None):
         """Go once through the given sequences, from where the network stands.
 
         Parameters
         ----------
         X : sequences
-            As in `fit`. Tokens that the first call did not hold are unknown.
+            As in `fit`. Tokens that neither the first call nor its `vocabulary` held are unknown.
 
         y : collection of token sequences
             As in `fit`.
@@ -273,26 +282,37 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             `y`.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            As in `fit`.
+            As in `fit`; 1 counts as one token.
+
+        vocabulary : array-like of str or of int, default=None
+            All source tokens (or ids) that will ever occur; in the first call, where None are
+            those of its X.
 
         Returns
         -------
         self : object
         """
-        return self._fit(X, y, sample_weight, incremental=True, target_tokens=target_tokens)
+        return self._fit(
+            X, y, sample_weight, incremental=True, target_tokens=target_tokens,
+            vocabulary=vocabulary,
+        )  # fmt: skip
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, target_tokens=None):
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, target_tokens=None):
         rows = read_targets(y)
+        held = np.zeros(len(rows), bool) if held is None else held
         if target_tokens is not None:
             (target_tokens,) = read_targets([target_tokens])
         if reset:
-            tokens = {t for row in rows for t in row} if target_tokens is None else target_tokens
+            learnt = [row for row, out in zip(rows, held, strict=True) if not out]
+            tokens = {t for row in learnt for t in row} if target_tokens is None else target_tokens
             self._set_vocabulary(sorted(set(tokens)))
             self._longest = 0
         elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
             raise ValueError("target_tokens are not those the network was started with.")
-        labels, offsets = target_labels(rows, self.target_vocabulary_)
-        self._longest = max(self._longest, *map(len, rows))
+        labels, offsets = target_labels(rows, self.target_vocabulary_, held)
+        self._longest = max(
+            self._longest, *(0 if out else len(row) for row, out in zip(rows, held, strict=True))
+        )
         weights = check_sample_weight(sample_weight, np.empty(len(rows)))
         if weights is not None:
             weights = np.repeat(weights, np.diff(offsets))
@@ -327,19 +347,6 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
 
     def _initial_bias(self, targets):
         return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)
-
-    def _strata(self, targets):
-        return None
-
-    def _score_sequences(self, params, sequences, targets):
-        found = self._decode(params, sequences, self.beam_width).tokens
-        starts, stops = targets.offsets[:-1], targets.offsets[1:]
-        right = [
-            np.array_equal(best[0], targets.labels[start : stop - 1])
-            for best, start, stop in zip(found, starts, stops, strict=True)
-        ]
-        weights = None if targets.weights is None else targets.weights[starts]
-        return float(np.average(right, weights=weights))
 
     def _decode(self, params, sequences, beam_width):
         most = 2 * max(self._longest, 1) if self.max_length is None else self.max_length

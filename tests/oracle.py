@@ -28,8 +28,8 @@ from oracle_heads import (
     LOSSES,
     POOLINGS,
     QUANTILES,
-    counted_weights,
     crf_marginals,
+    has_target,
     n_targets,
     viterbi,
 )
@@ -415,10 +415,11 @@ def run(
                 if spec.pooling == "all"
                 else np.ones(n)
             )
+        given = [has_target(spec.loss, y) for y in targets]
         row_weights = [
-            counted_weights(spec.loss, y, w) for y, w in zip(targets, sample_weight, strict=True)
+            np.where(has, np.atleast_1d(w), 0) for has, w in zip(given, sample_weight, strict=True)
         ]
-        total_weight = sum(np.sum(w) for w in row_weights)
+        n_rows = sum(np.sum(has) for has in given)
 
     for i, sequence in enumerate(sequences):
         mask = {key: value[i] for key, value in (masks or {}).items()}
@@ -454,10 +455,10 @@ def run(
             all_logits.append(logits)
         if targets is not None:
             loss, dp, d_own = LOSSES[spec.loss](logits, targets[i], row_weights[i], weights)
-            total_loss += loss / total_weight
-            dp = dp / total_weight
+            total_loss += loss / n_rows
+            dp = dp / n_rows
             for name, gradient in d_own.items():
-                grads[name] += gradient / total_weight
+                grads[name] += gradient / n_rows
             grads["head_weight"] += dp.T @ rows
             grads["head_bias"] += dp.sum(axis=0)
             d_rows = (dp @ weights["head_weight"]) * head_mask
@@ -473,11 +474,11 @@ def run(
         if has_embedding:
             embed_backward(weights, grads, ids, dx)
 
-    # Penalty: alpha / 2 * |W|^2 / sum_i w_i
+    # Penalty: alpha / 2 * |W|^2
     if targets is not None:
         for name in filter(is_penalised, weights):
-            total_loss += 0.5 * spec.alpha * np.sum(weights[name] ** 2) / total_weight
-            grads[name] += spec.alpha * weights[name] / total_weight
+            total_loss += 0.5 * spec.alpha * np.sum(weights[name] ** 2)
+            grads[name] += spec.alpha * weights[name]
 
     logits = None
     if has_head:

@@ -131,7 +131,7 @@ def run_pair(
     has_c = oracle.CELLS[encoder.cell].has_c
     if sample_weight is None:
         sample_weight = [np.ones(len(labels)) for _, labels in targets]
-    total = sum(w.sum() for w in sample_weight)
+    n_rows = sum(len(w) for w in sample_weight)
     loss, all_logits, attended = 0.0, [], []
 
     for source, (ids, labels), w in zip(sources, targets, sample_weight, strict=True):
@@ -147,12 +147,12 @@ def run_pair(
         p = softmax(logits)
         q = np.full_like(p, smoothing / p.shape[1])
         q[np.arange(len(labels)), labels] += 1 - smoothing
-        loss -= np.sum(w[:, None] * q * np.log(p)) / total
+        loss -= np.sum(w[:, None] * q * np.log(p)) / n_rows
         all_logits.append(logits)
         attended.append(None if tape is None else tape[0])
 
         # backward
-        dz = (p - q) * w[:, None] / total
+        dz = (p - q) * w[:, None] / n_rows
         grads["head_weight"] += dz.T @ o
         grads["head_bias"] += dz.sum(axis=0)
         dh, de = attention_backward(
@@ -176,6 +176,6 @@ def run_pair(
             .removeprefix("decoder_")
             .startswith(("weight_ih", "weight_hh", "head_weight", "attention"))
         ):
-            loss += 0.5 * alpha * np.sum(w**2) / total
-            grads[name] += alpha * w / total
+            loss += 0.5 * alpha * np.sum(w**2)
+            grads[name] += alpha * w
     return float(loss), grads, all_logits, attended

@@ -272,6 +272,28 @@ def gaussian_loss(p, y, w, weights):
     return np.sum(w * (given * s + e**2 / 2).sum(axis=1) / M), dp, {}
 
 
+def poisson_loss(p, y, w, weights):
+    """Negative log-likelihood of counts, less its constant; the output is the log of the mean."""
+    # l = w mean_k exp(p_k) - y_k p_k      dl/dp_k = w (exp(p_k) - y_k) / M
+    y = np.reshape(y, p.shape)
+    given = ~np.isnan(y)
+    y = np.where(given, y, 0)
+    terms, slopes = given * (np.exp(p) - y * p), given * (np.exp(p) - y)
+    return np.sum(w * terms.mean(axis=1)), w[:, None] * slopes / p.shape[1], {}
+
+
+def binary_log_loss(p, y, w, weights):
+    """Cross-entropy of labels that are there (1) or not (0), each by itself; a sum over labels."""
+    # l = -w sum_k y_k log q_k + (1 - y_k) log(1 - q_k),  q = 1 / (1 + exp(-p))
+    #   = w sum_k log(1 + exp(p_k)) - y_k p_k
+    # dl/dp_k = w (q_k - y_k)
+    y = np.reshape(y, p.shape)
+    given = ~np.isnan(y)
+    y, q = np.where(given, y, 0), np.exp(-np.logaddexp(0, -p))
+    terms = given * (np.logaddexp(0, p) - y * p)
+    return np.sum(w * terms.sum(axis=1)), w[:, None] * given * (q - y), {}
+
+
 def crf_loss(p, y, w, weights):
     """Negative log probability that a CRF gives the labels of a sequence; a row is a step.
 
@@ -299,27 +321,25 @@ LOSSES = {
     "absolute_error": absolute_error_loss,
     "quantile": quantile_loss,
     "gaussian": gaussian_loss,
+    "poisson": poisson_loss,
+    "binary_log_loss": binary_log_loss,
 }
 LABEL_LOSSES = ("softmax", "crf")
 
 
-def counted_weights(loss, targets, sample_weight):
-    """Return the weights of the rows of one sequence: 0 for a label of -1, or no number at all.
+def has_target(loss, targets):
+    """Tell which rows of one sequence have a target: not a label of -1, nor NaN throughout.
 
     Parameters
     ----------
     loss : str
     targets : array-like
-        Of the rows of the sequence; of its one row, a scalar will do.
-    sample_weight : array-like or float
-        Likewise.
+        Of the rows of the sequence; of its one row, a scalar will do for a label.
 
     Returns
     -------
-    w : ndarray of shape (rows,)
+    given : ndarray of shape (rows,), dtype=bool
     """
-    w = np.atleast_1d(np.asarray(sample_weight, dtype=np.float64))
-    if loss not in LABEL_LOSSES:
-        missing = np.isnan(np.asarray(targets, dtype=np.float64)).reshape(len(w), -1)
-        return np.where(missing.all(axis=1), 0.0, w)
-    return np.where(np.atleast_1d(targets) == -1, 0.0, w)
+    if loss in LABEL_LOSSES:
+        return np.atleast_1d(targets) != -1
+    return ~np.isnan(np.atleast_2d(np.asarray(targets, dtype=np.float64))).all(axis=1)

@@ -147,9 +147,17 @@ def test_one_class(y):
     refuses(fitted(), ValueError, "at least 2 classes.*only one class", lambda m: m.fit(X, y))
 
 
+Y_TABLE = np.arange(60).reshape(30, 2)
+
+
+def far_at(i):
+    """Return targets of which one leaves float32 at the scale of the others."""
+    return np.where(np.arange(30) == i, 1e60, 1.0)
+
+
 def test_targets_of_another_kind():
     refuses(fitted(), ValueError, "Unknown label type", lambda m: m.fit(X, np.linspace(0, 1, 30)))
-    refuses(fitted(), ValueError, "y should be a 1d array", lambda m: m.fit(X, np.ones((30, 2))))
+    refuses(fitted(), ValueError, "y should be a 1d array", lambda m: m.fit(X, Y_TABLE))
     refuses(
         fitted(), ValueError, r"does not know: \[0 1\]", lambda m: m.partial_fit(X, [0, 1] * 15)
     )
@@ -157,10 +165,7 @@ def test_targets_of_another_kind():
     refuses(model, TypeError, "y has 'down' for sequence 0, where a num", lambda m: m.fit(X, Y))
     refuses(model, ValueError, "y has 2 outputs", lambda m: m.partial_fit(X, np.ones((30, 2))))
     refuses(
-        model,
-        ValueError,
-        r"too large for dtype\('float32'\)",
-        lambda m: m.fit(X, np.ones(30) * 1e60),
+        model, ValueError, "sequence 3 .*too far from", lambda m: m.partial_fit(X, far_at(3))
     )
 
 
@@ -230,6 +235,7 @@ SILLY = {
     "embedding_dim": [0, -1, 1.5, "a"],
     "dtype": ["float16", "int32", int, None],
     "class_weight": ["even", 3, [1, 2]],
+    "scoring": [3, ["accuracy"]],
 }
 
 

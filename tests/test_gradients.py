@@ -233,22 +233,16 @@ def test_prediction_drops_no_words(level):
 @each_level
 @each(cell=CELLS, head=[head for head in HEADS if head[1] in oracle.LABEL_LOSSES])
 def test_labels_that_do_not_count(level, cell, head):
-    # -1 is to the kernels what weight 0 is to the oracle
     pooling, loss = head
     spec = oracle.Spec(cell, (9,), True, pooling=pooling, loss=loss, n_outputs=3)
     problem, _ = solved(spec)
     rng = np.random.default_rng(5)
     rows = LENGTHS if pooling == "all" else [1] * len(LENGTHS)
     hidden = [rng.random(r) < 0.4 for r in rows]
-    labels, weights = [], []
-    for i, off in enumerate(hidden):
-        labels.append(np.where(off, -1, problem["targets"][i]))
-        weights.append(np.where(off, 0.0, problem["sample_weight"][i]))
-    if pooling != "all":
-        labels, weights = np.concatenate(labels), np.concatenate(weights)
-    expected = oracle.run(spec, **problem | {"sample_weight": weights})
-    got = Network(spec, **problem | {"targets": labels}, level=level).run()
-    assert_same(got, expected, EXACT)
+    labels = [np.where(off, -1, y) for off, y in zip(hidden, problem["targets"], strict=True)]
+    problem["targets"] = labels if pooling == "all" else np.concatenate(labels)
+    expected = oracle.run(spec, **problem)
+    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
 
 
 @each_level
@@ -451,7 +445,7 @@ def float32_tolerance(spec, lengths, n_features):
 @each_design(HIDDEN)
 def test_float32_against_float64(level, cell, activation, bidirectional, n_layers, pooling, loss):
     spec = oracle.Spec(
-        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.3
+        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.01
     )
     problem = rounded(make_problem(spec, LENGTHS, scale=0.3), np.float32)
     expected = (

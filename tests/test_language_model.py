@@ -418,10 +418,14 @@ def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     assert len(model.validation_scores_) == 8
     assert model.best_validation_score_ == max(model.validation_scores_) < 0
     assert model.validation_scores_[-1] > model.validation_scores_[0]
+    data = model._encode(X, None, None, reset=True, split_seed=0)
     if len(X) > 1 and bptt_steps:  # all pieces of a sequence are on one side
-        train, held = model._hold_out(len(model._piece_streams), 0, None)
-        sides = model._piece_streams[train], model._piece_streams[held]
-        assert not set(sides[0]) & set(sides[1])
+        assert not set(data.streams[data.held]) & set(data.streams[~data.held])
+    held = data.take(data.held).targets.labels
+    assert abs(len(held) - 0.1 * len(data.targets.labels)) < 0.1 * len(data.targets.labels)
+    if len(X) == 1:  # the end of a stream, as much as was asked for
+        assert len(held) == round(0.1 * 899)
+        assert (held == data.targets.labels[-len(held) :]).all()
 
 
 def test_grid_search_by_the_default_score():

@@ -175,7 +175,7 @@ def test_a_step_that_overflows_changes_nothing(threads, monkeypatch):
     model.set_weights({name: 1e10 * np.abs(w) for name, w in model.weights_.items()})
     x = np.zeros((20, 3), np.float32)
     x[17] = 1e30  # the state overflows
-    state, output = model.initial_state(20), np.empty(20, np.float32)
+    state, output = model.initial_state(20), np.empty(20)
     kept = state.copy()
     monkeypatch.setattr(_stepping, "effective_n_threads", lambda: threads)
     with pytest.raises(ValueError, match="sequence 17 overflows float32"):

@@ -64,6 +64,8 @@ cdef enum Loss:
     ABSOLUTE_ERROR
     QUANTILE
     GAUSSIAN
+    POISSON
+    BINARY_LOG_LOSS
 
 cdef struct LayerPlan:
     # One layer in one direction. A cell stores `slots` numbers a unit and row (its activated gates,

@@ -313,9 +313,9 @@ cdef inline double path_loss(
 
 
 cdef inline double crf_loss(
-    Net* net, const idx* offsets, const idx* labels, double total
+    Net* net, const idx* offsets, const idx* labels, double rows
 ) noexcept nogil:
-    """sum_b w_b -log p_b / total, w_b the mean weight of the steps of sequence b that count.
+    """sum_b w_b -log p_b / rows, w_b the mean weight of the steps of sequence b that count.
 
     row_weight and row_loss are set for every row: a row without a label weighs 0.
     """
@@ -327,7 +327,7 @@ cdef inline double crf_loss(
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
         flush_denormals()
         net.row_loss[b] = path_loss(net, b, labels, offsets[net.order[b]],
-                                    mean_weight(net, b) / total,
+                                    mean_weight(net, b) / rows,
                                     net.crf_scratch + threadid() * 4 * net.Op)
         restore_worker(net.caller_mode)
     for b in range(net.B):

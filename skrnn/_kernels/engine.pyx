@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 
 from .batch cimport dropout_rows, look_up, move_states, place_single_steps, share_rows
 from .core cimport (
-    ABSOLUTE_ERROR, ALL, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, QUANTILE,
+    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, POISSON, QUANTILE,
     RELU, RNN,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, EmbeddingColumn, exp_negative, idx, imin, load,
     log_vec, mix64, real, row_at, sigmoid,
@@ -26,7 +26,7 @@ from .denormals cimport (
 from .heads cimport last_row, softmax_row
 from .linear cimport pieces
 from .network cimport (
-    clear_state_gradients, head_backward, head_loss, head_row, layers_backward, leave_out_top,
+    BatchSize, clear_state_gradients, head_backward, head_loss, head_row, layers_backward, leave_out_top,
     load_batch, network_forward, pack_weights, project_tokens, target_of, target_of_row,
 )
 from .optim cimport (
@@ -40,7 +40,8 @@ CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
 POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
 LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF,
-          "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE, "gaussian": GAUSSIAN}
+          "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE, "gaussian": GAUSSIAN,
+          "poisson": POISSON, "binary_log_loss": BINARY_LOG_LOSS}
 SOLVERS = {"adam": ADAM, "sgd": SGD}
 lanes = LANES
 block_cols = BLOCK_COLS
@@ -165,7 +166,7 @@ cdef int _check_data(
     return 0
 
 
-cdef inline double _regularise(Net* net, const Optimiser* opt, double weight, double* penalty) noexcept nogil:
+cdef inline double _regularise(Net* net, const Optimiser* opt, double* penalty) noexcept nogil:
     """Add the L2 gradient; returns the global norm of the gradient, sets the L2 loss."""
     cdef idx k
     cdef idx threads = useful_threads(net.threads, 4.0 * net.plan.n_params)
@@ -173,12 +174,12 @@ cdef inline double _regularise(Net* net, const Optimiser* opt, double weight, do
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
         flush_denormals()
-        penalise_chunk(net, opt.alpha, weight, k)
+        penalise_chunk(net, opt.alpha, k)
         restore_worker(net.caller_mode)
     for k in range(net.plan.n_chunks):
         g2 += net.partial[2 * k]
         w2 += net.partial[2 * k + 1]
-    penalty[0] = 0.5 * opt.alpha * w2 / weight
+    penalty[0] = 0.5 * opt.alpha * w2
     return sqrt(g2 + touched_squares(net))
 
 
@@ -210,7 +211,9 @@ def train(
 
     Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
     (batches done, optimiser step count). `report` (n_batches, 3) gets each batch's loss, gradient
-    norm and weight.
+    norm and number of rows that have a target. A batch without weight is passed over.
+
+    Where `optimiser` is None there are no gradients and no steps, only losses without the penalty.
 
     `carried` is None, or ((h, c), rows, fresh): a sequence starts from the states in row
     rows[sequence] of h and c (as in `predict`), or from zero where it is `fresh`, and leaves its
@@ -220,7 +223,10 @@ def train(
     cdef Optimiser opt
     cdef States states
     cdef idx k, n_batches = bounds.shape[0] - 1, done = 0
-    cdef double loss, weight, norm, penalty
+    cdef double loss, norm, penalty
+    cdef BatchSize size
+    cdef bint learns = optimiser is not None
+    cdef unsigned long long seed = 0
     cdef const idx[::1] offsets = data[0]
     cdef const real[:, ::1] values = data[1]
     cdef const idx[:, ::1] tokens = data[2]
@@ -236,9 +242,11 @@ def train(
     _check_data(&net, data, limits, chosen, bounds)
     if numbers is not None and numbers.shape[1] != net.plan.n_targets:
         raise ValueError(f"targets must have {net.plan.n_targets} columns")
-    _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
+    opt.step = 0
+    if learns:
+        _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
+        seed = optimiser["seed"]
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
-    cdef unsigned long long seed = optimiser["seed"]
     with nogil:
         net.caller_mode = flush_denormals()
         leave_out_top(&net)
@@ -250,16 +258,15 @@ def train(
             _move(&net, &states, True)
             network_forward(&net)
             _move(&net, &states, False)
-            loss = head_loss(&net, &offsets[0], label, number, weigh, &weight)
-            report[k, 0] = report[k, 1] = 0
-            report[k, 2] = weight
-            if weight <= 0:
+            loss = head_loss(&net, &offsets[0], label, number, weigh, &size)
+            report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
+            if size.weight <= 0 or not learns:
                 done += 1
                 continue
             clear_state_gradients(&net)
             head_backward(&net)
             layers_backward(&net)
-            norm = _regularise(&net, &opt, weight, &penalty)
+            norm = _regularise(&net, &opt, &penalty)
             report[k, 0] = loss + penalty
             report[k, 1] = norm
             if not (isfinite(report[k, 0]) and isfinite(norm)):

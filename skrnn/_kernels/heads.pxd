@@ -1,5 +1,5 @@
 """What stands on the top level: pooling over time, and the losses with their gradients."""
-from libc.math cimport exp, log
+from libc.math cimport exp, fabs, log, log1p
 from libc.string cimport memcpy, memset
 
 from .core cimport (
@@ -212,6 +212,39 @@ cdef inline double gaussian_loss(
             dz[2 * j] = <real> (-r * inverse * share)
             dz[2 * j + 1] = <real> ((1 - r * r) * share)
     return loss / M
+
+
+# Output j is the logarithm of the mean of a Poisson distribution. Without the constant log(y!),
+#     l = mean_j exp(z_j) - y_j z_j                            dl/dz_j = (exp(z_j) - y_j) / M      O = M
+cdef inline double poisson_loss(
+    real* dz, const real* z, idx M, idx Op, const real* y, double weight
+) noexcept nogil:
+    cdef double loss = 0, mean
+    cdef idx j
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
+        if y[j] == y[j]:
+            mean = exp(<double> z[j])
+            loss += mean - <double> y[j] * z[j]
+            dz[j] = <real> ((mean - y[j]) * weight / M)
+    return loss / M
+
+
+# Output j is the logit of label j, p_j = 1 / (1 + exp(-z_j)); a sum over labels, as MLPClassifier's:
+#     l = -sum_j y_j log p_j + (1 - y_j) log(1 - p_j) = sum_j log(1 + exp(z_j)) - y_j z_j
+#     dl/dz_j = p_j - y_j                                                                         O = M
+cdef inline double binary_log_loss(
+    real* dz, const real* z, idx M, idx Op, const real* y, double weight
+) noexcept nogil:
+    cdef double loss = 0, e
+    cdef idx j
+    memset(dz, 0, Op * sizeof(real))
+    for j in range(M):
+        if y[j] == y[j]:
+            e = exp(-fabs(<double> z[j]))
+            loss += log1p(e) + (z[j] if z[j] > 0 else 0) - <double> y[j] * z[j]
+            dz[j] = <real> (((1 if z[j] >= 0 else e) / (1 + e) - y[j]) * weight)
+    return loss
 
 
 cdef extern from *:

@@ -10,9 +10,9 @@ from .batch cimport (
     dropout_rows, embedding_gradient, gather_sequence, share_rows, sort_batch,
 )
 from .core cimport (
-    ABSOLUTE_ERROR, ALL, BLOCK_COLS, CRF, EmbeddingColumn, LANES, LAST, Layer, MOVED, Net, QUANTILE,
-    SOFTMAX, SQUARED_ERROR, idx, imax, imin, load, mix64, padded, real, row_at, store,
-    useful_threads,
+    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, BLOCK_COLS, CRF, EmbeddingColumn, LANES, LAST, Layer,
+    MOVED, Net, POISSON, QUANTILE, SOFTMAX, SQUARED_ERROR, idx, imax, imin, load, mix64, padded,
+    real, row_at, store, useful_threads,
 )
 from .crf cimport crf_loss
 from .denormals cimport flush_denormals, restore_worker
@@ -20,8 +20,8 @@ from .gradients cimport (
     add_slices, backward_part, fused, level_weight_gradients, scratch_of,
 )
 from .heads cimport (
-    absolute_error_loss, gaussian_loss, last_backward, pool_backward, pool_forward, quantile_loss,
-    softmax_loss, squared_error_loss,
+    absolute_error_loss, binary_log_loss, gaussian_loss, last_backward, poisson_loss,
+    pool_backward, pool_forward, quantile_loss, softmax_loss, squared_error_loss,
 )
 from .linear cimport (
     WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, pieces, product,
@@ -322,17 +322,26 @@ cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcep
     return target_of(net, offsets, lo, r - first[lo])
 
 
+cdef struct BatchSize:
+    double rows            # of the head that have a target
+    double weight          # sum of their weights
+
+
 cdef inline double head_loss(
     Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
     const idx* labels,     # in  (n_targets,), or NULL; -1 does not count
     const real* targets,   # in  (n_targets, n_outputs), or NULL
     const double* weights, # in  (n_targets,), or NULL for ones
-    double* total_weight,  # out sum of weights of the batch
+    BatchSize* size,       # out rows of the batch that have a target, and the sum of their weights
 ) noexcept nogil:
-    """Weighted mean loss over the head's rows, and dlogits."""
+    """Loss of a batch, sum_r w_r l_r / rows over the rows that have a target, and dlogits.
+
+    The batch's own weights do not divide it: a row weighs the same in whatever batch it stands.
+    """
     cdef idx b, t, r, at, steps, threads, block, M = net.plan.n_targets
-    cdef double total = 0, loss = 0
+    cdef double loss = 0
+    size.rows, size.weight = 0, 0
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
@@ -343,14 +352,15 @@ cdef inline double head_loss(
                 net.row_weight[r] = 0
             elif targets != NULL and all_missing(targets + at * M, M):
                 net.row_weight[r] = 0
+            else:
+                size.rows += 1
     for r in range(net.R):
-        total += net.row_weight[r]
-    total_weight[0] = total
-    if total <= 0:
+        size.weight += net.row_weight[r]
+    if size.weight <= 0:
         memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
         return 0
     if net.plan.loss == CRF:
-        return crf_loss(net, offsets, labels, total)
+        return crf_loss(net, offsets, labels, size.rows)
     threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
     for block in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
@@ -360,12 +370,12 @@ cdef inline double head_loss(
             net.row_loss[r] = row_loss(
                 net, net.dlogits + r * net.Op, net.logits + r * net.Op,
                 imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
-                net.row_weight[r] / total)
+                net.row_weight[r] / size.rows)
         restore_worker(net.caller_mode)
     for r in range(net.R):
         if net.row_weight[r] > 0:
             loss += net.row_weight[r] * net.row_loss[r]
-    return loss / total
+    return loss / size.rows
 
 
 cdef inline double row_loss(
@@ -381,6 +391,10 @@ cdef inline double row_loss(
         return absolute_error_loss(dz, z, M, Op, y, weight)
     if net.plan.loss == QUANTILE:
         return quantile_loss(dz, z, M, Op, y, weight, net.quantiles, net.plan.n_quantiles)
+    if net.plan.loss == POISSON:
+        return poisson_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == BINARY_LOG_LOSS:
+        return binary_log_loss(dz, z, M, Op, y, weight)
     return gaussian_loss(dz, z, M, Op, y, weight)
 
 

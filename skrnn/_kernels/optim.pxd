@@ -14,7 +14,7 @@ cdef enum Solver:
 
 cdef struct Optimiser:
     idx solver
-    double alpha           # L2: alpha / 2 * sum(W^2), divided by the batch's weight
+    double alpha           # L2: alpha / 2 * sum(W^2), already divided by the weight of the data
     double max_norm        # 0: no clipping
     double learning_rate
     double beta_1
@@ -27,10 +27,10 @@ cdef struct Optimiser:
     real* second           # (n_params,) second moments; adam only
 
 
-cdef inline void penalise_chunk(Net* net, double alpha, double weight, idx chunk) noexcept nogil:
-    """g += alpha / weight * W where L2 applies; sums of squares of g and of penalised W."""
+cdef inline void penalise_chunk(Net* net, double alpha, idx chunk) noexcept nogil:
+    """g += alpha * W where L2 applies; sums of squares of g and of penalised W."""
     cdef const idx* at = net.tables + net.plan.chunks + 3 * chunk
-    cdef real factor = <real> (alpha / weight)
+    cdef real factor = <real> alpha
     cdef real* g = net.grads + at[0]
     cdef const real* w = net.params + at[0]
     cdef idx k, n = at[1] - at[0]

@@ -32,12 +32,13 @@ def lay_open(
         `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
         in `chosen` of each packed sequence; `tokens` (n_columns, N) as looked up; `layers`, for each layer and direction `h` and (in
         training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
-        `last` steps. In training also `loss`, the batch's `weight`, `norm` (of the gradient),
+        `last` steps. In training also `loss`, the batch's `rows_with_target`, `norm` (of the gradient),
         `d_h0`, `d_c0` and, with `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
     """
     cdef Net net
     cdef Optimiser opt
-    cdef double loss = 0, weight = 1, penalty = 0
+    cdef double loss = 0, penalty = 0
+    cdef BatchSize size
     cdef const idx[::1] offsets = data[0]
     cdef const real[:, ::1] values = data[1]
     cdef const idx[:, ::1] tokens = data[2]
@@ -82,7 +83,7 @@ def lay_open(
         if targets is not None:
             labels, numbers, weights = targets
             loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
-                             NULL if weights is None else &weights[0], &weight)
+                             NULL if weights is None else &weights[0], &size)
             head_backward(&net)
         _add_cotangents(&net, top.dy, d_outputs, rows)
         if trace:
@@ -93,8 +94,8 @@ def lay_open(
             np.bitwise_or(before, 0, out=np.asarray(workspace))
         layers_backward(&net)
         opt.alpha = alpha
-        result["weight"] = weight
-        result["norm"] = _regularise(&net, &opt, weight, &penalty)
+        result["rows_with_target"] = size.rows
+        result["norm"] = _regularise(&net, &opt, &penalty)
         result["loss"] = loss + penalty
         result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
                           for k in range(net.plan.n_layers)]
@@ -218,7 +219,8 @@ def repeat_loss(
         Loss, and its gradient with respect to the logits.
     """
     cdef Net net
-    cdef double loss = 0, weight = 0
+    cdef double loss = 0
+    cdef BatchSize size
     cdef const idx[::1] offsets = data[0]
     cdef const real[:, ::1] values = data[1]
     cdef const idx[::1] labels = targets[0]
@@ -235,7 +237,7 @@ def repeat_loss(
     with nogil:
         net.caller_mode = flush_denormals()
         for k in range(repeats):
-            loss = head_loss(&net, &offsets[0], label, NULL, NULL, &weight)
+            loss = head_loss(&net, &offsets[0], label, NULL, NULL, &size)
         restore_mode(net.caller_mode)
     gradient = np.empty((net.N, O), real_dtype)
     gradient[rows] = _copy(net.dlogits, net.N, net.Op, O)

@@ -211,35 +211,40 @@ def translate_train(
 ):
     """`train` for two networks: `source` is data, `target` (offsets, ids, labels, weights).
 
-    The gradient is clipped to the norm of both parts together.
+    The gradient is clipped to the norm of both parts together. Without an `optimiser` there are only
+    losses.
     """
     cdef Pair p
     cdef Optimiser opt, opt_decoder
     cdef Texts texts
     cdef idx k, n_batches = bounds.shape[0] - 1, done = 0, n = pair.encoder.n_params
-    cdef double loss, weight, norm, penalty, penalty_decoder
+    cdef double loss, norm, penalty, penalty_decoder
+    cdef BatchSize size
+    cdef bint learns = optimiser is not None
+    cdef unsigned long long seed = 0
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
     _read_texts(&texts, &p, source, target, limits, chosen, bounds)
-    _read_optimiser(&opt, optimiser, first, second, pair.n_params)
-    opt_decoder = opt
-    opt_decoder.first = opt.first + n
-    opt_decoder.second = opt.second + n if opt.second != NULL else NULL
-    cdef unsigned long long seed = optimiser["seed"]
+    opt.step = 0
+    if learns:
+        _read_optimiser(&opt, optimiser, first, second, pair.n_params)
+        seed = optimiser["seed"]
+        opt_decoder = opt
+        opt_decoder.first = opt.first + n
+        opt_decoder.second = opt.second + n if opt.second != NULL else NULL
     with nogil:
         p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
         for k in range(n_batches):
             load_pair(&p, &texts, &chosen[bounds[k]], bounds[k + 1] - bounds[k], seed + opt.step)
             pair_forward(&p)
             loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
-                             &weight)
-            report[k, 0] = report[k, 1] = 0
-            report[k, 2] = weight
-            if weight <= 0:
+                             &size)
+            report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
+            if size.weight <= 0 or not learns:
                 done += 1
                 continue
             pair_backward(&p)
-            norm = _regularise(&p.encoder, &opt, weight, &penalty) ** 2
-            norm += _regularise(&p.decoder, &opt, weight, &penalty_decoder) ** 2
+            norm = _regularise(&p.encoder, &opt, &penalty) ** 2
+            norm += _regularise(&p.decoder, &opt, &penalty_decoder) ** 2
             norm = sqrt(norm)
             report[k, 0] = loss + penalty + penalty_decoder
             report[k, 1] = norm
@@ -267,7 +272,8 @@ def translate_lay_open(
     cdef Pair p
     cdef Optimiser opt
     cdef Texts texts
-    cdef double loss = 0, weight = 1, penalty = 0
+    cdef double loss = 0, penalty = 0
+    cdef BatchSize size
     cdef idx b, t
     bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
@@ -284,12 +290,12 @@ def translate_lay_open(
         if options.training:
             memset(grads_pointer(grads), 0, pair.n_params * sizeof(real))
             loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
-                             &weight)
+                             &size)
             pair_backward(&p)
             opt.alpha = alpha
-            norm = _regularise(&p.encoder, &opt, weight, &penalty) ** 2
+            norm = _regularise(&p.encoder, &opt, &penalty) ** 2
             loss += penalty
-            result["norm"] = sqrt(norm + _regularise(&p.decoder, &opt, weight, &penalty) ** 2)
+            result["norm"] = sqrt(norm + _regularise(&p.decoder, &opt, &penalty) ** 2)
             result["loss"] = loss + penalty
         return result
     finally:

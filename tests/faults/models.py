@@ -276,8 +276,8 @@ FAULTS = [
     Fault(
         "translation: clipped to the encoder's norm",
         "_kernels/translate.pxi",
-        "norm += _regularise(&p.decoder, &opt, weight, &penalty_decoder) ** 2",
-        "_regularise(&p.decoder, &opt, weight, &penalty_decoder)",
+        "norm += _regularise(&p.decoder, &opt, &penalty_decoder) ** 2",
+        "_regularise(&p.decoder, &opt, &penalty_decoder)",
         "test_translation_kernels.py::test_one_clipped_step",
     ),
     Fault(
