@@ -44,9 +44,13 @@ def read_class_labels(y):
     labels = _as_column(y)
     if labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\ny has dtype {labels.dtype}.")
-    if labels.dtype.kind in "OfmM":
-        for i, label in enumerate(labels.tolist() if labels.dtype.kind == "f" else labels):
-            _check_class_label(label, i)
+    suspect = ()
+    if labels.dtype.kind in "mM" or (labels.dtype == object and set(map(type, labels)) != {str}):
+        suspect = range(len(labels))
+    if labels.dtype.kind == "f":
+        suspect = np.flatnonzero(~np.isfinite(labels))
+    for i in suspect:
+        _check_class_label(labels[i], i)
     if labels.dtype == object:
         labels = _of_one_kind(labels)
     check_classification_targets(labels)
@@ -56,7 +60,7 @@ def read_class_labels(y):
 def _as_column(y):
     """Return y as a 1-D array; refuse labels of steps, and a row of numbers per sequence."""
     if isinstance(y, (list, tuple)):
-        i = next((i for i, item in enumerate(y) if _is_sequence(item)), None)
+        i = _first_sequence(y)
         if i is not None and len({np.size(item) for item in y}) > 1:
             raise _labels_of_steps(y[i], i)
     array = np.asarray(y)
@@ -64,7 +68,7 @@ def _as_column(y):
         array = np.asarray(y, dtype=object)  # NumPy makes strings of numbers among them
         array = np.asarray(y) if all(isinstance(label, str) for label in array.flat) else array
     if array.ndim == 1 and array.dtype == object:
-        i = next((i for i, label in enumerate(array) if _is_sequence(label)), None)
+        i = _first_sequence(array)
         if i is not None:
             raise _labels_of_steps(array[i], i)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -78,8 +82,12 @@ def _as_column(y):
     return column_or_1d(array, warn=True)
 
 
-def _is_sequence(label):
-    return isinstance(label, (list, tuple)) or np.ndim(label) > 0
+def _first_sequence(labels):
+    """Return the place of the first label that is a sequence, None where there is none."""
+    kinds = [kind for kind in set(map(type, labels)) if not issubclass(kind, (str, np.generic))]
+    if not any(issubclass(kind, (list, tuple)) or hasattr(kind, "__array__") for kind in kinds):
+        return None
+    return next((i for i, label in enumerate(labels) if np.ndim(label) > 0), None)
 
 
 def _labels_of_steps(row, i):
@@ -143,6 +151,8 @@ def plain_tokens(row, i, name):
         For what is no token, naming the sequence and the step.
     """
     row = cut_padding(row)
+    if set(map(type, row)) <= {str}:
+        return row
     for t, token in enumerate(row):
         number = isinstance(token, (Integral, float, np.floating))
         if is_missing(token) or (number and token < 0):
@@ -151,9 +161,7 @@ def plain_tokens(row, i, name):
                 f"and {PADDING} are padding, at the end of a sequence only. Leave out what is "
                 "missing, and write negative integers as strings."
             )
-        if number and not isinstance(token, Integral) and float(token).is_integer():
-            row = [*row[:t], int(token), *row[t + 1 :]]
-    return row
+    return [int(token) if _is_whole_float(token) else token for token in row]
 
 
 # One label per step
@@ -296,9 +304,7 @@ def _plain(label, offsets, row):
         return str.__str__(label)  # of an enumeration the value
     if isinstance(label, np.bool_):
         return bool(label)
-    if isinstance(label, Integral) or (
-        isinstance(label, (float, np.floating)) and float(label).is_integer()
-    ):
+    if isinstance(label, Integral) or _is_whole_float(label):
         return int(label)
     i, t = locate(offsets, row)
     raise ValueError(
@@ -317,6 +323,10 @@ def read_classes(classes):
                 "labels that are integers are not negative."
             )
     return plain_labels(given, np.array([0, len(given)]))
+
+
+def _is_whole_float(label):
+    return isinstance(label, (float, np.floating)) and float(label).is_integer()
 
 
 def label_classes(labels):

@@ -412,6 +412,20 @@ def test_labels_of_steps_come_back_as_given(kinds):
         }
 
 
+@pytest.mark.parametrize("fill", [nan, 0])
+def test_padding_of_weights(fill):
+    weights = [[1.0, 2.0, 0.5, 3.0, 1.0][:n] for n in LENGTHS]
+    table = table_of(weights, fill)
+    right = quick(LSTMTagger).fit(X, FULL, sample_weight=weights)
+    for given in (table, pd.DataFrame(table), table.tolist()):
+        model = quick(LSTMTagger).fit(X, FULL, sample_weight=given)
+        np.testing.assert_array_equal(model._params, right._params)
+        assert model.score(X, FULL, given) == right.score(X, FULL, weights)
+    table[1, 4] = 1
+    with pytest.raises(ValueError, match=r"sequence 1 has 3 step\(s\), but sample_weight has 5"):
+        quick(LSTMTagger).fit(X, FULL, sample_weight=table)
+
+
 def test_labels_of_an_enumeration():
     class Tag(str, enum.Enum):  # noqa: UP042
         PERSON = "PER"
