@@ -65,6 +65,8 @@ def test_partial_fit():
     X = ragged()
     per_step = PerStep(StandardScaler()).partial_fit(X[:2]).partial_fit(X[2:])
     assert_allclose(per_step.transformer_.mean_, np.concatenate(X).mean(axis=0))
+    per_step.partial_fit([np.empty((0, 3))])
+    assert per_step.transformer_.n_samples_seen_ == 10
     with pytest.raises(ValueError, match="X has 2 features, but PerStep is expecting 3"):
         per_step.partial_fit(ragged(width=2))
 

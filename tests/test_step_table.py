@@ -206,6 +206,20 @@ def test_polars(kind):
         assert out[0]["load__load"].to_list() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_of_sequences(kind):
+    table = pd.DataFrame({"x": ragged((2, 3)), "age": [1.0, 2.0]}, index=[7, 8])
+    scaled = kind(StandardScaler()).fit_transform(table["x"])
+    both = ColumnTransformer([("step", kind(StandardScaler()), ["x"])], remainder="passthrough")
+    for container in ("default", "pandas"):
+        out = both.set_output(transform=container).fit_transform(table)
+        cells = out[:, 0] if container == "default" else out["step__x"]
+        for cell, one in zip(cells, scaled, strict=True):
+            assert_allclose(cell, one)
+    assert list(out.index) == [7, 8]
+    assert_array_equal(both.named_transformers_["step"].get_feature_names_out(), ["x0", "x1", "x2"])
+
+
 # One series, as a forecaster takes it
 
 

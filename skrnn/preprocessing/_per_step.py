@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._forms import is_column
 from skrnn.preprocessing._output import SequenceTransformerMixin, restore_on_error
 from skrnn.preprocessing._step_table import read_steps
 
@@ -92,9 +93,11 @@ class TransformerOfSteps(SequenceTransformerMixin, BaseEstimator):
         -------
         feature_names_out : ndarray of str
             Names as the transformer gives them. For 2-D input that stays 2-D the columns are
-            steps, and keep their names.
+            steps, and keep their names; so does a column of sequences.
         """
         check_is_fitted(self)
+        if self._one_column and input_features is not None and len(input_features) == 1:
+            return np.asarray(input_features, dtype=object)  # of the column, not of its steps
         if self.n_features_in_ == self._step_width:
             return self.transformer_.get_feature_names_out(input_features)
         names = self.transformer_.get_feature_names_out()
@@ -130,7 +133,10 @@ class TransformerOfSteps(SequenceTransformerMixin, BaseEstimator):
     def _read(self, X, y=None, *, reset=False):
         """Read X as a forecaster does: where there is a y, a table with dates is no series."""
         lone = y is None if reset else self.n_features_in_ == self._step_width
-        return read_steps(self, X, reset=reset, lone=lone)
+        steps = read_steps(self, X, reset=reset, lone=lone)
+        if reset:
+            self._one_column = is_column(X)
+        return steps
 
     def _routed(self, method, params, steps):
         """Return what the inner transformer's methods are given: one value per step."""
@@ -316,6 +322,8 @@ class PerStep(TransformerOfSteps):
     def _fit(self, method, X, y, params, *, reset):
         with restore_on_error(self):
             steps = self._read(X, y, reset=reset)
+            if len(steps.table) == 0:  # a further part of nothing but empty sequences
+                return self
             routed = self._routed(method, params, steps)[method]
             inner = self._new_inner() if reset else self.transformer_
             self.transformer_ = getattr(inner, method)(steps.table, steps.targets(y), **routed)
