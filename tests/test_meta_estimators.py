@@ -267,9 +267,8 @@ INSTEAD = {
     "PerStep(FeatureUnion(...))": lambda: per_step(
         FeatureUnion([("as it is", "passthrough"), ("scaled", StandardScaler())])
     ),
-    "MultiOutputClassifier": lambda: CALLS["MultiOutputClassifier"](X, as_it_is),
     "RNNRegressor": lambda: fitted(regressor(), X, BOTH),
-    "RNNClassifier": lambda: fitted(classifier(), X, THREE),
+    "RNNClassifier": lambda: [fitted(classifier(), X, y) for y in (THREE, BOTH)],
     "PerStep(SelectKBest())": best_features,
 }
 FORMS = {
