@@ -287,6 +287,24 @@ def predict(plan, params, sequences, probabilities=False, states=None):
     return out
 
 
+def top_states(plan, params, sequences):
+    """Return what the head reads: hidden states of the top layer, pooled if the plan says so.
+
+    Parameters
+    ----------
+    plan, params, sequences
+        As in `predict`.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences, n_directions * H), or (total_steps, n_directions * H)
+    """
+    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
+    read = np.empty((rows, plan.n_directions * plan.hidden[-1]), plan.dtype)
+    _run(plan, params, sequences, None, None, False, None, read=read)
+    return read
+
+
 def first_states(plan, n):
     """Return zero states of n sequences: (h, c), each (n_layers, n, widest layer).
 
@@ -333,7 +351,7 @@ def best_labels(plan, params, sequences, scores):
     return path
 
 
-def _run(plan, params, sequences, out, path, probabilities, scores, states=None):
+def _run(plan, params, sequences, out, path, probabilities, scores, states=None, read=None):
     """Call the kernel on batches of sequences of similar length, the empty ones left out."""
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
@@ -357,7 +375,7 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None)
     )
     plan.engine.predict(
         plan, options, limits, plan.workspace(options, limits), params, data, distinct, order,
-        bounds, out, path, probabilities, scores, states,
+        bounds, out, path, probabilities, scores, states, read,
     )  # fmt: skip
 
 

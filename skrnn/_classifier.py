@@ -13,6 +13,7 @@ from skrnn._batching import Targets
 from skrnn._class_targets import class_weights
 from skrnn._docs import documented
 from skrnn._early_stopping import hold_out
+from skrnn._features import FeaturesMixin
 from skrnn._initialize import log_odds, log_priors
 from skrnn._labels import read_class_labels
 from skrnn._streaming import StreamingMixin
@@ -21,7 +22,7 @@ MIN_CLASSES = 2
 
 
 @documented
-class RNNClassifier(StreamingMixin, ClassifierMixin, BaseRecurrentNetwork):
+class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence a label.
 
     The network is trained by back-propagation through time on the softmax cross-entropy, or, where

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets
 from skrnn._docs import documented
+from skrnn._features import FeaturesMixin
 from skrnn._frame import first_outputs
 from skrnn._numbers import read_target_numbers
 from skrnn._streaming import StreamingMixin
@@ -17,7 +18,7 @@ from skrnn._target_scale import fold, learn_scale, unfold
 
 
 @documented
-class RNNRegressor(StreamingMixin, RegressorMixin, BaseRecurrentNetwork):
+class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentNetwork):
     """Recurrent network that gives each sequence one or more numbers.
 
     The network is trained by back-propagation through time on half the squared error, or another

@@ -1,4 +1,4 @@
-"""A look inside: gradients over time, displays of losses, forecasts, confused labels, attention."""
+"""A look inside: gradients over time, hidden states, importance of features, displays."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -11,6 +11,8 @@ from skrnn._displays import (
     TagConfusionDisplay,
 )
 from skrnn._gradient_flow import GradientFlow, gradient_flow
+from skrnn._hidden_states import hidden_states
+from skrnn._permutation_importance import permutation_importance
 
 __all__ = [
     "AttentionDisplay",
@@ -20,4 +22,6 @@ __all__ = [
     "LossCurveDisplay",
     "TagConfusionDisplay",
     "gradient_flow",
+    "hidden_states",
+    "permutation_importance",
 ]

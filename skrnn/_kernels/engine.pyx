@@ -301,6 +301,7 @@ def predict(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
     data, distinct, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out,
     idx[::1] path, bint probabilities, const real[:, ::1] scores, states=None,
+    real[:, ::1] features=None,
 ):
     """What the head puts out for each sequence (or step), in the user's order.
 
@@ -313,7 +314,7 @@ def predict(
 
     `states` is None, or (h, c): arrays (n_layers, n_sequences, width), read as initial states and
     overwritten by the final ones. `width` is at least that of the widest layer; c is None for a cell
-    without cell state.
+    without cell state. `features` (rows, n_directions * H), if given, gets what the head reads.
     """
     cdef Net net
     cdef idx k, n_batches = bounds.shape[0] - 1
@@ -324,12 +325,14 @@ def predict(
     cdef const idx* ids = _ids(tokens)
     cdef real* to = NULL if out is None else &out[0, 0]
     cdef idx* best = NULL if path is None else &path[0]
+    cdef real* read = NULL if features is None else &features[0, 0]
     cdef const idx[:, ::1] distinct_rows = None
     cdef const idx[::1] places = None
     cdef const real* score = NULL
     _open(&net, plan, options, limits, workspace, params, None)
     _check_data(&net, data, limits, chosen, bounds)
-    if out is not None and out.shape[1] != net.plan.n_outputs:
+    if (out is not None and out.shape[1] != net.plan.n_outputs) or (
+            features is not None and features.shape[1] != net.plan.H * net.plan.n_directions):
         raise ValueError("out does not fit the plan")
     if net.paths:
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
@@ -360,6 +363,8 @@ def predict(
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
+            if read != NULL:
+                _scatter_features(&net, &offsets[0], read)
         restore_mode(net.caller_mode)
 
 

@@ -109,6 +109,19 @@ def lay_open(
         restore_mode(net.caller_mode)
 
 
+cdef void _scatter_features(Net* net, const idx* offsets, real* out) noexcept nogil:
+    """What the head has read of each sequence (or step), in the user's order."""
+    cdef idx b, t, d, steps, H = net.plan.H
+    cdef real* to
+    for b in range(net.B):
+        steps = net.lengths[b] if net.plan.pooling == ALL else 1
+        for t in range(steps):
+            to = out + target_of(net, offsets, t, b) * H * net.plan.n_directions
+            for d in range(net.plan.n_directions):
+                memcpy(to + d * H, net.features + head_row(net, t, b) * net.F + d * net.plan.Hp,
+                       H * sizeof(real))
+
+
 cdef real* grads_pointer(real[::1] grads):
     return &grads[0]
 
