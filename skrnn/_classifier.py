@@ -6,7 +6,7 @@ from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
 from skrnn._batching import Targets
@@ -369,8 +369,10 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             Rows add up to 1; for a network fitted to a matrix of labels each column is a
             probability by itself.
         """
-        outputs = self._outputs(X, probabilities=True)
-        return expit(outputs) if self._is_multilabel() else outputs
+        check_is_fitted(self)
+        if self._is_multilabel():
+            return expit(self._outputs(X))
+        return self._outputs(X, probabilities=True)
 
     def predict_log_proba(self, X):
         """Return the logarithm of `predict_proba`.

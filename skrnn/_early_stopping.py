@@ -68,9 +68,9 @@ def _check_strata(labels, n_held, fraction):
     classes, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < 2:
         raise ValueError(
-            f"Class {classes[sizes.argmin()]!r} has only 1 sequence, so that it cannot be both "
-            "learnt from and held out for early stopping. Leave it out of X and y, collect more of "
-            f"it, set early_stopping=False, {REMEDY}."
+            f"Class {classes.tolist()[sizes.argmin()]!r} has only 1 sequence, so that it cannot be "
+            "both learnt from and held out for early stopping. Leave it out of X and y, collect "
+            f"more of it, set early_stopping=False, {REMEDY}."
         )
     n_classes = len(classes)
     if min(n_held, len(labels) - n_held) < n_classes:
