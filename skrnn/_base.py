@@ -17,9 +17,10 @@ from skrnn._batching import Trainer, TrainingData, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._early_stopping import Validation, hold_out
 from skrnn._forms import take_items
+from skrnn._guards import OneFit
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
-from skrnn._persistence import check_state, stamp
+from skrnn._persistence import StateMixin, check_optimiser, make_plan
 from skrnn._plan import CELLS, Plan, embedding_width
 from skrnn._sample_weight import read_weights
 from skrnn._sequences import check_sequences, locate, step_rows
@@ -28,7 +29,7 @@ from skrnn._training import Training
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
-class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
+class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
     """Parameters, fit and weights of all recurrent estimators.
 
     Subclasses say what a target is: `_encode_targets` and `_initial_bias`, and name their `_loss`.
@@ -165,6 +166,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
         before, training = self.__dict__.copy(), None
+        fitting = OneFit(self)
         try:
             data, watched, rng = self._begin(
                 X, y, sample_weight, first=first, incremental=incremental, validation=validation,
@@ -181,6 +183,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
                 self.__dict__.clear()
                 self.__dict__.update({**before, **hooks})
             raise
+        finally:
+            fitting.ends()
         return self
 
     def _begin(
@@ -195,6 +199,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
             What early stopping watches.
         rng : RandomState
         """
+        if not first:
+            check_optimiser(self._optimiser, self._check_whole())
         X_val, y_val, _ = own = validation or (None, None, None)
         if any(part is not None for part in own):
             self._check_own_validation(X_val, y_val)
@@ -399,15 +405,14 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
-            self._plan = self._plan_class(**self._architecture)
+            self._plan = make_plan(self._plan_class, self._architecture)
         return self._plan
 
     # -- use ---------------------------------------------------------------------------------
 
     def _sequences(self, X):
         """Validate X for prediction."""
-        check_is_fitted(self)
-        dtype, shortest = self._get_plan().dtype, self._min_length
+        dtype, shortest = self._check_whole().dtype, self._min_length
         return check_sequences(self, X, dtype=dtype, reset=False, min_length=shortest)
 
     def _outputs(self, X, probabilities=False):
@@ -481,20 +486,6 @@ class BaseRecurrentNetwork(CallbackSupportMixin, BaseEstimator):
         self._params = params
         self._optimiser = None
         return self
-
-    def __getstate__(self):
-        """Leave out what can be made again, and the optimiser unless `warm_start` needs it."""
-        state = super().__getstate__().copy()
-        for name in ("_plan", "_stream_ready", "_weights_version"):
-            state.pop(name, None)
-        if not self.warm_start and "_optimiser" in state:
-            state["_optimiser"] = None
-        stamp(state)
-        return state
-
-    def __setstate__(self, state):
-        """Take a saved state, if it is whole; warn where another version saved it."""
-        super().__setstate__(check_state(type(self).__name__, state, self._plan_class))
 
     def __sklearn_is_fitted__(self):
         return "_params" in self.__dict__

@@ -81,6 +81,11 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
     """
 
     _loss = "softmax"
+    _allowed: dict = {
+        "loss": ("softmax", "binary_log_loss"),
+        "pooling": ("last", "mean", "max"),
+    }
+    _needed: tuple = ("classes_",)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -1,4 +1,7 @@
-"""LSTMForecaster: the next values of a series, by a network that many series may share."""
+"""LSTMForecaster: the next values of a series, by a network that many series may share.
+
+Above 500 lines because parameters and their documentation are half of it.
+"""
 
 from numbers import Integral
 
@@ -6,13 +9,13 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets, TrainingData
 from skrnn._dates import unwrap
 from skrnn._docs import documented
 from skrnn._early_stopping import hold_out
+from skrnn._forecaster_state import FORECASTER_ALLOWED, FORECASTER_CHECKS
 from skrnn._frame import first_outputs
 from skrnn._intervals import IntervalsMixin
 from skrnn._numbers import read_target_numbers
@@ -124,6 +127,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     True
     """
 
+    _allowed: dict = FORECASTER_ALLOWED
+    _state_checks: dict = FORECASTER_CHECKS
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "horizon": [Interval(Integral, 1, None, closed="left")],
@@ -396,7 +401,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         n_given : int
             Known steps of the first series.
         """
-        check_is_fitted(self)
+        self._check_whole()
         if X is None:
             known, form, n_given = self._histories, self._form, self._n_given
             nothing = np.empty((0, self._frame.n_covariates))
@@ -475,7 +480,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         -------
         self : object
         """
-        check_is_fitted(self)
+        self._check_whole()
         X, form = unwrap(X)
         new, _ = read_series(self, X, reset=False)
         if len(new) != len(self._histories):
@@ -519,7 +524,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         )
 
     def _last_steps(self, X):
-        check_is_fitted(self)
+        self._check_whole()
         known, _ = read_series(self, unwrap(X)[0], reset=False)
         h, k = self._frame.horizon, self._frame.n_targets
         if (short := np.flatnonzero(known.lengths <= h)).size:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._dates import unwrap
 from skrnn._rolling import forecast
@@ -35,7 +34,7 @@ class IntervalsMixin:
         ndarray
             As of `predict`, with an axis of quantiles at the end.
         """
-        check_is_fitted(self)
+        self._check_whole()
         loss = self._architecture["loss"]
         known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
         levels = known if quantiles is None else quantiles
@@ -103,7 +102,7 @@ class IntervalsMixin:
         ----------
         .. [9] Lei et al. (2018). Distribution-free predictive inference for regression.
         """
-        check_is_fitted(self)
+        self._check_whole()
         if self._architecture["loss"] not in ("squared_error", "absolute_error"):
             raise ValueError(
                 "calibrate is for losses of a point; this network has its own quantiles."

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.base import DensityMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight
 from skrnn._batching import Targets, TrainingData, first_states
@@ -102,6 +101,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     """
 
     _loss = "softmax"
+    _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
+    _needed: tuple = ("_own_symbols", "_counts")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
     _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {
@@ -379,7 +380,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     # -- use ---------------------------------------------------------------------------------
 
     def _sequences(self, X):
-        check_is_fitted(self)
+        self._check_whole()
         return self._tokens(X, reset=False)
 
     def score_samples(self, X):
@@ -491,7 +492,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         list of list
             The tokens of each sequence, `prefix` included, in the form that `fit` takes.
         """
-        check_is_fitted(self)
+        self._check_whole()
         symbols, rng = self._symbols, check_random_state(random_state)
         read = symbols.start
         if len(prefix):

@@ -7,6 +7,8 @@ import numpy as np
 
 # "adaptive" stops dividing the step size here, as scikit-learn's SGDOptimizer does.
 SMALLEST_ADAPTIVE_RATE = 1e-6
+# A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
+MAX_HALVINGS = 10
 
 
 PARAMETERS = (

@@ -8,6 +8,7 @@ vector. It holds no number of the network itself.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -140,6 +141,8 @@ class Plan:
         Instruction set, for tests; that of the process when None.
     """
 
+    architecture: dict  # what it was made of, where an estimator made it
+
     def __init__(
         self,
         cell,
@@ -158,6 +161,7 @@ class Plan:
         dtype="float32",
         level=None,
     ):
+        _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding)
         self.engine = get_engine(dtype, level)
         self.dtype = self.engine.real_dtype
         self.cell = CELLS[cell]
@@ -171,6 +175,11 @@ class Plan:
         self.tied = tied
         if tied and (bidirectional or self.embedding != [(n_outputs, self.hidden[-1])]):
             raise ValueError("a tied embedding has the shape of head_weight")
+        if loss == "crf" and pooling != "all":
+            raise ValueError("a CRF needs a head on every step")
+        per = self._outputs_per_target
+        if n_outputs and (not per or n_outputs % per):
+            raise ValueError(f"{n_outputs} outputs do not fit the loss {loss!r}")
         self.parameters = {}
         self._tables = []
         self._n_table = 0
@@ -187,6 +196,9 @@ class Plan:
         )
         self.net = self._net(width, pooling, loss, bptt_steps)
         self.tables = np.concatenate(self._tables)
+        # The kernels take what stands here for sure.
+        for array in (self.layers, self.net, self.tables, self.quantiles):
+            array.setflags(write=False)
 
     def _name_parameters(self, width):
         """Lay the parameters end to end: embeddings, then PyTorch's order, then the head."""
@@ -341,9 +353,14 @@ class Plan:
     @property
     def n_targets(self):
         """Numbers that a row of outputs is compared with; 0 for labels."""
-        a_target = {"softmax": 0, "crf": 0, "quantile": len(self.quantiles), "gaussian": 2}
-        per = a_target.get(self.loss, 1)
-        return self.n_outputs // per if per else 0
+        return 0 if self.loss in ("softmax", "crf") else self.n_outputs // self._outputs_per_target
+
+    @property
+    def _outputs_per_target(self):
+        """Outputs of one target, or label."""
+        if self.loss == "quantile":
+            return len(self.quantiles)
+        return 2 if self.loss == "gaussian" else 1
 
     @property
     def projection_width(self):
@@ -379,6 +396,17 @@ class Plan:
             Most sequences, most steps in all, and most steps of one sequence in a batch.
         """
         return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
+
+
+def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding):
+    """Raise where a size is none: offsets that follow from it would leave the parameters."""
+    sizes = [*hidden, n_features, 1 if bptt_steps is None else bptt_steps]
+    sizes += [n for size in embedding or [] for n in size]
+    whole = all(isinstance(n, Integral) for n in (*sizes, n_outputs))
+    if not whole or not len(hidden) or min(sizes) < 1 or n_outputs < 0:
+        raise ValueError("sizes must be positive integers")
+    if embedding is not None and [len(size) for size in embedding] != [2] * n_features:
+        raise ValueError("each token column needs an embedding")
 
 
 # L2 applies to the weights of matrices (and the vector that scores additive attention), as in

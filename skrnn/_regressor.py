@@ -78,6 +78,11 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
     True
     """
 
+    _allowed: dict = {
+        "loss": ("squared_error", "absolute_error", "quantile", "poisson"),
+        "pooling": ("last", "mean", "max"),
+    }
+    _needed: tuple = ("_y_ndim", "_target_center", "_target_scale")
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "poisson"})],

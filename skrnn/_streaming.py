@@ -1,7 +1,7 @@
 """Step by step: estimators that go on as data arrive, with a state that the caller holds."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skrnn._batching import kernel_data
 from skrnn._stepping import (
@@ -138,7 +138,7 @@ class StreamingMixin:
         """Return the network ready to go on with n sequences, made anew where weights changed."""
         stream = self.__dict__.get("_stream_ready")
         if stream is None or not stream.fits(self._params, self._weights_version, n):
-            check_is_fitted(self)
+            self._check_whole()
             self._check_causal()
             version = self._weights_version
             stream = Steppers(self._get_plan(), self._params, version, n)

@@ -131,6 +131,8 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     """
 
     _min_length = 0
+    _allowed: dict = {"loss": ("softmax", "crf"), "pooling": ("all",)}
+    _needed: tuple = ("classes_", "tag_scheme_")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "loss": "crf"}
     _reading_parameters = ("tag_scheme", "subwords", "min_freq")
     _parameter_constraints: dict = {

@@ -148,5 +148,8 @@ class Vocabularies:
         )
         distinct = np.empty((len(place), len(self.columns)), np.int64)
         for c, (column, known) in enumerate(zip(self.columns, self.known, strict=True)):
-            distinct[:, c] = [known.get(part, UNKNOWN) for part in column.view(place)]
+            try:
+                distinct[:, c] = [known.get(part, UNKNOWN) for part in column.view(place)]
+            except OverflowError:
+                raise ValueError("A vocabulary holds a number that is no id.") from None
         return distinct[rows]

@@ -7,9 +7,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._batching import Diverged
 from skrnn._early_stopping import Validation, Watch
+from skrnn._optim import MAX_HALVINGS
 
-# A step size that still diverges after so many halvings (a factor of 1000) is not the cause.
-MAX_HALVINGS = 10
 AUTO_BATCH_SIZE = 32
 # Where the penalty is so many times as large as alpha itself, it is all that is learnt.
 MOST_PENALTY = 1e6
@@ -187,7 +186,7 @@ class Training:
                 f"The first step already overflows ({where}). Scale the input, for example with "
                 "PerStep(StandardScaler()), and the targets, or use dtype='float64'."
             )
-        if optimiser.halvings == MAX_HALVINGS:
+        if optimiser.halvings >= MAX_HALVINGS:
             raise ValueError(
                 f"Training diverges at any step size ({where}, after {MAX_HALVINGS} halvings). "
                 "Scale the input, or lower learning_rate_init or max_grad_norm."

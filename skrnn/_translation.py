@@ -59,6 +59,8 @@ class Pair:
     loss : {'softmax'}
     """
 
+    architecture: dict  # what it was made of, where an estimator made it
+
     def __init__(
         self,
         cell,

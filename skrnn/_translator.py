@@ -132,6 +132,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     _plan_class = Pair
     _trainer_class = PairTrainer
     _loss = "softmax"
+    _allowed: dict = {"loss": ("softmax",)}
+    _needed: tuple = ("target_vocabulary_", "_longest")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
     _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {

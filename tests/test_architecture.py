@@ -28,7 +28,8 @@ DATA = {
 }  # fmt: skip
 NETWORK = {
     "_versions", "_threads", "_plan", "_initialize", "_optim", "_persistence", "_batching",
-    "_likelihood", "_translation", "_symbols", "_frame", "_series", "_rolling",
+    "_likelihood", "_translation", "_symbols", "_frame", "_series", "_rolling", "_guards",
+    "_forecaster_state",
 }  # fmt: skip
 BASE = {
     "_early_stopping", "_training", "_base", "_streaming", "_class_targets", "_target_scale",

@@ -3,13 +3,16 @@
 Copies, and what a pickle keeps for a warm start: test_estimators.py, test_tagger_contract.py.
 """
 
+import copy
 import os
 import pickle
 import warnings
+from dataclasses import replace
 
 import joblib
 import numpy as np
 import pytest
+from problems import first_step
 from problems_trust import cases, predicted, run_python
 from sklearn.base import clone
 
@@ -180,6 +183,95 @@ def test_damage_to_labels_and_histories_is_refused():
     refuses_to_load(fitted_once("classifier"), changed(_frame=np.array([np.nan])), "_frame")
     with pytest.raises(ValueError, match="its state is of type list"):
         LSTMForecaster().__setstate__([1])
+
+
+def counters(**changes):
+    """Change an optimiser that is saved for a warm start."""
+
+    def damage(state):
+        state["_optimiser"] = copy.deepcopy(state["_optimiser"])
+        vars(state["_optimiser"]).update(changes)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"halvings": np.nan},
+        {"halvings": 11},
+        {"step": -1},
+        {"step": 2.5},
+        {"learning_rate": np.inf},
+        {"learning_rate": "fast"},
+        {"params": {}},
+        {"second": np.zeros(0, np.float32)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_counters_of_the_optimiser_are_looked_at(changes):
+    model, X = fitted("classifier", warm_start=True)
+    refuses_to_load(model, counters(**changes), "optimiser")
+    vars(model._optimiser).update(changes)
+    with pytest.raises(ValueError, match="optimiser"):
+        model.partial_fit(X, first_step(30)[1])
+
+
+def changed_frame(**changes):
+    return lambda state: state.update(_frame=replace(state["_frame"], **changes))
+
+
+# What does not fit its network: in a file, or set after fit.
+MISFITS = {
+    "another loss": ("classifier", changed_network(loss="squared_error"), "loss"),
+    "a CRF": ("classifier", changed_network(loss="crf", pooling="all"), "weights|loss"),
+    "a head per step": ("regressor", changed_network(pooling="all"), "pooling"),
+    "no loss": ("tagger", changed_network(loss=None), "loss|architecture"),
+    "directions": ("language model", changed_network(bidirectional=True), "weights|bidirectional"),
+    "more classes": ("classifier", changed(classes_=np.arange(3)), "classes_"),
+    "no classes": ("tagger", without("classes_"), "classes_"),
+    "a list of classes": ("crf tagger", changed(classes_=["a"] * 4), "classes_"),
+    "a scheme": ("tagger", changed(tag_scheme_="IOB"), "tag_scheme_"),
+    "axes of y": ("regressor", changed(_y_ndim=1), "_y_ndim"),
+    "width": ("regressor", changed(_step_width=3), "features"),
+    "tokens": ("tagger", changed(_token_counts=np.arange(11)), "embedding"),
+    "words": ("tagger", changed(vocabulary_={"a": 0}), "vocabulary_"),
+    "no words": ("tagger", without("_vocabularies"), "vocabulary"),
+    "ends": ("language model", changed(_own_symbols=0), "embedding"),
+    "counts": ("language model", changed(_counts=np.zeros(3)), "_counts"),
+    "center": ("regressor", changed(_target_center=np.array([0.0, np.nan])), "_target_center"),
+    "scale of y": ("regressor", changed(_target_scale=np.zeros(2)), "_target_scale"),
+    "weights of classes": ("tagger", changed(_class_weights=np.ones(3)), "_class_weights"),
+    "loss of labels": ("classifier", changed(_loss="binary_log_loss"), "_loss"),
+    "parameters": ("tagger", changed(_read_by=None), "_read_by"),
+    "targets": ("translator", changed(target_vocabulary_={"a": 0}), "target_vocabulary_"),
+    "longest": ("translator", changed(_longest=2**40), "_longest"),
+    "horizon": ("forecaster", changed_frame(horizon=4), "_frame"),
+    "lags": ("forecaster", changed_frame(lags=2), "_frame"),
+    "scale": ("forecaster", changed_frame(scale=np.ones(2)), "_frame"),
+    "difference": ("gaussian forecaster", changed_frame(difference="all"), "_frame"),
+    "histories": ("forecaster", changed(_histories=None), "_histories"),
+    "errors": ("forecaster", changed(_conformal=np.zeros((3, 3))), "_conformal"),
+    "epochs": ("classifier", changed(n_iter_=np.nan), "n_iter_"),
+    "curve": ("classifier", changed(loss_curve_=None), "loss_curve_"),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_what_does_not_fit_is_refused(name):
+    case, damage, message = MISFITS[name]
+    refuses_to_load(fitted_once(case), damage, message)
+    model, X = fitted(case)
+    damage(vars(model))
+    use = model.score_samples if case == "language model" else model.predict
+    with pytest.raises(ValueError, match=f"not what was fitted.*{message}"):
+        use(X)
+
+
+def test_a_vocabulary_that_leaves_numbers_out_is_refused():
+    for case, key in (("tagger", "vocabulary_"), ("translator", "target_vocabulary_")):
+        words = dict.fromkeys(vars(fitted_once(case))[key], 10**6)
+        refuses_to_load(fitted_once(case), changed(**{key: words}), "number its tokens")
 
 
 # A crash of the interpreter is what this looks for; what it finds, exceptions included, is fine.

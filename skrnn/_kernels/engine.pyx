@@ -111,6 +111,11 @@ cdef int _open(
     cdef const idx[::1] tables = plan.tables
     cdef size_t start
     cdef idx k
+    if (
+        tables.shape[0] != net.plan.n_tables or plan.layers.shape[0] != net.plan.n_layers
+        or plan.quantiles.shape[0] != net.plan.n_quantiles
+    ):
+        raise ValueError("the tables of the plan are not its own")
     if workspace.shape[0] < <idx> workspace_bytes(plan, options, limits):
         raise ValueError("workspace too small")
     if params.shape[0] != net.plan.n_params:
@@ -129,10 +134,10 @@ cdef int _open(
 
 
 cdef int _check_data(
-    const Net* net, data, limits, const idx[::1] chosen, const idx[::1] bounds
+    const Net* net, data, limits, const idx[::1] chosen, const idx[::1] bounds, idx shortest=0
 ) except -1:
-    """What is about to be read is there: rows of the right width, batches of sequences that exist
-    and fit the workspace, tokens that the embedding has."""
+    """What is about to be read is there: rows of the right width, batches of sequences that exist,
+    are no shorter than `shortest` and fit the workspace, tokens that the embedding has."""
     offsets, values, tokens = data
     rows = values if net.plan.n_columns == 0 else tokens
     width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
@@ -145,7 +150,9 @@ cdef int _check_data(
     cdef const idx[::1] starts = offsets
     cdef const idx[:, ::1] ids = tokens
     cdef idx most_sequences = limits[0], most_steps = limits[1], longest = limits[2]
-    cdef idx k, b, t, c, length, steps
+    cdef idx k, b, t, c, length, steps, n_rows = rows.shape[0]
+    if net.plan.pooling != ALL:
+        shortest = 1  # pooling reads a step at least
     for k in range(bounds.shape[0] - 1):
         steps = 0
         if not 0 < bounds[k + 1] - bounds[k] <= most_sequences:
@@ -153,8 +160,12 @@ cdef int _check_data(
         for b in range(bounds[k], bounds[k + 1]):
             if not 0 <= chosen[b] < starts.shape[0] - 1:
                 raise ValueError(f"there is no sequence {chosen[b]}")
+            if not 0 <= starts[chosen[b]] <= starts[chosen[b] + 1] <= n_rows:
+                raise ValueError(f"sequence {chosen[b]} does not lie within the rows")
             length = starts[chosen[b] + 1] - starts[chosen[b]]
-            if not 0 <= length <= longest:
+            if length < shortest:
+                raise ValueError(f"sequence {chosen[b]} is too short")
+            if length > longest:
                 raise ValueError(f"sequence {chosen[b]} is longer than the workspace")
             steps += length
             for t in range(starts[chosen[b]], starts[chosen[b] + 1]):
@@ -239,9 +250,9 @@ def train(
     cdef const real* number = _reals(numbers)
     cdef const double* weigh = NULL if weights is None else &weights[0]
     _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits, chosen, bounds)
-    if numbers is not None and numbers.shape[1] != net.plan.n_targets:
-        raise ValueError(f"targets must have {net.plan.n_targets} columns")
+    _check_data(&net, data, limits, chosen, bounds, carried is not None)
+    _check_targets(&net, offsets, labels, numbers, weights, chosen, bounds)
+    _check_report(&net, report, n_batches)
     opt.step = 0
     if learns:
         _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
@@ -330,10 +341,8 @@ def predict(
     cdef const idx[::1] places = None
     cdef const real* score = NULL
     _open(&net, plan, options, limits, workspace, params, None)
-    _check_data(&net, data, limits, chosen, bounds)
-    if (out is not None and out.shape[1] != net.plan.n_outputs) or (
-            features is not None and features.shape[1] != net.plan.H * net.plan.n_directions):
-        raise ValueError("out does not fit the plan")
+    _check_data(&net, data, limits, chosen, bounds, states is not None)
+    _check_results(&net, offsets, out, features, path)
     if net.paths:
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
                 or scores.shape[0] != net.plan.n_outputs + 2:
@@ -440,7 +449,8 @@ def roll(
     roll.horizon, roll.n_targets, roll.width = target_scale.shape[0], y.shape[2], out.shape[3]
     roll.T, roll.stop = y.shape[1] - out.shape[1], y.shape[1]
     roll.point, roll.gaussian = rule["point"], net.plan.loss == GAUSSIAN
-    roll.reach, roll.season = rule["reach"], rule["season"]
+    # A season longer than the series is none of it; cut, it cannot overflow.
+    roll.reach, roll.season = rule["reach"], imin(rule["season"], roll.stop + roll.horizon)
     roll.y, roll.out = &y[0, 0, 0], &out[0, 0, 0, 0]
     roll.input_scale, roll.target_scale = &input_scale[0], &target_scale[0, 0]
     if lag_weights is not None:
@@ -449,7 +459,7 @@ def roll(
         roll.n_covariates, roll.n_known, roll.z = z.shape[2], z.shape[1], &z[0, 0, 0]
     if (
         net.plan.n_directions > 1 or net.plan.n_columns or out.shape[0] != n
-        or roll.T < roll.horizon or out.shape[1] % roll.horizon or out.shape[2] != y.shape[2]
+        or roll.horizon < 1 or roll.T < roll.horizon or out.shape[1] % roll.horizon or out.shape[2] != y.shape[2]
         or net.plan.D != y.shape[2] + roll.horizon * roll.n_covariates
         or net.plan.n_outputs != roll.horizon * y.shape[2] * roll.width
         or input_scale.shape[0] != y.shape[2] or target_scale.shape[1] != y.shape[2]
@@ -474,23 +484,6 @@ def roll(
             restore_worker(net.caller_mode)
         _move(&net, &carried, False)
         restore_mode(net.caller_mode)
-
-
-cdef int _check_distinct(
-    const Net* net, const idx[:, ::1] rows, const idx[::1] places, idx n_steps
-) except -1:
-    cdef idx u, c
-    if rows.shape[0] != net.n_distinct or rows.shape[1] != net.plan.n_columns \
-            or places.shape[0] != n_steps:
-        raise ValueError("distinct token rows do not fit the plan")
-    for u in range(n_steps):
-        if not 0 <= places[u] < net.n_distinct:
-            raise ValueError(f"there is no token row {places[u]}")
-    for u in range(net.n_distinct):
-        for c in range(net.plan.n_columns):
-            if not 0 <= rows[u, c] < net.columns[c].rows:
-                raise ValueError(f"the embedding of column {c} has no row {rows[u, c]}")
-    return 0
 
 
 cdef inline void _label_sequences(
@@ -520,6 +513,7 @@ cdef inline void _scatter_outputs(
                    O * sizeof(real))
 
 
+include "checks.pxi"
 include "stream.pxi"
 include "probes.pxi"
 include "translate.pxi"

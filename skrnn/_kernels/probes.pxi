@@ -47,7 +47,11 @@ def lay_open(
     cdef const double[::1] weights = None
     cdef idx k
     _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
+    bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
+    _check_data(&net, data, limits, chosen, bounds)
+    if targets is not None:
+        labels, numbers, weights = targets
+        _check_targets(&net, offsets, labels, numbers, weights, chosen, bounds)
     net.caller_mode = flush_denormals()
     try:
         net.seed = seed
@@ -81,7 +85,6 @@ def lay_open(
             if net.layers[k].plan.has_c:
                 _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
         if targets is not None:
-            labels, numbers, weights = targets
             loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
                              NULL if weights is None else &weights[0], &size)
             head_backward(&net)
@@ -241,6 +244,10 @@ def repeat_loss(
     cdef idx k, O = plan.n_outputs
     _open(&net, plan, options, limits, workspace, params, grads)
     _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
+    if net.plan.pooling != ALL or net.plan.n_columns or not net.training:
+        raise ValueError("needs a head on every step, and training")
+    _check_targets(&net, offsets, labels, None, None, chosen,
+                   np.array([0, chosen.shape[0]], dtype=np.intp))
     load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &chosen[0], chosen.shape[0])
     net.R = net.N
     rows = _row_order(&net, &offsets[0])

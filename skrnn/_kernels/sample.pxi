@@ -37,7 +37,7 @@ def sample(
         net.plan.n_columns != 1 or net.plan.n_directions != 1 or net.plan.loss != SOFTMAX
         or n == 0 or uniforms.shape[0] != n or how.n_steps == 0
         or tokens.shape[1] != how.n_steps + 1 or kept.shape[0] != n or not temperature >= 0
-        or how.top_k > net.plan.n_outputs - (0 <= barred < net.plan.n_outputs)
+        or max(1, how.top_k) > net.plan.n_outputs - (0 <= barred < net.plan.n_outputs)
         or net.columns[0].rows < net.plan.n_outputs
     ):
         raise ValueError("the sample does not fit the plan")
@@ -176,7 +176,7 @@ def likelihood(
     cdef const real* x = _reals(values)
     cdef const idx* ids = _ids(tokens)
     _open(&net, plan, options, limits, workspace, params, None)
-    _check_data(&net, data, limits, chosen, bounds)
+    _check_data(&net, data, limits, chosen, bounds, carried is not None)
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
     r = offsets[offsets.shape[0] - 1]
     if net.plan.pooling != ALL or net.plan.loss != SOFTMAX or labels.shape[0] != r \

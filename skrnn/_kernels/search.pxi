@@ -51,7 +51,9 @@ def translate_decode(
     cdef idx k, b, B, part, parts, n = len(source[0]) - 1
     cdef idx R = limits[0] * beam_width
     _open_pair(&p, pair, options, (R, *limits[1:], R, 1), workspace, params, None, n)
-    _check_data(&p.encoder, source, limits, chosen, bounds)
+    _check_data(&p.encoder, source, limits, chosen, bounds, 1)
+    if p.decoder.columns[0].rows < p.decoder.plan.n_outputs:
+        raise ValueError("the decoder has outputs that it cannot read")
     if (
         beam_width < 1 or tokens.shape[0] != n or tokens.shape[1] != 2 * beam_width
         or counts.shape[0] != n or counts.shape[1] != 2 * beam_width or scores.shape[0] != n

@@ -27,6 +27,8 @@ cdef class Stepper:
 
     def __init__(self, plan, options, workspace, params, n):
         cdef idx k
+        if n < 1:
+            raise ValueError("a stepper needs room for a sequence")
         self.kept = plan, workspace, params
         self.n = n
         _open(&self.net, plan, options, (n, n, 1), workspace, params, None)

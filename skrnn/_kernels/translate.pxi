@@ -183,9 +183,11 @@ cdef int _read_texts(
     cdef const idx[:, ::1] tokens = source[2]
     cdef const idx[:, ::1] ids = target[1]
     cdef const double[::1] weights = target[3]
-    _check_data(&p.encoder, source, limits[:3], chosen, bounds)
-    _check_data(&p.decoder, (target_offsets, None, ids), (limits[0], *limits[3:]), chosen, bounds)
-    if labels.shape[0] != ids.shape[0] or offsets.shape[0] != target_offsets.shape[0]:
+    _check_data(&p.encoder, source, limits[:3], chosen, bounds, 1)
+    _check_data(&p.decoder, (target_offsets, None, ids), (limits[0], *limits[3:]), chosen, bounds,
+                1)
+    _check_targets(&p.decoder, target_offsets, labels, None, weights, chosen, bounds)
+    if offsets.shape[0] != target_offsets.shape[0]:
         raise ValueError("sources and targets do not fit")
     texts.offsets, texts.values = &offsets[0], _reals(values)
     texts.tokens = _ids(tokens)
@@ -224,6 +226,7 @@ def translate_train(
     cdef unsigned long long seed = 0
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
     _read_texts(&texts, &p, source, target, limits, chosen, bounds)
+    _check_report(&p.decoder, report, n_batches)
     opt.step = 0
     if learns:
         _read_optimiser(&opt, optimiser, first, second, pair.n_params)

@@ -1,0 +1,87 @@
+"""Part of engine.pyx: what is read and written beside the data is there, before `nogil`.
+
+One pass over the targets of the chosen sequences. The kernels index by labels and write to rows of
+results, and check nothing themselves.
+"""
+
+
+cdef idx _n_targets(const Net* net, const idx[::1] offsets):
+    """Targets (weights, rows of results) of the data: one per step, or one per sequence."""
+    cdef idx n = offsets.shape[0] - 1
+    return offsets[n] if net.plan.pooling == ALL else n
+
+
+cdef int _check_targets(
+    const Net* net,
+    const idx[::1] offsets,      # (n_sequences + 1,), checked
+    const idx[::1] labels,       # (n_targets,), or None
+    const real[:, ::1] numbers,  # (n_targets, n_targets of a row), or None
+    const double[::1] weights,   # (n_targets,), or None
+    const idx[::1] chosen,       # checked, as are bounds
+    const idx[::1] bounds,
+) except -1:
+    """The loss finds what it compares with: as many targets as it looks at, of its own kind, and
+    labels that are outputs."""
+    cdef idx n = _n_targets(net, offsets), M = net.plan.n_targets, O = net.plan.n_outputs
+    cdef idx k, at, start, stop
+    if M == 0 and labels is None:
+        raise ValueError("this loss needs labels")
+    if M > 0 and numbers is None:
+        raise ValueError("this loss needs numbers")
+    if numbers is not None and numbers.shape[1] != M:
+        raise ValueError(f"targets must have {M} columns")
+    if (
+        (labels is not None and labels.shape[0] != n)
+        or (numbers is not None and numbers.shape[0] != n)
+        or (weights is not None and weights.shape[0] != n)
+    ):
+        raise ValueError(f"{n} targets and weights are needed")
+    if labels is None:
+        return 0
+    for k in range(bounds[0], bounds[bounds.shape[0] - 1]):
+        start, stop = chosen[k], chosen[k] + 1
+        if net.plan.pooling == ALL:
+            start, stop = offsets[start], offsets[stop]
+        for at in range(start, stop):
+            if labels[at] >= O:
+                raise ValueError(f"there is no output {labels[at]}")
+    return 0
+
+
+cdef int _check_report(const Net* net, const double[:, ::1] report, idx n_batches) except -1:
+    if not net.training:
+        raise ValueError("training needs the options of training")
+    if report.shape[0] < n_batches or report.shape[1] != 3:
+        raise ValueError("the report needs a row of 3 for each batch")
+    return 0
+
+
+cdef int _check_results(
+    const Net* net, const idx[::1] offsets, const real[:, ::1] out, const real[:, ::1] features,
+    const idx[::1] path,
+) except -1:
+    cdef idx n = _n_targets(net, offsets), F = net.plan.H * net.plan.n_directions
+    if (
+        (out is not None and (out.shape[0] != n or out.shape[1] != net.plan.n_outputs))
+        or (features is not None and (features.shape[0] != n or features.shape[1] != F))
+        or (path is not None and path.shape[0] != n)
+    ):
+        raise ValueError("the results do not fit the plan and the sequences")
+    return 0
+
+
+cdef int _check_distinct(
+    const Net* net, const idx[:, ::1] rows, const idx[::1] places, idx n_steps
+) except -1:
+    cdef idx u, c
+    if rows.shape[0] != net.n_distinct or rows.shape[1] != net.plan.n_columns \
+            or places.shape[0] != n_steps:
+        raise ValueError("distinct token rows do not fit the plan")
+    for u in range(n_steps):
+        if not 0 <= places[u] < net.n_distinct:
+            raise ValueError(f"there is no token row {places[u]}")
+    for u in range(net.n_distinct):
+        for c in range(net.plan.n_columns):
+            if not 0 <= rows[u, c] < net.columns[c].rows:
+                raise ValueError(f"the embedding of column {c} has no row {rows[u, c]}")
+    return 0
