@@ -51,7 +51,8 @@ class PerSequence(TransformerOfSteps):
     :class:`PerStep` takes is read alike.
 
     Since transform fits as well, there is no ``inverse_transform``, and y is not handed on: new
-    sequences come without.
+    sequences come without. ``LSTMForecaster(scaling="series")`` scales each series by itself and
+    brings its forecasts back.
 
     Examples
     --------
