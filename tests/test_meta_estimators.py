@@ -31,6 +31,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.discovery import all_estimators
 
 from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn.inspection import permutation_importance
 from skrnn.preprocessing import PerStep
 
 pd = pytest.importorskip("pandas")
@@ -260,6 +261,12 @@ def best_features():
     search.GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, LABELS)
 
 
+def feature_importances():
+    network = classifier().fit(X, LABELS)
+    result = permutation_importance(network, X, LABELS, n_repeats=2, random_state=0)
+    assert result.importances_mean.shape == (2,)
+
+
 INSTEAD = {
     "PerStep(ColumnTransformer(...))": lambda: per_step(
         compose.ColumnTransformer([("scaled", StandardScaler(), [1])], remainder="passthrough")
@@ -270,6 +277,7 @@ INSTEAD = {
     "RNNRegressor": lambda: fitted(regressor(), X, BOTH),
     "RNNClassifier": lambda: [fitted(classifier(), X, y) for y in (THREE, BOTH)],
     "PerStep(SelectKBest())": best_features,
+    "skrnn.inspection.permutation_importance": feature_importances,
 }
 FORMS = {
     "column of sequences": (column, as_it_is),
