@@ -1,7 +1,7 @@
-"""What the docstrings of all estimators say alike, written once.
+"""Docstring blocks shared by all estimators.
 
-A class decorated with `documented` has marks such as ``$training_parameters`` in its docstring,
-each on a line of its own; here stands what they become.
+The docstring of a class decorated with `documented` has placeholders such as
+``$training_parameters``, each on a line of its own, which are replaced by the blocks below.
 """
 
 from string import Template
@@ -9,7 +9,7 @@ from textwrap import indent
 
 
 def documented(cls):
-    """Fill the marks in a class's docstring.
+    """Fill the placeholders in the docstring of a class.
 
     Parameters
     ----------
@@ -27,32 +27,33 @@ def documented(cls):
 BLOCKS = {
     "training_parameters": """
 hidden_layer_sizes : int or array-like of int, default=(64,)
-    Hidden units of each layer; a tuple of several stacks layers.
+    Number of hidden units of each layer; several numbers stack layers.
 
 activation : {'tanh', 'relu', 'logistic'}, default='tanh'
-    Activation of the 'rnn' cell; 'lstm' and 'gru' have their own.
+    Activation function of the 'rnn' cell; 'lstm' and 'gru' have fixed ones.
 
 solver : {'adam', 'sgd'}, default='adam'
     Optimizer: Adam [1]_, or stochastic gradient descent with momentum.
 
 alpha : float, default=0.0001
     Strength of the L2 penalty on the weight matrices. It is divided by the weight of all data
-    (the number of sequences, or of labelled steps) when added to the mean loss, as in
-    scikit-learn's linear models: repeated data feel it less.
+    (the number of sequences, or of labeled steps) when added to the mean loss, as in
+    scikit-learn's linear models: the more data, the less it counts.
 
 batch_size : int, default='auto'
-    Sequences of a mini-batch; 'auto' is `min(32, n_sequences)`.
+    Number of sequences per mini-batch; 'auto' is `min(32, n_sequences)`.
 
 learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='constant'
-    Schedule of the step size: constant; or falling linearly to zero over `max_iter` epochs, which
-    takes the noise out of the last weights. With `solver='sgd'` also divided by `(sequences seen +
-    1) ** power_t`, or divided by 5 each time the loss stalls.
+    Schedule of the step size. 'constant' keeps it; 'linear' decreases it linearly to zero over
+    `max_iter` epochs, which takes the noise out of the last weights. With `solver='sgd'`,
+    'invscaling' divides the initial step size by `(sequences seen + 1) ** power_t`, and
+    'adaptive' divides the step size by 5 each time the loss stalls.
 
 learning_rate_init : float, default=0.001
     Initial step size.
 
 power_t : float, default=0.5
-    Exponent of 'invscaling'.
+    Exponent of the 'invscaling' schedule.
 
 max_iter : int, default=200
     Maximum number of epochs.
@@ -61,8 +62,8 @@ shuffle : bool, default=True
     Draw a new order of the sequences for each epoch.
 
 random_state : int, RandomState instance or None, default=None
-    Source of initial weights, order, dropout and the validation part. An int makes the fit
-    the same to the last bit, for any number of threads.
+    Source of the initial weights, the order of the sequences, dropout and the validation part.
+    With an int, the fit is the same to the last bit for any number of threads.
 
 tol : float, default=1e-4
     Smallest change of the loss (or of the validation score) that counts as improvement.
@@ -71,18 +72,18 @@ verbose : bool, default=False
     Print one line per epoch.
 
 warm_start : bool, default=False
-    Go on from the weights and the optimizer state of the previous `fit`. Vocabulary, classes and
-    scale of the targets stay; what counts as improvement is judged by the data of this fit.
+    Continue from the weights and the optimizer state of the previous `fit`. The vocabulary, the
+    classes and the scale of the targets stay; improvement is judged by the data of this `fit`.
 
 momentum : float, default=0.9
-    Of 'sgd', between 0 and 1.
+    Momentum of 'sgd', between 0 and 1.
 
 nesterovs_momentum : bool, default=True
     Use Nesterov's form of momentum.
 
 early_stopping : bool, default=False
     Hold out `validation_fraction` of the sequences (stratified where each has one label; the ends
-    of a forecaster's series and of a single text), from which nothing is learnt, or watch the
+    of a forecaster's series and of a single text), from which nothing is learned, or watch the
     validation data that `fit` is given. Stop when `scoring` has not improved by `tol` for
     `n_iter_no_change` epochs; the best weights are kept. Without it the training loss decides, and
     the last weights are kept.
@@ -91,13 +92,13 @@ validation_fraction : float, default=0.1
     Fraction of the sequences held out for `early_stopping`.
 
 beta_1, beta_2 : float, default=0.9, 0.999
-    Decay of Adam's first and second moments.
+    Decay rates of Adam's first and second moments.
 
 epsilon : float, default=1e-8
-    Keeps Adam's denominator from zero.
+    Term added to Adam's denominator, which keeps it from zero.
 
 n_iter_no_change : int, default=10
-    Epochs without improvement before training stops; `np.inf` for never.
+    Number of epochs without improvement after which training stops; `np.inf` never stops it.
 
 scoring : str, callable or None, default='loss'
     What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`
@@ -112,8 +113,8 @@ cell : {'lstm', 'gru', 'rnn'}, default='lstm'
 """,
     "pooling_parameter": """
 pooling : {'last', 'mean', 'max'}, default='last'
-    What the output layer reads of the top layer's hidden states: each direction's own final
-    state (PyTorch's `h_n`), or the mean or maximum over the sequence's steps.
+    Pooling of the hidden states of the top layer, which the output layer reads: the final state
+    of each direction (PyTorch's `h_n`), or the mean or maximum over the steps of the sequence.
 """,
     "dropout_parameters": """
 dropout : float, default=0.0
@@ -124,13 +125,14 @@ recurrent_dropout : float, default=0.0
     sequence for all its steps [5]_.
 
 max_grad_norm : float or None, default=1.0
-    The gradient of a batch is scaled down to this global norm where it is longer [6]_.
+    Maximum global norm of the gradient of a batch, to which a longer one is scaled down [6]_;
+    None does not clip.
 """,
     "bptt_parameter": """
 bptt_steps : int or None, default=None
-    Truncated back-propagation through time: the hidden state is carried on, but gradients go
-    back through chunks of this many steps, counted from where a direction ends. None goes
-    back to the start.
+    Number of steps of truncated back-propagation through time: the hidden state is carried on,
+    but gradients go back through chunks of this many steps only, counted from where a direction
+    ends. None goes back to the start.
 """,
     "dtype_parameter": """
 dtype : {'float32', 'float64'}, default='float32'
@@ -138,30 +140,30 @@ dtype : {'float32', 'float64'}, default='float32'
 """,
     "fitted_attributes": """
 n_features_in_ : int
-    Features of a step; for 2-D input (series, one a row) its number of columns, as
+    Number of features per step; for 2-D input (one series per row) its number of columns, as
     scikit-learn counts; for tokens the number of token columns (1 for `str`).
 
 feature_names_in_ : ndarray of shape (n_features_in_,)
-    Column names, where X had them and they are all strings.
+    Column names; defined only when X has column names that are all strings.
 
 vocabulary_ : dict
-    Token to row of the (first) embedding; for `str` input only. Without the words of sequences
-    that early stopping held out.
+    Row of each token in the (first) embedding; for `str` input only. Tokens that occur only in
+    sequences held out by early stopping are not in it.
 
 weights_ : dict of ndarray
-    Weights under PyTorch's names and in its layout.
+    Weights under the names of PyTorch and in its layout.
 
 n_iter_ : int
-    Epochs run by the last `fit`.
+    Number of epochs run by the last `fit`.
 
 t_ : int
-    Sequences seen in training.
+    Number of sequences seen in training.
 
 loss_ : float
     Loss of the last epoch: the weighted mean over sequences (or steps), and the penalty.
 
 best_loss_ : float or None
-    Lowest loss of an epoch; None with `early_stopping`.
+    Lowest loss of any epoch; None with `early_stopping`.
 
 loss_curve_ : list of float
     Loss of each epoch.
@@ -170,11 +172,11 @@ gradient_norm_ : float
     Mean global norm of the gradients of the last epoch, before clipping.
 
 validation_scores_ : list of float or None
-    Score of the held-out part after each epoch, with `scoring='loss'` its negative loss; None
+    Score of the held-out part after each epoch: with `scoring='loss'` its negative loss. None
     without `early_stopping`. Warm starts append to it.
 
 best_validation_score_ : float or None
-    That of the weights that the last `fit` has kept.
+    Score of the weights that the last `fit` has kept; None without `early_stopping`.
 """,
     "references": """
 .. [1] Kingma and Ba (2015). Adam: a method for stochastic optimization.
@@ -188,5 +190,5 @@ best_validation_score_ : float or None
 """,
 }
 BLOCKS["gradient_parameters"] = BLOCKS["dropout_parameters"] + BLOCKS["bptt_parameter"]
-# A mark stands where its block's first line goes, already indented.
+# A placeholder stands where the first line of its block goes, already indented.
 BLOCKS = {name: indent(text.strip(), "    ").strip() for name, text in BLOCKS.items()}

@@ -1,4 +1,4 @@
-"""Error rates of predicted sequences whose lengths may differ from those of the true ones."""
+"""Error rates for predicted sequences whose lengths may differ from those of the true ones."""
 
 import numpy as np
 from sklearn.metrics import make_scorer
@@ -8,17 +8,17 @@ from skrnn._sample_weight import read_weights
 
 
 def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
-    """Return the share of sequences that are not predicted exactly.
+    """Return the fraction of sequences that are not predicted exactly.
 
-    In grapheme-to-phoneme conversion, where a sequence is a word, the word error rate.
+    In grapheme-to-phoneme conversion, where a sequence is a word, this is the word error rate.
 
     Parameters
     ----------
     y_true, y_pred : collections of token sequences
-        True and predicted sequences, of any lengths; None, NaN and -1 at their ends are padding.
+        True and predicted sequences of any lengths; None, NaN and -1 at their ends are padding.
 
     sample_weight : array-like of shape (n_sequences,), default=None
-        Weights, not negative.
+        Non-negative weights.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
     Raises
     ------
     ValueError, TypeError
-        Where the two do not fit.
+        If the two do not match.
 
     Examples
     --------
@@ -41,20 +41,20 @@ def sequence_error_rate(y_true, y_pred, *, sample_weight=None):
 
 
 def token_error_rate(y_true, y_pred, *, sample_weight=None):
-    """Return the edit distance to the true sequences, a true token.
+    """Return the edit distance to the true sequences per true token.
 
-    The fewest insertions, deletions and substitutions of tokens that turn what is predicted into
-    what is true (Levenshtein 1966), of all sequences together, divided by the number of true
-    tokens. It may exceed 1. For words, the word error rate of speech recognition; for characters,
-    the character error rate.
+    The edit distance is the minimum number of insertions, deletions and substitutions of tokens
+    that turn the predicted sequence into the true one (Levenshtein 1966). It is summed over all
+    sequences and divided by the number of true tokens, so that it may exceed 1. For words this is
+    the word error rate of speech recognition, for characters the character error rate.
 
     Parameters
     ----------
     y_true, y_pred : collections of token sequences
-        True and predicted sequences, of any lengths; None, NaN and -1 at their ends are padding.
+        True and predicted sequences of any lengths; None, NaN and -1 at their ends are padding.
 
     sample_weight : array-like of shape (n_sequences,), default=None
-        Weights, not negative.
+        Non-negative weights.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def token_error_rate(y_true, y_pred, *, sample_weight=None):
     Raises
     ------
     ValueError, TypeError
-        Where the two do not fit, or there is no true token with a weight above 0.
+        If the two do not match, or if there is no true token with a positive weight.
 
     Examples
     --------
@@ -84,7 +84,7 @@ token_error_rate_scorer = make_scorer(token_error_rate, greater_is_better=False)
 
 
 def _edit_distance(true, pred):
-    """Fewest edits, row by row of the table of prefixes."""
+    """Return the minimum number of edits, by one row of the table of prefixes after the other."""
     row = list(range(len(pred) + 1))
     for i, token in enumerate(true, start=1):
         diagonal, row[0] = row[0], i

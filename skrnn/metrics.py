@@ -1,8 +1,8 @@
-"""Scores for labels a step: shares of steps, and entities found; cross-validated predictions.
+"""Metrics for sequences of labels and tokens, and cross-validated predictions.
 
-Labels come as collections (a list, an object array) of label sequences of unequal lengths, read as
-`fit` reads them. A step whose true label is None or NaN has no label, nor has padding, which is -1
-at the end of a sequence of integers: what is predicted there is not judged.
+Labels come as collections (lists or object arrays) of label sequences of unequal lengths, which are
+read as `fit` reads them. Steps without a true label are not scored: those whose label is None or
+NaN, and padding, which is -1 at the end of a sequence of integers.
 """
 
 # Authors: the skrnn developers
@@ -49,22 +49,22 @@ OUTSIDE = -1  # where the types of entities are numbered
 
 
 def flatten_labels(y_true, y_pred):
-    """Join the labels of all labelled steps, for scikit-learn's own metrics.
+    """Join the labels of all labeled steps, for scikit-learn's own metrics.
 
     Parameters
     ----------
     y_true, y_pred : collections of label sequences
-        True and predicted labels, one per step; None, NaN, and -1 at the end of a sequence of
-        integers, are no label in `y_true`.
+        True and predicted labels, one per step. In `y_true`, None and NaN mark a step without a
+        label, as does -1 at the end of a sequence of integers.
 
     Returns
     -------
-    true, pred : ndarray of shape (n_labelled_steps,)
+    true, pred : ndarray of shape (n_labeled_steps,)
 
     Raises
     ------
     ValueError, TypeError
-        Where the two do not fit; the text names the sequence.
+        If the two do not match; the message names the sequence.
 
     Examples
     --------
@@ -79,16 +79,16 @@ def flatten_labels(y_true, y_pred):
 
 
 def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
-    """Return the share of labelled steps whose label is right.
+    """Return the fraction of labeled steps whose label is predicted correctly.
 
     Parameters
     ----------
     y_true, y_pred : collections of label sequences
-        True and predicted labels, one per step; None, NaN, and -1 at the end of a sequence of
-        integers, are no label in `y_true`.
+        True and predicted labels, one per step. In `y_true`, None and NaN mark a step without a
+        label, as does -1 at the end of a sequence of integers.
 
     sample_weight : array-like of shape (n_sequences,) or collection of sequences, default=None
-        One weight per sequence, which each of its steps gets, or one per step.
+        One weight per sequence, which applies to each of its steps, or one weight per step.
 
     Returns
     -------
@@ -97,11 +97,12 @@ def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
     Raises
     ------
     ValueError, TypeError
-        Where lengths differ, naming the sequence; where no labelled step has weight.
+        If lengths differ, in which case the message names the sequence, or if no labeled step has
+        a positive weight.
 
     See Also
     --------
-    flatten_labels : Gives `sklearn.metrics.classification_report` and its like what they take.
+    flatten_labels : Join the labels of all steps, for `sklearn.metrics.classification_report`.
 
     Examples
     --------
@@ -121,33 +122,34 @@ def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
 
 
 def entity_spans(labels, scheme="BIO"):
-    """Return the entities that the labels of one sequence mark.
+    """Return the entity spans that the labels of one sequence mark.
 
     Parameters
     ----------
     labels : sequence of str
-        'O' outside, else a tag of the scheme and a type, as in 'B-PER'. The type is all that
-        follows the first hyphen, and may be empty. None, or NaN, counts as 'O'.
+        Each label is 'O' (outside), or a tag of the scheme and an entity type, as in 'B-PER'. The
+        type is everything after the first hyphen and may be empty. None and NaN count as 'O'.
 
     scheme : {'BIO', 'BIOES'}, default='BIO'
-        Tags for begin, inside, outside; end and single.
+        Tagging scheme: begin, inside and outside; 'BIOES' adds end and single.
 
     Returns
     -------
     list of (type, start, stop)
-        In the order of the steps; `stop` is the first step after the entity.
+        Spans in the order of the steps; `stop` is the first step after the entity.
 
     Raises
     ------
     ValueError
-        For a label that is not of the scheme; the text names the step.
+        If a label does not belong to the scheme; the message names the step.
 
     Notes
     -----
-    Malformed labels are read as the shared tasks' script conlleval does [1]_: an entity begins at
-    a B- or S-, and at an I- or E- that follows an O, an E- or S-, or another type; it ends where
-    the next begins, and at an O. The original has no S-, and goes on at a B- after an E- of the
-    same type; there these are the rules of its variants for BIOES.
+    Malformed labels are read as conlleval, the script of the shared tasks, reads them [1]_: an
+    entity begins at a B- or S-, and at an I- or E- that follows an O, an E- or S-, or another
+    type; it ends where the next entity begins, and at an O. The original script does not know S-,
+    and continues an entity at a B- after an E- of the same type; on these two points the rules
+    here are those of its variants for BIOES.
 
     References
     ----------
@@ -168,39 +170,41 @@ def entity_precision_recall_f1_support(
 ):
     """Return precision, recall, F1 and number of entities, as conlleval counts them.
 
-    An entity is right if its type and both its ends are.
+    A predicted entity is correct if its type and both of its ends are correct.
 
     Parameters
     ----------
     y_true, y_pred : collections of label sequences
-        True and predicted labels, one a step; :func:`entity_spans` says how they mark entities. A
-        step whose true label is None, or NaN, is outside in both; where entities should go on
-        across it, as over the pieces of a word, remove the step first.
+        True and predicted labels, one per step; :func:`entity_spans` says how they mark entities.
+        A step whose true label is None or NaN counts as outside in both. Where entities should
+        continue across such a step, as over the pieces of a word, remove the step first.
 
     scheme : {'BIO', 'BIOES'}, default='BIO'
-        Tags for begin, inside, outside; end and single.
+        Tagging scheme: begin, inside and outside; 'BIOES' adds end and single.
 
     average : {'micro', 'macro', 'weighted'} or None, default='micro'
-        'micro' counts entities of all types together, as conlleval's overall figures do; 'macro'
-        is the mean over types, 'weighted' that by support; None gives each type's.
+        'micro' counts the entities of all types together, as conlleval's overall figures do;
+        'macro' is the mean over types; 'weighted' is the mean weighted by support; None returns
+        the scores of each type.
 
     labels : list of str, default=None
-        The types to count, and their order; None takes all that occur, sorted.
+        Entity types to count, in this order; None takes all types that occur, sorted.
 
     zero_division : {0.0, 1.0, np.nan, 'warn'}, default=0.0
-        What a share of nothing is; 'warn' is 0 with a warning.
+        Value returned when the denominator is zero; 'warn' returns 0 and warns.
 
     Returns
     -------
     precision, recall, f1 : float, or ndarray of shape (n_types,) where `average` is None
 
     support : None, or ndarray of shape (n_types,) where `average` is None
-        Number of true entities.
+        Number of true entities of each type.
 
     Raises
     ------
     ValueError, TypeError
-        Where lengths differ or a label is not of the scheme; the text names sequence and step.
+        If lengths differ or a label does not belong to the scheme; the message names the sequence
+        and the step.
 
     Examples
     --------
@@ -221,7 +225,7 @@ def entity_precision_recall_f1_support(
 def entity_precision_score(
     y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
 ):
-    """Return the share of predicted entities that are right.
+    """Return the precision: the fraction of predicted entities that are correct.
 
     Parameters
     ----------
@@ -236,7 +240,7 @@ def entity_precision_score(
 def entity_recall_score(
     y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
 ):
-    """Return the share of true entities that are found.
+    """Return the recall: the fraction of true entities that are found.
 
     Parameters
     ----------
@@ -251,7 +255,7 @@ def entity_recall_score(
 def entity_f1_score(
     y_true, y_pred, *, scheme="BIO", average="micro", labels=None, zero_division=0.0
 ):
-    """Return the harmonic mean of entities' precision and recall.
+    """Return the F1 score: the harmonic mean of the precision and recall of entities.
 
     Parameters
     ----------
@@ -266,7 +270,7 @@ def entity_f1_score(
 def entity_classification_report(
     y_true, y_pred, *, scheme="BIO", labels=None, digits=2, zero_division=0.0
 ):
-    """Return a text of each type's precision, recall, F1 and support, and their averages.
+    """Build a text report of the precision, recall, F1 and support of each entity type.
 
     Parameters
     ----------
@@ -274,11 +278,12 @@ def entity_classification_report(
         As in :func:`entity_precision_recall_f1_support`.
 
     digits : int, default=2
-        Decimals.
+        Number of decimals.
 
     Returns
     -------
     str
+        One line per type, and the averages over types.
     """
     true, pred, types, codes = _entities(y_true, y_pred, scheme, labels)
     return classification_report(
@@ -294,22 +299,22 @@ entity_f1_scorer = make_scorer(entity_f1_score)
 def cross_val_predict(
     estimator, X, y, *, groups=None, cv=None, n_jobs=None, params=None, method="predict"
 ):
-    """Predict each sequence by an estimator fitted on other folds.
+    """Predict each sequence by an estimator fitted on the other folds.
 
-    This calls scikit-learn's function, which for probabilities would take each label sequence for
-    one label; here the folds' columns are brought together.
+    This wraps scikit-learn's function, which for probabilities would take each label sequence for
+    one label; here the columns of all folds are aligned.
 
     Parameters
     ----------
     estimator : estimator
-        Its `predict` returns a 1-D object array of arrays, one a sequence, and so do its
-        `predict_proba` and `predict_log_proba`, with columns in the order of its `classes_`.
+        Its `predict` must return a 1-D object array of arrays, one per sequence, and so must its
+        `predict_proba` and `predict_log_proba`, with columns in the order of `classes_`.
 
     X : sequences
-        What the estimator takes.
+        Input of the estimator.
 
     y : collection of label sequences
-        True labels, one a step.
+        True labels, one per step.
 
     groups, cv, n_jobs, params
         As in :func:`sklearn.model_selection.cross_val_predict`.
@@ -320,13 +325,14 @@ def cross_val_predict(
     Returns
     -------
     ndarray of shape (n_sequences,), dtype=object
-        In the order of X. Columns of probabilities are the sorted classes of all folds. What a
-        fold does not know is 0, or the lowest number as a logarithm, with a RuntimeWarning.
+        Predictions in the order of X. The columns of probabilities are the sorted classes of all
+        folds. A class that a fold has not seen gets probability 0, or the lowest number as its
+        logarithm, with a RuntimeWarning.
 
     Raises
     ------
     ValueError
-        If the test folds do not hold each sequence once.
+        If the test folds do not hold each sequence exactly once.
     """
     encodes = method in ("predict_proba", "predict_log_proba") and not is_classifier(estimator)
     outputs = model_selection.cross_val_predict(

@@ -1,4 +1,4 @@
-"""Readers for files of one token a line: CoNLL-U, and the columns of CoNLL-2003 and WNUT-17."""
+"""Readers for files with one token per line: CoNLL-U, and the columns of CoNLL-2003 and WNUT-17."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -27,10 +27,10 @@ CONLLU_ID = re.compile(r"(?P<word>[1-9][0-9]*)|[1-9][0-9]*-[1-9][0-9]*|[0-9]+\.[
 def read_conllu(path, column="upos"):
     r"""Read sentences, and one column of their annotation, from a CoNLL-U file.
 
-    This is the format of the Universal Dependencies: a word a line, ten columns separated by
-    tabs, a blank line after each sentence. Only the syntactic words are read: lines of multiword
-    tokens (``1-2``) and of empty nodes (``8.1``) are left out. Lines that start with ``#`` are
-    comments; the format has them only ahead of a sentence, here they may be anywhere.
+    This is the format of the Universal Dependencies: one word per line, in ten columns separated
+    by tabs, and a blank line after each sentence. Only syntactic words are read; the lines of
+    multiword tokens (``1-2``) and of empty nodes (``8.1``) are skipped. Lines that start with ``#``
+    are comments. The format allows them only before a sentence; here they may be anywhere.
 
     Parameters
     ----------
@@ -38,23 +38,23 @@ def read_conllu(path, column="upos"):
         Path of a file in UTF-8, compressed if it ends in ``.gz``, or a file open in text mode.
 
     column : str, default="upos"
-        The column of the labels: "id", "form", "lemma", "upos", "xpos", "feats", "head",
+        Column of the labels: "id", "form", "lemma", "upos", "xpos", "feats", "head",
         "deprel", "deps" or "misc".
 
     Returns
     -------
     X : list of list of str
-        The words (FORM) of each sentence. They may hold spaces.
+        Words (FORM) of each sentence, which may contain spaces.
 
     y : list of list of str or None
-        The labels of each sentence, one a word. A label that is not given (``_``) is None; a
-        word that is an underscore, and its lemma, are ``"_"``.
+        Labels of each sentence, one per word. A label that is not given (``_``) is None; a word
+        that is an underscore, and its lemma, are ``"_"``.
 
     Raises
     ------
     ValueError
-        If a line is broken, with its number, if the words of a sentence do not count from 1, or
-        if there are no words.
+        If a line is malformed, in which case the message has its number, if the words of a
+        sentence are not numbered from 1, or if there are no words.
 
     See Also
     --------
@@ -91,9 +91,9 @@ def read_conllu(path, column="upos"):
 def read_conll(path, column=-1, separator=None):
     r"""Read sentences, and one column of labels, from a file of columns.
 
-    This is the format of CoNLL-2000, CoNLL-2003 and WNUT-17: a token a line, in the first
-    column, with its labels in the others, and a blank line between sentences. A line that starts
-    with ``-DOCSTART-`` counts as blank. There are no comments: ``#`` is a token.
+    This is the format of CoNLL-2000, CoNLL-2003 and WNUT-17: one token per line, in the first
+    column, with its labels in the other columns, and a blank line between sentences. A line that
+    starts with ``-DOCSTART-`` counts as blank. There are no comments: ``#`` is a token.
 
     Parameters
     ----------
@@ -101,26 +101,25 @@ def read_conll(path, column=-1, separator=None):
         Path of a file in UTF-8, compressed if it ends in ``.gz``, or a file open in text mode.
 
     column : int, default=-1
-        The column of the labels, counted from 0, or from the end if negative. Column 0 is the
-        token.
+        Column of the labels, counted from 0, or from the end if negative. Column 0 is the token.
 
     separator : str or None, default=None
-        What stands between two columns. None is a tab in a line that has one, and any number of
-        spaces in others. No other white space separates, so that a token may hold it.
+        Separator of the columns. None means a tab in lines that contain one, and any number of
+        spaces in other lines. Other white space does not separate, so that tokens may contain it.
 
     Returns
     -------
     X : list of list of str
-        The tokens of each sentence.
+        Tokens of each sentence.
 
     y : list of list of str
-        The labels of each sentence, one a token, without spaces around them.
+        Labels of each sentence, one per token, without surrounding spaces.
 
     Raises
     ------
     ValueError
-        If a line is broken or has another number of columns than the first, with its number, or
-        if there are no tokens.
+        If a line is malformed or has another number of columns than the first, in which case the
+        message has its number, or if there are no tokens.
 
     See Also
     --------
@@ -171,7 +170,7 @@ def read_conll(path, column=-1, separator=None):
 
 
 class _Sentences:
-    """What has been read, and the sentence that is being read."""
+    """Sentences read so far, and the sentence being read."""
 
     def __init__(self):
         self.X, self.y = [], []
@@ -182,7 +181,7 @@ class _Sentences:
         self.labels.append(label)
 
     def end(self):
-        """End the sentence, if there is one: runs of blank lines count once."""
+        """End the sentence, if there is one; several blank lines count as one."""
         if self.tokens:
             self.X.append(self.tokens)
             self.y.append(self.labels)
@@ -196,10 +195,10 @@ class _Sentences:
 
 
 def _read_lines(path_or_file):
-    r"""Return the name of the file and its lines, each with the words to name it in an error.
+    r"""Return the name of the file and its lines, each with its place for error messages.
 
-    Lines end at ``\n`` or ``\r\n`` only: tokens may hold what else `str.splitlines` splits at.
-    Blank ones come out empty.
+    Lines end at ``\n`` or ``\r\n`` only, because tokens may contain the other characters at which
+    `str.splitlines` splits. Blank lines are returned as empty strings.
     """
     if hasattr(path_or_file, "read"):
         name = getattr(path_or_file, "name", None)

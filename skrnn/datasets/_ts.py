@@ -15,7 +15,7 @@ def read_ts(path_or_file, *, return_X_y=False):
     r"""Read time series, and their labels or targets, from a ``.ts`` file.
 
     This is the format of the UCR and UEA archives and of sktime and aeon: a header of lines
-    that start with ``@``, then one series a line, dimensions separated by ``:``.
+    that start with ``@``, then one series per line, with its dimensions separated by ``:``.
 
     Parameters
     ----------
@@ -31,27 +31,27 @@ def read_ts(path_or_file, *, return_X_y=False):
         Dictionary-like object, with the following attributes.
 
         data : list of ndarray of shape (T_i, n_dimensions), dtype=float64
-            The series, of any lengths. A missing value (``?``) is NaN.
+            Series of any lengths. A missing value (``?``) is NaN.
         target : ndarray of shape (n_series,) or None
-            Class labels as strings, or numbers where the header has ``@targetLabel true``.
-            None where the file has neither.
+            Class labels as strings, or numbers if the header has ``@targetLabel true``. None if
+            the file has neither.
         target_names : ndarray of str or None
             Class labels, in the order of the header.
         feature_names : list of str
             ``dim_0``, ``dim_1``, ...: the format has no names for dimensions.
         DESCR : str
-            The comments at the head of the file.
+            Comments at the beginning of the file.
         name : str
-            ``@problemName``.
+            Name of the problem, ``@problemName``.
 
     (data, target) : tuple if ``return_X_y`` is True
-        The first two of these.
+        The first two attributes of the Bunch object.
 
     Raises
     ------
     ValueError
-        If a line is broken, with its number, or if the series have time stamps, which are not
-        supported.
+        If a line is malformed, in which case the message has its number, or if the series have
+        time stamps, which are not supported.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def read_ts(path_or_file, *, return_X_y=False):
 
 
 class _Header:
-    """What the header says of the series."""
+    """Information about the series from the header."""
 
     def __init__(self):
         self.name = ""
@@ -101,7 +101,7 @@ class _Header:
         self.has_targets = False
 
     def read(self, number, line):
-        """Take in one ``@`` line; unknown ones are left to newer readers."""
+        """Read one ``@`` line; unknown keys are ignored."""
         key, *words = line[1:].split()
         key = key.lower()
         if key == "problemname":

@@ -1,4 +1,4 @@
-"""Preparing sequences: steps and tokens transformed, windows cut from series, calendar columns."""
+"""Preprocessing of sequences: transformers for steps and tokens, windows, calendar features."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause

@@ -1,4 +1,4 @@
-"""The hour, the weekday, the month, ... of each step, as columns."""
+"""Calendar features of each step, such as hour, weekday and month, as columns."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -28,11 +28,11 @@ _CYCLES = {
 
 
 class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
-    """Make columns of the dates of the steps: hour, weekday, month and the like.
+    """Compute calendar features, such as hour, weekday and month, from the dates of the steps.
 
-    These are known for the future, too. A series gets them appended, so that what is to be
-    forecast stands first and the covariates after it; :class:`SlidingWindow` with `n_targets` reads
-    it that way. It needs pandas.
+    Calendar features are known for the future, too. They are appended to the columns of a series,
+    so that the targets come first and the covariates after them, as :class:`SlidingWindow` with
+    `n_targets` expects. pandas is required.
 
     Parameters
     ----------
@@ -41,24 +41,25 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         'week' (ISO), 'month' and 'quarter', in the order of the columns.
 
     encoding : {'cyclic', 'number'}, default='cyclic'
-        'cyclic' gives two columns a feature, sine and cosine of the position in its cycle, so that
-        23 o'clock is next to 0 o'clock; 'number' gives one column of integers.
+        'cyclic' makes two columns per feature, the sine and cosine of the position in its cycle, so
+        that 23 o'clock is close to 0 o'clock; 'number' makes one column of integers.
 
     Attributes
     ----------
     feature_names_in_ : ndarray of str
-        The columns of the series, where fit saw a Series or DataFrames.
+        Columns of the series; defined only if `fit` saw a Series or DataFrames.
 
     See Also
     --------
-    SlidingWindow : Series to windows and targets.
+    SlidingWindow : Cut series into windows and targets.
 
     Notes
     -----
-    Nothing is learned: `transform` works without `fit`. Dates with a time zone count by its
-    clock, periods by their start. A position counts whole hours, days and so on from midnight,
-    Monday, the first of the month or of January. The cycle of 'day' is as long as the month, that
-    of 'dayofyear' 365.25 days, that of 'week' as many days in weeks.
+    Nothing is learned: `transform` works without `fit`. Dates with a time zone are read in local
+    time, periods at their start. Positions in a cycle count whole hours, days and so on, from
+    midnight, from Monday, from the first of the month or from the first of January. The cycle of
+    'day' is the length of the month; that of 'dayofyear' is 365.25 days, and that of 'week' the
+    same time in weeks.
 
     Examples
     --------
@@ -87,7 +88,7 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         self.encoding = encoding
 
     def fit(self, X, y=None):
-        """Check parameters and dates, and keep the names of the series' columns.
+        """Validate parameters and dates, and store the column names of the series.
 
         Parameters
         ----------
@@ -121,20 +122,21 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Make the columns.
+        """Append calendar features to the series, or compute them from dates.
 
         Parameters
         ----------
         X : DatetimeIndex, PeriodIndex, array, Series, DataFrame, or list of these
-            The dates of one series, as such, as 1-D array of datetime64, or as the index of its
-            values; or a list, with one of these for each series.
+            Dates of one series: an index, a 1-D array of datetime64, or a Series or DataFrame
+            with such an index; or a list with one of these per series.
 
         Returns
         -------
         DataFrame or ndarray of shape (T, n_columns), or list of these
-            The columns of the series and the calendar's after them, under the same index; the
-            calendar's alone for dates, as an array where these are one. Names of columns become
-            strings, as scikit-learn asks for; a Series without a name becomes 'value'.
+            Columns of the series followed by the calendar features, under the same index. For
+            dates without values, the calendar features only, as an array if the dates are an
+            array. Column names become strings, as scikit-learn requires; the column of a Series
+            without a name is called 'value'.
 
         Raises
         ------
@@ -142,8 +144,8 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
             If X has no dates.
 
         ValueError
-            If a name of `features` is unknown or occurs twice, if a date is missing (NaT), or if a
-            series has a column of the calendar's name already.
+            If a name in `features` is unknown or occurs twice, if a date is missing (NaT), or if a
+            series already has a column with the name of a calendar feature.
 
         ImportError
             If pandas is missing.
@@ -154,8 +156,8 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         if (container := self._container()) != "default":
             if container == "polars" and not isinstance(X, (list, tuple)):
                 raise ValueError(
-                    "A series has its dates as its index, which a DataFrame of polars has not. Set "
-                    "the output to 'default' or 'pandas'."
+                    "The dates of a series are its index, but a DataFrame of polars has no index. "
+                    "Set the output to 'default' or 'pandas'."
                 )
             tables = [
                 to_frame(table, container, lambda _: self._columns(names)) for table in tables
@@ -163,17 +165,18 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         return tables if isinstance(X, (list, tuple)) else tables[0]
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns.
+        """Return the names of the output columns.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            The columns of the series; of None those seen in fit, if any.
+            Columns of the series; None means those seen in `fit`, if any.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            These, then 'hour_sin', 'hour_cos', ..., or 'hour', ... for numbers.
+            Columns of the series, then 'hour_sin', 'hour_cos', ..., or 'hour', ... with
+            ``encoding='number'``.
         """
         if input_features is None:
             input_features = getattr(self, "feature_names_in_", ())

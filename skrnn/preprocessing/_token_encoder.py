@@ -1,4 +1,4 @@
-"""Tokens as columns of ids."""
+"""Encode tokens as columns of integer ids."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -17,39 +17,39 @@ from skrnn.preprocessing._output import SequenceTransformerMixin, restore_on_err
 
 
 class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
-    """Turn tokens into columns of ids: the token, its first and last characters, its shape.
+    """Encode tokens as columns of ids: the token, its prefixes and suffixes, and its shape.
 
-    An estimator with ``embedding_dim`` embeds each column and puts the embeddings side by side, so
-    that a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` does this
-    by itself for sequences of ``str``; here it has parameters, which a grid can reach through a
-    pipeline.
+    An estimator with ``embedding_dim`` embeds each column and concatenates the embeddings, so that
+    a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` does this
+    itself for sequences of ``str``; as a transformer it has parameters that a grid search can
+    reach through a pipeline.
 
     Parameters
     ----------
     min_freq : int, default=1
-        Tokens, and parts of tokens, that occur less often in fit are unknown.
+        Minimum frequency in `fit`; tokens, and parts of tokens, that occur less often are unknown.
 
     lowercase : bool, default=True
-        Write tokens, prefixes and suffixes in small letters.
+        Convert tokens, prefixes and suffixes to lowercase.
 
     prefixes : tuple of int, default=(1, 2, 3, 4)
-        Numbers of first characters, each of which makes a column. A shorter token has no such
-        prefix, which is an id of its own.
+        Lengths of the prefixes, each of which makes a column. A token shorter than that has no
+        such prefix, which has an id of its own.
 
     suffixes : tuple of int, default=(1, 2, 3, 4, 5)
-        Likewise of last characters.
+        Lengths of the suffixes, likewise.
 
     shape : bool, default=True
-        Add a column for the shape: capitals as X, small letters as x, digits as d, runs cut to
-        two, so 'Xxx' for 'London'.
+        Add a column for the shape of the token: capitals as X, small letters as x, digits as d,
+        runs cut to two, so 'Xxx' for 'London'.
 
     Attributes
     ----------
     vocabulary_ : dict
-        Token, in small letters with `lowercase`, to id of the first column.
+        Id of each token in the first column; tokens are in lowercase with ``lowercase=True``.
 
     n_features_in_ : int
-        1, the number of strings a step.
+        Number of strings per step, which is 1.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn which tokens and parts of tokens there are.
+        """Learn the vocabularies of tokens and of their parts.
 
         Parameters
         ----------
@@ -121,17 +121,18 @@ class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Look tokens up.
+        """Encode tokens as ids.
 
         Parameters
         ----------
         X : collection of sequences of str
-            The sequences.
+            Sequences to encode.
 
         Returns
         -------
         list (or object array, or Series, as X is) of ndarray of shape (T_i, n_columns), dtype=int64
-            Ids; -1 for what fit has not seen often enough. DataFrames where `set_output` says so.
+            Ids; -1 for tokens and parts that `fit` has not seen often enough. DataFrames if
+            `set_output` asks for them.
         """
         check_is_fitted(self)
         sequences = check_sequences(self, X, reset=False, min_length=0)

@@ -1,4 +1,4 @@
-"""Windows cut from series, and the steps that follow each of them."""
+"""Sliding windows over series, and the targets that follow each window."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -19,63 +19,65 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
 class SlidingWindow(BaseEstimator):
     """Cut series into windows and the targets that follow them, for supervised learning.
 
-    A window is `width` consecutive steps of a series, its targets are the `horizon` steps after
-    the last of them, which is the window's origin: all that a forecast made there may know lies
-    in the window, all that it must tell lies after it.
+    A window consists of `width` consecutive steps of a series. Its targets are the `horizon` steps
+    after its last step, the origin of the forecast: everything known at the origin lies in the
+    window, everything to be forecast lies after it.
 
     Parameters
     ----------
     width : int
-        Number of steps of a window.
+        Number of steps per window.
 
     horizon : int, default=1
         Number of steps to forecast.
 
     step : int, default=1
-        Distance between the origins of neighbouring windows of a series.
+        Distance between the origins of neighboring windows of a series.
 
     n_targets : int, default=None
-        How many of the features, the first ones, are targets; of None all. The others, such as
-        the columns of :class:`CalendarFeatures`, stand in the windows alone.
+        Number of features, counted from the first, that are targets; None means all. The other
+        features, such as the columns of :class:`CalendarFeatures`, appear in the windows only.
 
     drop_missing : bool, default=False
-        Leave out windows with NaN in them or in their targets. Otherwise NaN is an error.
+        Leave out windows that contain NaN or whose targets do. Otherwise NaN is an error.
 
     Attributes
     ----------
     gap : int
-        Fewest windows to leave out between training and test, ``(horizon - 1) // step``; see
-        the notes.
+        Minimum number of windows to leave out between training and test,
+        ``(horizon - 1) // step``; see the notes.
 
     See Also
     --------
-    sklearn.model_selection.TimeSeriesSplit : Splits with the past as training set.
+    sklearn.model_selection.TimeSeriesSplit : Cross-validation that trains on the past only.
 
     Notes
     -----
-    Nothing is learned, so there is no ``fit``; and a pipeline cannot change the number of
-    samples, so it refuses this object. Cut first, then search or validate on the windows.
+    Nothing is learned, so there is no ``fit``. A pipeline cannot change the number of samples and
+    therefore refuses this object: cut first, then search or validate on the windows.
 
-    Windows stand in the order of time, series after series. For one series,
+    Windows are in the order of time, one series after the other. For one series,
     ``TimeSeriesSplit(n_splits, gap=window.gap)`` therefore trains on nothing that is unknown at
-    the test origins. Without the gap it would: the targets of the last `horizon` - 1 training
-    windows reach past the first test origin. That is a rolling-origin backtest, too, with one fit
-    for each fold: `test_size` is the number of origins a fit serves, `max_train_size` makes the
-    training set roll rather than grow. Whatever learns from the windows, a scaler for instance,
-    belongs into a pipeline behind them, so that it is fitted on the training windows alone.
+    the test origins. Without the gap it would, because the targets of the last `horizon` - 1
+    training windows reach beyond the first test origin. This is also a rolling-origin backtest
+    with one fit per fold: `test_size` is the number of origins that a fit serves, and
+    `max_train_size` makes the training set roll rather than grow. Anything that learns from the
+    windows, such as a scaler, belongs in a pipeline behind them, so that it is fitted on the
+    training windows only.
 
-    For several series :meth:`origins` tells where each window comes from. Its series are the
-    ``groups`` of ``GroupKFold``, which tests on series not trained on. To split series that begin
-    at one time and run side by side, order the windows by step, and leave out as many of each::
+    For several series, :meth:`origins` returns the origin of each window. The series it returns
+    are the ``groups`` of ``GroupKFold``, which tests on series not trained on. To split series
+    that begin at the same time and run in parallel, order the windows by step, and leave out the
+    same number of windows of each series::
 
         series, steps = window.origins(X)
         order = np.argsort(steps, kind="stable")
         windows, targets = windows[order], targets[order]
         cv = TimeSeriesSplit(n_splits, gap=window.gap * len(X) + len(X) - 1)
 
-    Windows and targets of one series are read-only views of one copy of it. Those of several,
-    or with windows dropped, take ``n_windows * (width + horizon)`` steps of memory, as they do
-    wherever a search or an estimator copies them; a larger `step` makes fewer.
+    Windows and targets of one series are read-only views of one copy of it. With several series,
+    or with windows dropped, they take ``n_windows * (width + horizon)`` steps of memory, as they
+    do when a search or an estimator copies them; a larger `step` makes fewer windows.
 
     Examples
     --------
@@ -114,7 +116,7 @@ class SlidingWindow(BaseEstimator):
 
     @property
     def gap(self):
-        """Fewest windows between training and test for no target to be known too early."""
+        """Minimum number of windows between training and test, so that no target leaks."""
         return (self.horizon - 1) // self.step
 
     def transform(self, X):
@@ -124,18 +126,19 @@ class SlidingWindow(BaseEstimator):
         ----------
         X : array-like, DataFrame, or collection of series
             One series, as a 1-D array-like of numbers or a DataFrame whose rows are steps; or
-            series, in any form the estimators take: a list of ``(T_i,)`` or ``(T_i, n_features)``
-            arrays or DataFrames, a 3-D array, or a 2-D array with one univariate series a row. An
-            array ``(T, n_features)`` that is one series is passed as ``[array]``.
+            several series, in any form that estimators take: a list of ``(T_i,)`` or
+            ``(T_i, n_features)`` arrays or DataFrames, a 3-D array, or a 2-D array with one
+            univariate series per row. Pass an array ``(T, n_features)`` that is one series as
+            ``[array]``.
 
         Returns
         -------
         windows : ndarray of shape (n_windows, width, n_features) or (n_windows, width)
-            Windows, without the last axis where every series is 1-D.
+            Windows, without the last axis if every series is 1-D.
 
         targets : ndarray of shape (n_windows, horizon, n_targets)
-            The steps after each window. An axis of length 1, `horizon` or `n_targets`, is left
-            out: ``(n_windows, horizon)`` for one target, ``(n_windows,)`` for one step of it.
+            Steps after each window. Axes of length 1 are removed: the shape is
+            ``(n_windows, horizon)`` for one target and ``(n_windows,)`` for one step of it.
 
         Raises
         ------
@@ -154,20 +157,20 @@ class SlidingWindow(BaseEstimator):
         return windows[..., 0] if flat and width == 1 else windows, targets.squeeze(axes)
 
     def origins(self, X):
-        """Tell where the windows of :meth:`transform` come from.
+        """Return the origins of the windows of :meth:`transform`.
 
         Parameters
         ----------
         X : array-like, DataFrame, or collection of series
-            The series, as in :meth:`transform`.
+            Series as in :meth:`transform`.
 
         Returns
         -------
         series : ndarray of shape (n_windows,), dtype=int64
-            The index of each window's series in X; 0 where X is one series.
+            Index of the series of each window in X; 0 if X is one series.
 
         steps : ndarray of shape (n_windows,), dtype=int64
-            The window's last step, counted from the beginning of its series; the first target
+            Last step of each window, counted from the beginning of its series; the first target
             is the step after it.
 
         Raises
@@ -210,8 +213,8 @@ class SlidingWindow(BaseEstimator):
         if first[-1] == 0:
             longest = int(np.argmax(sequences.lengths))
             hint = (
-                " X is 2-D, which means one univariate series a row; pass [X] if it is one series "
-                "of several features."
+                " X is 2-D, which means one univariate series per row; pass [X] if it is one "
+                "series of several features."
             )
             raise ValueError(
                 f"No window fits into X: the longest series, sequence {longest}, has "
