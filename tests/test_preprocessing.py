@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -98,6 +98,21 @@ def test_target(per_step):
     assert_array_equal(
         PerStep(SelectKBest(k=1)).fit(X, object_array(steps_y)).transform(X)[0], X[0][:, [1]]
     )
+
+
+@pytest.mark.skipif(
+    "splitter" not in str(TargetEncoder(cv=GroupKFold()).get_metadata_routing()),
+    reason="this TargetEncoder takes no groups",
+)
+def test_cross_fitting_by_sequences():
+    # A category to each sequence or two: folds of steps would tell the target.
+    rng = np.random.default_rng(0)
+    X = [np.full((5, 1), rng.integers(0, 150)) for _ in range(200)]
+    y, groups = rng.normal(size=200), np.arange(200)
+    with config_context(enable_metadata_routing=True):
+        encoder = PerStep(TargetEncoder(smooth=0.01, cv=GroupKFold(5)))
+        out = encoder.fit_transform(X, y, groups=groups)
+    assert abs(np.corrcoef(np.concatenate(out)[:, 0], np.repeat(y, 5))[0, 1]) < 0.3
 
 
 @pytest.mark.parametrize(

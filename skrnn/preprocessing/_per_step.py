@@ -259,6 +259,12 @@ class PerStep(TransformerOfSteps):
     index goes with them. NaN inside a sequence is passed on: whether it is allowed is up to the
     transformer. Empty sequences stay empty.
 
+    The steps of a sequence share its target. A transformer that cross-fits, as ``TargetEncoder``
+    does, sees part of them where it encodes the others; where a category hardly changes within a
+    sequence that tells the target. With scikit-learn 1.9 and metadata routing whole sequences are
+    left out: ``PerStep(TargetEncoder(cv=GroupKFold())).fit_transform(X, y,
+    groups=numpy.arange(len(X)))``.
+
     Examples
     --------
     >>> import numpy as np
