@@ -17,7 +17,14 @@ import numpy as np
 from shapes import SHAPES
 from sklearn.model_selection import GridSearchCV
 
-from skrnn import RNNClassifier
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    Seq2SeqTranslator,
+)
+from skrnn.inspection import gradient_flow
 
 REPEATS = 5
 
@@ -103,6 +110,78 @@ def interrupt():
     report("interrupt, usable or not fitted", f"{usable} of {len(seconds)}", "all")
 
 
+# Interrupts of every other call
+
+
+def words(n, T, kinds=20):
+    """Draw token sequences."""
+    drawn = np.random.default_rng(0).integers(0, kinds, (n, T))
+    return [[f"w{k}" for k in row] for row in drawn]
+
+
+def long_calls():
+    """Return {name: call}, each of which takes some seconds."""
+    X = np.random.default_rng(0).normal(size=(60_000, 100, 8)).astype(np.float32)
+    halves = np.arange(len(X)) % 2
+    few = {"max_iter": 1, "random_state": 0}
+    tags = [X[:2, :, 0].argsort()[k] for k in range(2)]  # a hundred labels
+    plain = RNNClassifier((128,), **few).fit(X[:64], halves[:64])
+    crf = LSTMTagger((8,), crf=True, **few).fit(list(X[:2]), tags)
+    texts, stream = words(9000, 100, 2000), np.arange(200) % 20
+    language = LSTMLanguageModel((128,), **few).fit(texts[:20])
+    drawing = LSTMLanguageModel((128,), **few).fit(stream)
+    pairs = words(2000, 20)
+    translators = {
+        beam: Seq2SeqTranslator((128,), beam_width=beam, max_length=500, **few) for beam in (1, 5)
+    }
+    for translator in translators.values():
+        translator.fit(pairs[:20], pairs[:20])
+    wave = np.sin(np.arange(60_000) / 6)
+    forecaster = LSTMForecaster(horizon=4, hidden_layer_sizes=(64,), **few).fit(wave[:500])
+    long = np.random.default_rng(0).normal(size=(2, 250_000, 2))
+    flow = RNNClassifier((64,), **few).fit(long[:, :50], [0, 1])
+    return {
+        "fit, one batch of two long sequences": lambda: flow.fit(long, [0, 1]),
+        "fit, one batch of 6,000": lambda: plain.set_params(batch_size=6000).partial_fit(
+            X[:6000], halves[:6000]
+        ),
+        "predict": lambda: plain.predict(X),
+        "predict of a CRF": lambda: crf.predict(list(X)),
+        "predict_proba of a CRF": lambda: crf.predict_proba(list(X)),
+        "score_samples": lambda: language.score_samples(texts),
+        "sample": lambda: drawing.sample(20, max_length=200_000),
+        "translate, greedy": lambda: translators[1].predict(pairs),
+        "translate, beam of 5": lambda: translators[5].predict(pairs),
+        "forecast of 1,000,000 steps": lambda: forecaster.predict(wave, horizon=1_000_000),
+        "calibrate": lambda: forecaster.calibrate(wave, horizon=64),
+        "gradient_flow": lambda: gradient_flow(flow, long, [0, 1]),
+    }
+
+
+def interrupts():
+    """Send SIGINT at random moments of the first second of every call that takes long."""
+    rng = np.random.default_rng(0)
+    for name, call in long_calls().items():
+        seconds = []
+        for _ in range(50):
+            sent = []
+
+            def send(sent=sent):
+                sent.append(time.perf_counter())
+                os.kill(os.getpid(), signal.SIGINT)
+
+            timer = threading.Timer(0.05 + rng.random(), send)
+            try:
+                timer.start()
+                call()
+                timer.cancel()
+                timer.join()
+            except KeyboardInterrupt:
+                seconds.append(time.perf_counter() - sent[0])
+        figure = f"{np.quantile(seconds, 0.99):.3f} s" if seconds else "too short"
+        report(f"interrupt, {name}, {len(seconds)} of 50", figure, "0.5 s")
+
+
 # Denormals
 
 
@@ -149,7 +228,9 @@ def persistence():
         report(f"pickle / weights in bytes, {width} units", figure, "1.1x + 4096")
 
 
-SECTIONS = {f.__name__: f for f in (oversubscription, interrupt, denormals, persistence)}
+SECTIONS = {
+    f.__name__: f for f in (oversubscription, interrupt, interrupts, denormals, persistence)
+}
 
 
 def main():

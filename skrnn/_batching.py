@@ -1,10 +1,9 @@
 """Mini-batches: which sequences go together, and the calls that run them through the kernels.
 
 Sorting by length and packing happen on the compiled side (``_kernels/batch.pxd``); here it is
-decided what a batch is, how large the workspace must be, and how many batches one call takes.
+decided what a batch is, and how large the workspace must be.
 """
 
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +12,6 @@ from skrnn._plan import Options
 from skrnn._sequences import Sequences, step_rows
 from skrnn._threads import effective_n_threads
 
-# Python notices an interrupt between two calls of the kernels.
-SECONDS_A_CALL = 0.1
 # Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
 PREDICT_NUMBERS = 4_194_304
 PREDICT_SEQUENCES = 512
@@ -202,27 +199,21 @@ class Trainer:
             carried = self.streams.carried
         n_batches = len(bounds) - 1
         report = np.zeros((n_batches, 3))
-        done, slice_ = 0, 1
-        while done < n_batches:
-            stop = min(done + slice_, n_batches)
-            start = time.perf_counter()
-            taken, step = self._train(order, bounds[done : stop + 1], report[done:stop], carried)
-            if self.optimiser is not None:
-                self.optimiser.step = step
-            if taken < stop - done:
-                bad = done + taken
-                raise Diverged(bad, *report[bad, :2])
-            seconds = time.perf_counter() - start
-            slice_ = max(1, int((stop - done) * SECONDS_A_CALL / max(seconds, 1e-6)))
-            done = stop
+        settings = self._settings()
+        try:
+            taken = self._train(order, bounds, report, carried, settings)
+        finally:
+            if settings is not None:
+                self.optimiser.step = settings["step"]  # which an interrupted call has moved too
+        if taken < n_batches:
+            raise Diverged(taken, *report[taken, :2])
         return report
 
-    def _train(self, order, bounds, report, carried):
-        """Take the steps of some batches; returns how many, and the optimiser's step count."""
+    def _train(self, order, bounds, report, carried, settings):
+        """Take the steps of all batches up to one that is not finite; returns how many."""
         return self.plan.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *self._moments(), self.data, self.targets[:3], order, bounds, self._settings(), report,
-            carried,
+            *self._moments(), self.data, self.targets[:3], order, bounds, settings, report, carried,
         )  # fmt: skip
 
     def _moments(self):

@@ -290,10 +290,10 @@ class PairTrainer(Trainer):
         self.options = Options(training=True, threads=effective_n_threads(), **noise)
         self.workspace = pair.workspace(self.options, self.limits, len(sequences))
 
-    def _train(self, order, bounds, report, carried):
+    def _train(self, order, bounds, report, carried, settings):
         return self.plan.engine.translate_train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *self._moments(), self.data, self.target, order, bounds, self._settings(), report,
+            *self._moments(), self.data, self.target, order, bounds, settings, report,
         )  # fmt: skip
 
 

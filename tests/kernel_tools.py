@@ -328,11 +328,13 @@ class Network:
         order = np.asarray(order, np.intp)
         bounds = np.append(np.arange(0, len(order), batch_size), len(order)).astype(np.intp)
         report = np.zeros((len(bounds) - 1, 3))
-        done, optimiser.step = self.engine.train(
+        settings = optimiser.settings(self.seed)
+        done = self.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
             optimiser.first, optimiser.second, self.data, self.targets, order, bounds,
-            optimiser.settings(self.seed), report,
+            settings, report,
         )  # fmt: skip
+        optimiser.step = settings["step"]
         assert done == len(report)
         return report.T
 

@@ -87,11 +87,13 @@ class Problem:
 
     def train(self, optimiser, bounds):
         report = np.zeros((len(bounds) - 1, 3))
-        done, optimiser.step = self.pair.engine.translate_train(
+        settings = optimiser.settings(self.seed)
+        done = self.pair.engine.translate_train(
             self.pair, self.options, self.limits, self.workspace, self.params, self.grads,
             optimiser.first, optimiser.second, self.data, self.target, self.order,
-            np.array(bounds, np.intp), optimiser.settings(self.seed), report,
+            np.array(bounds, np.intp), settings, report,
         )  # fmt: skip
+        optimiser.step = settings["step"]
         assert done == len(report)
         return report
 

@@ -19,7 +19,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, idx, imin, load, padded, real, row_at,
+    BLOCK_COLS, LANES, Layer, MOVED, Net, Stop, TILE_ROWS, idx, imin, load, padded, real, row_at,
     splat, store, sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
 )
 from .denormals cimport flush_denormals, restore_worker
@@ -30,6 +30,7 @@ from .linear cimport (
     weight_tasks,
 )
 from .network cimport PRODUCT_ROWS
+from .stopping cimport stopped
 from .workspace cimport Arena, indices, reals
 
 cdef enum Score:
@@ -47,6 +48,7 @@ cdef struct AttentionPlan:
 
 cdef struct Attention:
     AttentionPlan plan
+    Stop* stop             # of both networks
     idx H
     idx Hp
     idx ld                 # of alpha: the longest source, in full vectors
@@ -262,6 +264,8 @@ cdef inline void additive_scores(
     cdef idx t, s, u
     cdef vec total
     for t in range(T):
+        if stopped(att.stop, 10.0 * S * att.Hp):
+            return
         for s in range(S):
             total = splat(0)
             for u from 0 <= u < att.Hp by LANES:
@@ -323,6 +327,8 @@ cdef inline void additive_backward(
     memset(dqueries, 0, T * Hp * sizeof(real))
     memset(dv, 0, Hp * sizeof(real))
     for t in range(T):
+        if stopped(att.stop, 20.0 * S * att.Hp):
+            return
         for s in range(S):
             d = splat(att.dalpha[(row + t) * att.ld + s])
             for u from 0 <= u < Hp by LANES:
@@ -363,7 +369,8 @@ cdef inline void read_sources(Attention* att, const Net* encoder, idx n, idx thr
         return
     for b in prange(n, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        gather_source(att, encoder, b)
+        if not stopped(att.stop, <double> MOVED * encoder.T * att.Hp):
+            gather_source(att, encoder, b)
         restore_worker(encoder.caller_mode)
     if att.plan.score == ADDITIVE:
         products(encoder, att.keys, att.Hp, att.e, att.Hp, att.n_e, att.H, att.pack_k,
@@ -379,8 +386,9 @@ cdef inline void products(
     for r in prange((rows + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        product(out + r * PRODUCT_ROWS * ldo, ldo, x + r * PRODUCT_ROWS * ldx, ldx,
-                imin(PRODUCT_ROWS, rows - r * PRODUCT_ROWS), K, packed, cols, NULL, accumulate)
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * K * cols * LANES):
+            product(out + r * PRODUCT_ROWS * ldo, ldo, x + r * PRODUCT_ROWS * ldx, ldx,
+                    imin(PRODUCT_ROWS, rows - r * PRODUCT_ROWS), K, packed, cols, NULL, accumulate)
         restore_worker(net.caller_mode)
 
 
@@ -411,11 +419,13 @@ cdef inline void attention_forward(Attention* att, Net* encoder, Net* decoder) n
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
         flush_denormals()
-        attend(att, b, att.first_h[b], decoder.lengths[b])
+        if not stopped(att.stop, 4.0 * decoder.lengths[b] * att.ld * att.Hp):
+            attend(att, b, att.first_h[b], decoder.lengths[b])
         restore_worker(decoder.caller_mode)
     for r in prange(blocks, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        combine_rows(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
+        if not stopped(att.stop, 4.0 * PRODUCT_ROWS * att.Hp * att.Hp):
+            combine_rows(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
         restore_worker(decoder.caller_mode)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
@@ -446,12 +456,14 @@ cdef inline void attention_backward(Attention* att, Net* encoder, Net* decoder) 
         restore_worker(decoder.caller_mode)
     for r in prange(blocks, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        combine_backward(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
+        if not stopped(att.stop, 4.0 * PRODUCT_ROWS * att.Hp * att.Hp):
+            combine_backward(att, r * PRODUCT_ROWS, imin(PRODUCT_ROWS, att.n_h - r * PRODUCT_ROWS))
         restore_worker(decoder.caller_mode)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
         flush_denormals()
-        attend_backward(att, b, att.first_h[b], decoder.lengths[b])
+        if not stopped(att.stop, 10.0 * decoder.lengths[b] * att.ld * att.Hp):
+            attend_backward(att, b, att.first_h[b], decoder.lengths[b])
         restore_worker(decoder.caller_mode)
     if att.plan.score == ADDITIVE:
         products(decoder, att.dcat + att.Hp, 2 * att.Hp, att.dqueries, att.Hp, att.n_h, att.Hp,
@@ -491,7 +503,7 @@ cdef inline void matrix_gradient(
     """Gradient of the matrix at `place`, (H, segments * H): sum over N rows of dZ X^T."""
     cdef WeightGradient g
     cdef idx task
-    g.runs, g.order = NULL, 1
+    g.runs, g.order, g.stop = NULL, 1, decoder.stop
     g.dW = decoder.grads + place
     g.db = NULL
     g.dZ = dZ

@@ -183,8 +183,18 @@ cdef enum:
     # and the bits must not depend on the threads.
     SLICES = 2
 
+cdef struct Stop:
+    # Of one call of the kernels (stopping.pxd). The calling thread writes; others read `raised`.
+    int raised               # a signal's handler has raised: every loop ends
+    char[60] apart           # a cache line of its own for what changes often
+    double flops             # since the last look at the clock
+    double next              # when Python is asked again
+    bint asks                # the calling thread is the one that runs handlers
+    unsigned long long mode  # of the caller (denormals.pxd), which handlers run in
+
 cdef struct Net:
     NetPlan plan
+    Stop* stop               # or NULL: nothing stops it
     const idx* tables
     real* params             # (n_params,)
     real* grads              # (n_params,), training only

@@ -23,6 +23,7 @@ from .core cimport (
     store, sum_lanes, useful_threads, vec,
 )
 from .denormals cimport flush_denormals, restore_worker
+from .stopping cimport stopped
 
 cdef extern from *:
     """
@@ -165,6 +166,8 @@ cdef inline double forward_sums(
     cdef double log_z = 0
     cdef idx t, j, r
     for t in range(net.lengths[b]):
+        if stopped(net.stop, 2.0 * K * Op):
+            return 0
         r = row_at(net, t, b) * Op
         a = net.crf_alpha + r
         if t == 0:
@@ -210,6 +213,8 @@ cdef inline void backward_sums(
     cdef real share
     memcpy(beta, net.crf_scores + (K + 1) * Op, Op * sizeof(real))
     for t in range(net.lengths[b] - 1, -1, -1):
+        if stopped(net.stop, 6.0 * K * Op):
+            return
         r = row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:
             store(other + j, load(net.crf_alpha + r + j) + load(beta + j))
@@ -387,6 +392,8 @@ cdef inline void best_path(
     cdef vec best
     cdef idx t, i, j, y
     for t in range(net.lengths[b]):
+        if stopped(net.stop, 2.0 * K * Op):
+            return
         v = net.crf_alpha + row_at(net, t, b) * Op
         z = net.logits + row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:

@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from .batch cimport dropout_rows, look_up, move_states, place_single_steps, share_rows
 from .core cimport (
     ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC, LSTM, Layer, LayerPlan, MAX, MEAN, Net, NetPlan, POISSON, QUANTILE,
-    RELU, RNN,
+    RELU, RNN, Stop,
     SOFTMAX, SQUARED_ERROR, TANH, TILE_ROWS, BLOCK_COLS, EmbeddingColumn, exp_negative, idx, imin, load,
     log_vec, mix64, real, row_at, sigmoid,
     splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
@@ -33,6 +33,7 @@ from .optim cimport (
     ADAM, SGD, Optimiser, penalise_chunk, step_size, touched_squares, update_range, update_touched,
 )
 from .roll cimport Roll, keep_states, one_step_each, roll_rows, step_rows
+from .stopping cimport check_stopped, stopped, watch
 from .workspace cimport carve, connect_parameters
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
@@ -221,8 +222,9 @@ def train(
     """One optimiser step for each batch chosen[bounds[k]:bounds[k + 1]].
 
     Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
-    (batches done, optimiser step count). `report` (n_batches, 3) gets each batch's loss, gradient
-    norm and number of rows that have a target. A batch without weight is passed over.
+    how many batches were done; the step count in `optimiser` goes on with them, in a call that ends
+    with KeyboardInterrupt too. `report` (n_batches, 3) gets each batch's loss, gradient norm and
+    number of rows that have a target. A batch without weight is passed over.
 
     Where `optimiser` is None there are no gradients and no steps, only losses without the penalty.
 
@@ -233,6 +235,7 @@ def train(
     cdef Net net
     cdef Optimiser opt
     cdef States states
+    cdef Stop stop
     cdef idx k, n_batches = bounds.shape[0] - 1, done = 0
     cdef double loss, norm, penalty
     cdef BatchSize size
@@ -250,6 +253,7 @@ def train(
     cdef const real* number = _reals(numbers)
     cdef const double* weigh = NULL if weights is None else &weights[0]
     _open(&net, plan, options, limits, workspace, params, grads)
+    watch(&stop, &net)
     _check_data(&net, data, limits, chosen, bounds, carried is not None)
     _check_targets(&net, offsets, labels, numbers, weights, chosen, bounds)
     _check_report(&net, report, n_batches)
@@ -268,6 +272,8 @@ def train(
             pack_weights(&net)
             _move(&net, &states, True)
             network_forward(&net)
+            if stopped(&stop, 0):
+                break
             _move(&net, &states, False)
             loss = head_loss(&net, &offsets[0], label, number, weigh, &size)
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
@@ -277,6 +283,8 @@ def train(
             clear_state_gradients(&net)
             head_backward(&net)
             layers_backward(&net)
+            if stopped(&stop, 0):
+                break
             norm = _regularise(&net, &opt, &penalty)
             report[k, 0] = loss + penalty
             report[k, 1] = norm
@@ -285,7 +293,10 @@ def train(
             _step(&net, &opt, norm)
             done += 1
         restore_mode(net.caller_mode)
-    return done, opt.step
+    if learns:
+        optimiser["step"] = opt.step
+    check_stopped(&stop)
+    return done
 
 
 cdef int _read_optimiser(
@@ -328,6 +339,7 @@ def predict(
     without cell state. `features` (rows, n_directions * H), if given, gets what the head reads.
     """
     cdef Net net
+    cdef Stop stop
     cdef idx k, n_batches = bounds.shape[0] - 1
     cdef const idx[::1] offsets = data[0]
     cdef const real[:, ::1] values = data[1]
@@ -341,6 +353,7 @@ def predict(
     cdef const idx[::1] places = None
     cdef const real* score = NULL
     _open(&net, plan, options, limits, workspace, params, None)
+    watch(&stop, &net)
     _check_data(&net, data, limits, chosen, bounds, states is not None)
     _check_results(&net, offsets, out, features, path)
     if net.paths:
@@ -367,14 +380,17 @@ def predict(
                        bounds[k + 1] - bounds[k])
             _move(&net, &carried, True)
             network_forward(&net)
-            _move(&net, &carried, False)
-            if net.paths:
+            if net.paths and not stopped(&stop, 0):
                 _label_sequences(&net, &offsets[0], best, to != NULL)
+            if stopped(&stop, 0):
+                break
+            _move(&net, &carried, False)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
             if read != NULL:
                 _scatter_features(&net, &offsets[0], read)
         restore_mode(net.caller_mode)
+    check_stopped(&stop)
 
 
 cdef struct States:
@@ -439,11 +455,13 @@ def roll(
     cdef Net net
     cdef States carried
     cdef Roll roll
+    cdef Stop stop
     cdef idx n = y.shape[0], part, parts
     cdef const double[::1] input_scale = rule["input_scale"]
     cdef const double[:, ::1] target_scale = rule["target_scale"]
     cdef const double[:, :, ::1] lag_weights = rule["lag_weights"]
     _open(&net, plan, options, (n, n, 1), workspace, params, None)
+    watch(&stop, &net)
     _read_states(&carried, &net, (states, None, None), n)
     memset(&roll, 0, sizeof(roll))
     roll.horizon, roll.n_targets, roll.width = target_scale.shape[0], y.shape[2], out.shape[3]
@@ -469,7 +487,7 @@ def roll(
         or not 0 <= roll.point < roll.width or roll.reach < 0 or roll.season < 0
     ):
         raise ValueError("the series do not fit the plan")
-    parts = useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params)
+    parts = imin(n, useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params))
     with nogil:
         net.caller_mode = flush_denormals()
         one_step_each(&net, n)
@@ -482,8 +500,10 @@ def roll(
             flush_denormals()
             roll_rows(&net, &roll, net.bounds[part], net.bounds[part + 1])
             restore_worker(net.caller_mode)
-        _move(&net, &carried, False)
+        if not stopped(&stop, 0):
+            _move(&net, &carried, False)
         restore_mode(net.caller_mode)
+    check_stopped(&stop)
 
 
 cdef inline void _label_sequences(
@@ -494,7 +514,7 @@ cdef inline void _label_sequences(
         flush_denormals()
         if path != NULL:
             best_path(net, b, path + offsets[net.order[b]])
-        if wants_marginals:
+        if wants_marginals and not stopped(net.stop, 0):
             marginals(net, b, net.crf_scratch + threadid() * 4 * net.Op)
         restore_worker(net.caller_mode)
 
@@ -507,6 +527,8 @@ cdef inline void _scatter_outputs(
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
             r = head_row(net, t, b)
+            if stopped(net.stop, 10.0 * net.Op):
+                return
             if probabilities:
                 softmax_row(net.logits + r * net.Op, net.logits + r * net.Op, O, net.Op)
             memcpy(out + target_of(net, offsets, t, b) * O, net.logits + r * net.Op,

@@ -202,7 +202,7 @@ cdef inline void describe_gradient(
     const Net* net, const Layer* layer, idx s, WeightGradient* g, idx start, idx stop,
     const idx* row_of,
 ) noexcept nogil:
-    g.runs, g.order = NULL, 1
+    g.runs, g.order, g.stop = NULL, 1, net.stop
     g.ldz = layer.plan.slots * layer.plan.Hp
     g.dZ = layer.gates + net.slice_rows[s] * g.ldz + start
     g.cols = (stop - start) // LANES

@@ -2,8 +2,10 @@
 from libc.string cimport memset
 
 from .core cimport (
-    BLOCK_COLS, LANES, Run, TILE_COLS, TILE_ROWS, fetch_l2, idx, imin, real, tile, tile_rows, vec,
+    BLOCK_COLS, LANES, Run, Stop, TILE_COLS, TILE_ROWS, fetch_l2, idx, imin, real, tile, tile_rows,
+    vec,
 )
+from .stopping cimport stopped
 
 cdef enum:
     # Rows of dZ, a panel, summed in registers before the sum goes to memory. The order of every sum
@@ -37,6 +39,7 @@ cdef struct WeightGradient:
     idx order              # 1: rows are added from the first on; -1: panels from the last back
     idx run                # input columns of a task
     idx blocks             # blocks of vector columns of a task
+    Stop* stop
 
 cdef struct WeightTask:
     const WeightGradient* g
@@ -200,6 +203,8 @@ cdef inline void finish_task(WeightTask* w, idx panel) noexcept nogil:
     """Add all panels from `panel` on, and write the sums to dW and db."""
     cdef idx p
     for p in range(panel, panels(w.g)):
+        if stopped(w.g.stop, 2.0 * SUM_ROWS * w.blocks * BLOCK_COLS * LANES * w.K):
+            return
         add_panel(w, p)
     write_task(w)
 

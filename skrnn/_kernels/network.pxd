@@ -29,6 +29,7 @@ from .linear cimport (
 )
 from .scan cimport forward_part, project
 from .sharing cimport start_parts
+from .stopping cimport stopped
 
 cdef enum:
     PRODUCT_ROWS = 96      # rows of one task of a product over all packed rows: 16 tiles
@@ -164,7 +165,8 @@ cdef inline void load_batch(
                        schedule='static', chunksize=1):
         flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
-            gather_sequence(net, offsets, values, tokens, places, b)
+            if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.plan.D):
+                gather_sequence(net, offsets, values, tokens, places, b)
         restore_worker(net.caller_mode)
 
 
@@ -187,8 +189,10 @@ cdef inline void project_tokens(
     for task in prange(blocks * net.plan.n_directions, num_threads=threads,
                        use_threads_if=threads > 1, schedule='dynamic'):
         flush_denormals()
-        project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
-                imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.layers[0].plan.slots
+                       * net.layers[0].plan.Hp * net.layers[0].K):
+            project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
+                    imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
         restore_worker(net.caller_mode)
 
 
@@ -215,16 +219,18 @@ cdef inline void level_dropout(
     for block in prange((n + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        dropout_rows(out, rows, block * PRODUCT_ROWS, imin(n, (block + 1) * PRODUCT_ROWS),
-                     net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
-                     mix64(net.seed, 2 * level))
+        if not stopped(net.stop, <double> MOVED * PRODUCT_ROWS * width):
+            dropout_rows(out, rows, block * PRODUCT_ROWS, imin(n, (block + 1) * PRODUCT_ROWS),
+                         net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
+                         mix64(net.seed, 2 * level))
         restore_worker(net.caller_mode)
 
 
 cdef inline void network_forward(Net* net) noexcept nogil:
     """Hidden states of all levels, features, logits."""
     layers_forward(net)
-    head_forward(net)
+    if not stopped(net.stop, 0):
+        head_forward(net)
 
 
 cdef inline void layers_forward(Net* net) noexcept nogil:
@@ -245,6 +251,8 @@ cdef inline void layers_forward(Net* net) noexcept nogil:
             flush_denormals()
             forward_part(net, layer, part, threads > 1)
             restore_worker(net.caller_mode)
+        if stopped(net.stop, 0):
+            return
 
 
 cdef inline void head_forward(Net* net) noexcept nogil:
@@ -271,7 +279,8 @@ cdef inline void read_top(Net* net) noexcept nogil:
                        schedule='static', chunksize=1):
         flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
-            pool_forward(net, b)
+            if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
+                pool_forward(net, b)
         restore_worker(net.caller_mode)
     if drops:
         level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
@@ -284,11 +293,12 @@ cdef inline void head_product(Net* net) noexcept nogil:
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
-                net.features + r * PRODUCT_ROWS * net.F, net.F,
-                imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
-                (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
-                net.pack_head_b, False)
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):
+            product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
+                    net.features + r * PRODUCT_ROWS * net.F, net.F,
+                    imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
+                    (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
+                    net.pack_head_b, False)
         restore_worker(net.caller_mode)
 
 
@@ -366,6 +376,8 @@ cdef inline double head_loss(
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         for r in range(block * PRODUCT_ROWS, imin(net.R, (block + 1) * PRODUCT_ROWS)):
+            if stopped(net.stop, 10.0 * net.Op):
+                break
             at = target_of_row(net, offsets, r)
             net.row_loss[r] = row_loss(
                 net, net.dlogits + r * net.Op, net.logits + r * net.Op,
@@ -418,7 +430,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     cdef WeightGradient g
     cdef idx task, r, D = net.plan.n_directions
     cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op)
-    g.runs, g.order = NULL, 1
+    g.runs, g.order, g.stop = NULL, 1, net.stop
     g.dW = net.grads + net.plan.head_w
     g.db = net.grads + net.plan.head_b
     g.dZ = net.dlogits
@@ -440,10 +452,11 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
-                net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
-                imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
-                net.F // LANES, NULL, False)
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):
+            product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
+                    net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
+                    imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
+                    net.F // LANES, NULL, False)
         restore_worker(net.caller_mode)
 
 
@@ -464,7 +477,8 @@ cdef inline void write_top(Net* net) noexcept nogil:
                        schedule='static', chunksize=1):
         flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
-            pool_backward(net, b)
+            if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
+                pool_backward(net, b)
         restore_worker(net.caller_mode)
 
 
@@ -520,6 +534,8 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
             flush_denormals()
             backward_part(net, layer, part, within, threads > 1)
             restore_worker(net.caller_mode)
+        if stopped(net.stop, 0):
+            return
         level_weight_gradients(net, layer, threads, within)
         add_slices(net, layer)
         if level == 0 and not net.wants_dx:
@@ -529,7 +545,8 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
         for block in prange(pieces(net.N, PRODUCT_ROWS), num_threads=threads,
                             use_threads_if=threads > 1, schedule='dynamic'):
             flush_denormals()
-            input_gradient(net, layer, dx, ld, block)
+            if not stopped(net.stop, 2.0 * PRODUCT_ROWS * layer.plan.slots * layer.plan.Hp * ld):
+                input_gradient(net, layer, dx, ld, block)
             restore_worker(net.caller_mode)
         if level > 0 and net.dropout > 0:
             level_dropout(net, dx, dx, net.N, layer - dirs, level)
@@ -537,5 +554,6 @@ cdef inline void layers_backward(Net* net) noexcept nogil:
     for block in prange(net.plan.n_columns, num_threads=threads, use_threads_if=threads > 1,
                         schedule='dynamic'):
         flush_denormals()
-        embedding_gradient(net, block)
+        if not stopped(net.stop, 100.0 * net.N):
+            embedding_gradient(net, block)
         restore_worker(net.caller_mode)

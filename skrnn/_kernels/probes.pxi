@@ -37,6 +37,7 @@ def lay_open(
     """
     cdef Net net
     cdef Optimiser opt
+    cdef Stop stop
     cdef double loss = 0, penalty = 0
     cdef BatchSize size
     cdef const idx[::1] offsets = data[0]
@@ -47,6 +48,7 @@ def lay_open(
     cdef const double[::1] weights = None
     cdef idx k
     _open(&net, plan, options, limits, workspace, params, grads)
+    watch(&stop, &net)
     bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
     _check_data(&net, data, limits, chosen, bounds)
     if targets is not None:
@@ -67,6 +69,7 @@ def lay_open(
             if net.layers[k].plan.has_c:
                 _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
         network_forward(&net)
+        check_stopped(&stop)
         result = {}
         rows = _row_order(&net, &offsets[0])
         top = &net.layers[net.plan.n_layers - net.plan.n_directions]
@@ -96,6 +99,7 @@ def lay_open(
                 result["layers"][k]["dh"] = dh
             np.bitwise_or(before, 0, out=np.asarray(workspace))
         layers_backward(&net)
+        check_stopped(&stop)
         opt.alpha = alpha
         result["rows_with_target"] = size.rows
         result["norm"] = _regularise(&net, &opt, &penalty)

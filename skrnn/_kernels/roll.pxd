@@ -9,6 +9,7 @@ from .batch cimport place_single_steps
 from .core cimport LANES, Layer, Net, idx, real
 from .linear cimport product
 from .scan cimport step_forward
+from .stopping cimport stopped
 
 # What a forecaster makes of a series y of known and forecast steps (skrnn/_frame.py says the same
 # of whole series). At step t the network reads
@@ -77,6 +78,8 @@ cdef inline void roll_rows(Net* net, const Roll* roll, idx lo, idx hi) noexcept 
     """Forecast series lo .. hi of the batch to the end, reading what was forecast last first."""
     cdef idx t, b
     for t in range(roll.T - roll.horizon, roll.stop - roll.horizon):
+        if stopped(net.stop, 2.0 * (hi - lo) * net.plan.n_params):
+            return
         for b in range(lo, hi):
             read_step(roll, net.x + b * net.plan.D, net.order[b], t)
         step_rows(net, lo, hi)

@@ -27,8 +27,10 @@ def sample(
     cdef Net net
     cdef States carried
     cdef Sampling how
+    cdef Stop stop
     cdef idx n = tokens.shape[0], part, parts, b
     _open(&net, plan, options, (n, n, 1), workspace, params, None)
+    watch(&stop, &net)
     _read_states(&carried, &net, (states, None, None), n)
     memset(&how, 0, sizeof(how))
     how.n_steps, how.barred, how.end = uniforms.shape[1], barred, end
@@ -46,7 +48,7 @@ def sample(
             raise ValueError(f"the embedding has no row {tokens[b, 0]}")
     how.tokens, how.uniforms = &tokens[0, 0], &uniforms[0, 0]
     how.kept = &kept[0, 0] if how.top_k else NULL
-    parts = useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params)
+    parts = imin(n, useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params))
     with nogil:
         net.caller_mode = flush_denormals()
         one_step_each(&net, n)
@@ -59,8 +61,10 @@ def sample(
             flush_denormals()
             _sample_rows(&net, &how, net.bounds[part], net.bounds[part + 1])
             restore_worker(net.caller_mode)
-        _move(&net, &carried, False)
+        if not stopped(&stop, 0):
+            _move(&net, &carried, False)
         restore_mode(net.caller_mode)
+    check_stopped(&stop)
 
 
 cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noexcept nogil:
@@ -68,6 +72,8 @@ cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noe
     cdef idx b, t, going
     cdef idx* row
     for t in range(how.n_steps):
+        if stopped(net.stop, 2.0 * (hi - lo) * net.plan.n_params):
+            return
         going = 0
         for b in range(lo, hi):
             row = how.tokens + b * (how.n_steps + 1) + t
@@ -169,6 +175,7 @@ def likelihood(
     """
     cdef Net net
     cdef States states
+    cdef Stop stop
     cdef idx k, r, threads, n_batches = bounds.shape[0] - 1
     cdef const idx[::1] offsets = data[0]
     cdef const real[:, ::1] values = data[1]
@@ -176,6 +183,7 @@ def likelihood(
     cdef const real* x = _reals(values)
     cdef const idx* ids = _ids(tokens)
     _open(&net, plan, options, limits, workspace, params, None)
+    watch(&stop, &net)
     _check_data(&net, data, limits, chosen, bounds, carried is not None)
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
     r = offsets[offsets.shape[0] - 1]
@@ -193,6 +201,8 @@ def likelihood(
                        bounds[k + 1] - bounds[k])
             _move(&net, &states, True)
             network_forward(&net)
+            if stopped(&stop, 0):
+                break
             _move(&net, &states, False)
             threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
             for r in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
@@ -202,6 +212,7 @@ def likelihood(
                                    imin(net.R, (r + 1) * PRODUCT_ROWS))
                 restore_worker(net.caller_mode)
         restore_mode(net.caller_mode)
+    check_stopped(&stop)
 
 
 cdef inline void _log_probabilities(
@@ -211,6 +222,8 @@ cdef inline void _log_probabilities(
     cdef real* z
     cdef double chosen
     for r in range(first, stop):
+        if stopped(net.stop, 10.0 * net.Op):
+            return
         at = target_of_row(net, offsets, r)
         z = net.logits + r * net.Op
         chosen = z[labels[at]]

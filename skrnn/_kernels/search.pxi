@@ -50,7 +50,9 @@ def translate_decode(
     cdef Search s
     cdef idx k, b, B, part, parts, n = len(source[0]) - 1
     cdef idx R = limits[0] * beam_width
+    cdef Stop stop
     _open_pair(&p, pair, options, (R, *limits[1:], R, 1), workspace, params, None, n)
+    _watch_pair(&stop, &p)
     _check_data(&p.encoder, source, limits, chosen, bounds, 1)
     if p.decoder.columns[0].rows < p.decoder.plan.n_outputs:
         raise ValueError("the decoder has outputs that it cannot read")
@@ -88,6 +90,8 @@ def translate_decode(
             B = bounds[k + 1] - bounds[k]
             load_batch(&p.encoder, &offsets[0], value, token, NULL, &chosen[bounds[k]], B)
             layers_forward(&p.encoder)
+            if stopped(&stop, 0):
+                break
             begin_search(&p, &s, R)
             parts = imin(B, useful_threads(
                 p.decoder.threads, 20.0 * B * beam_width * p.decoder.plan.n_params))
@@ -97,6 +101,7 @@ def translate_decode(
                 search_slots(&p, &s, B * part // parts, B * (part + 1) // parts, R)
                 restore_worker(p.decoder.caller_mode)
         restore_mode(p.decoder.caller_mode)
+    check_stopped(&stop)
 
 
 cdef inline void begin_search(Pair* p, Search* s, idx R) noexcept nogil:
@@ -141,7 +146,7 @@ cdef inline void search_slots(Pair* p, const Search* s, idx lo, idx hi, idx R) n
     """Decode the sources of slots lo .. hi to the end."""
     cdef idx t, slot, live = hi
     for t in range(s.stop + 1):
-        if live == lo:
+        if live == lo or stopped(p.decoder.stop, 2.0 * (live - lo) * s.W * p.decoder.plan.n_params):
             return
         step_slots(p, s, lo, live)
         for slot in range(live - 1, lo - 1, -1):

@@ -7,6 +7,7 @@ it: a sequence's numbers are the same in whatever tile it is computed.
 """
 from .core cimport Layer, LayerPlan, Net, Part, idx, imax, imin
 from .linear cimport pieces
+from .stopping cimport stopped
 
 cdef extern from *:
     """
@@ -92,6 +93,9 @@ cdef inline bint next_step(Net* net, Walk* walk, bint shared) noexcept nogil:
         walk.t = walk.i if part.order > 0 else net.T - 1 - walk.i
         walk.lo = part.start
         walk.hi = imin(walk.stop, net.active[walk.t])
+        if stopped(net.stop, <double> (walk.hi - walk.lo) * net.part_flops):
+            publish(&part.done, part.next)  # nobody waits for what does not come
+            return False
         if walk.hi > walk.lo:
             return True
 

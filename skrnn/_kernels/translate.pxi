@@ -83,6 +83,12 @@ cdef int _open_pair(
     return 0
 
 
+cdef int _watch_pair(Stop* stop, Pair* p) except -1:
+    watch(stop, &p.encoder)
+    p.decoder.stop = p.attention.stop = stop
+    return 0
+
+
 cdef inline void start_decoder(Pair* p) noexcept nogil:
     """The encoder's final states become the decoder's initial ones."""
     cdef Net* encoder = &p.encoder
@@ -128,9 +134,13 @@ cdef inline void pair_forward(Pair* p) noexcept nogil:
     pack_weights(decoder)
     pack_attention(&p.attention, decoder)
     layers_forward(&p.encoder)
+    if stopped(decoder.stop, 0):  # what follows would take memory of the system to put nothing in
+        return
     place_sequences(&p.attention, &p.encoder, decoder, p.places)
     start_decoder(p)
     layers_forward(decoder)
+    if stopped(decoder.stop, 0):
+        return
     if p.attention.plan.score == NONE:
         read_top(decoder)
     else:
@@ -224,7 +234,9 @@ def translate_train(
     cdef BatchSize size
     cdef bint learns = optimiser is not None
     cdef unsigned long long seed = 0
+    cdef Stop stop
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
+    _watch_pair(&stop, &p)
     _read_texts(&texts, &p, source, target, limits, chosen, bounds)
     _check_report(&p.decoder, report, n_batches)
     opt.step = 0
@@ -241,11 +253,15 @@ def translate_train(
             pair_forward(&p)
             loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
                              &size)
+            if stopped(&stop, 0):
+                break
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
             if size.weight <= 0 or not learns:
                 done += 1
                 continue
             pair_backward(&p)
+            if stopped(&stop, 0):
+                break
             norm = _regularise(&p.encoder, &opt, &penalty) ** 2
             norm += _regularise(&p.decoder, &opt, &penalty_decoder) ** 2
             norm = sqrt(norm)
@@ -257,7 +273,10 @@ def translate_train(
             _step(&p.decoder, &opt_decoder, norm)
             done += 1
         restore_mode(p.decoder.caller_mode)
-    return done, opt.step
+    if learns:
+        optimiser["step"] = opt.step
+    check_stopped(&stop)
+    return done
 
 
 def translate_lay_open(
@@ -275,16 +294,19 @@ def translate_lay_open(
     cdef Pair p
     cdef Optimiser opt
     cdef Texts texts
+    cdef Stop stop
     cdef double loss = 0, penalty = 0
     cdef BatchSize size
     cdef idx b, t
     bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
     _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
+    _watch_pair(&stop, &p)
     _read_texts(&texts, &p, source, target, limits, chosen, bounds)
     p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
     try:
         load_pair(&p, &texts, &chosen[0], chosen.shape[0], seed)
         pair_forward(&p)
+        check_stopped(&stop)
         rows = _row_order(&p.decoder, texts.target_offsets)
         result = {"logits": np.empty((len(target[2]), pair.n_outputs), real_dtype), "attention": None}
         result["logits"][rows] = _copy(p.decoder.logits, p.decoder.N, p.decoder.Op, pair.n_outputs)
@@ -295,6 +317,7 @@ def translate_lay_open(
             loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
                              &size)
             pair_backward(&p)
+            check_stopped(&stop)
             opt.alpha = alpha
             norm = _regularise(&p.encoder, &opt, &penalty) ** 2
             loss += penalty

@@ -458,4 +458,25 @@ FAULTS = [
         "T + y * Op, 1, K)",
         "test_crf.py",
     ),
+    Fault(
+        "Ctrl-C: a time loop goes on",
+        "_kernels/sharing.pxd",
+        "if stopped(net.stop, <double> (walk.hi - walk.lo) * net.part_flops):",
+        "if False:",
+        "test_interrupts.py::test_one_sequence",
+    ),
+    Fault(
+        "Ctrl-C: the step of a batch that was cut short is taken",
+        "_kernels/engine.pyx",
+        "            layers_backward(&net)\n            if stopped(&stop, 0):",
+        "            layers_backward(&net)\n            if False:",
+        "test_interrupts.py::test_one_batch_of_fit",
+    ),
+    Fault(
+        "Ctrl-C: a forecast goes on",
+        "_kernels/roll.pxd",
+        "if stopped(net.stop, 2.0 * (hi - lo) * net.plan.n_params):",
+        "if False:",
+        "test_interrupts.py::test_a_long_forecast",
+    ),
 ]
