@@ -191,9 +191,10 @@ def _as_fitted(estimator):
         setattr(network, name, built[name])
     if hasattr(network, "crf"):
         network.crf = built["loss"] == "crf"
+    if hasattr(network, "loss"):
+        network.loss = built["loss"]
     if hasattr(network, "_frame"):  # of a forecaster
-        network.loss, network.horizon = built["loss"], network.horizon_
-        network.n_targets = network._frame.n_targets
+        network.horizon, network.n_targets = network.horizon_, network._frame.n_targets
     return network
 
 

@@ -206,7 +206,12 @@ class Steps:
             table.isetitem(column, values)
         else:
             table = table.with_columns(table.to_series(column).gather(source))
-        return self._steps.restore(table, "default", None)
+        X, changed = self._steps.X, self._steps.restore(table, "default", None)
+        if not (hasattr(X, "columns") and isinstance(changed, np.ndarray)):
+            return changed
+        if hasattr(X, "iloc"):  # series in the rows of a DataFrame
+            return type(X)(changed, index=X.index, columns=X.columns)
+        return type(X)(changed, schema=X.columns)
 
     def _source(self, column, unit, rng):
         """Return from which row each row gets its value; what is missing at ends stays."""

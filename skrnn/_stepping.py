@@ -1,5 +1,7 @@
 """Single steps: the network that takes them, and what a user gives and gets, as arrays that fit."""
 
+from numbers import Integral
+
 import numpy as np
 
 from skrnn._forms import to_numbers
@@ -76,6 +78,13 @@ class Steppers:
             self._free.append(stepper)
 
 
+def check_count(n):
+    """Return the number of sequences a state is asked for, which must be one."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"n_sequences must be an integer, 0 or more; got {n!r}.")
+    return int(n)
+
+
 def not_a_state(state):
     """Return the error for what cannot be a state."""
     return TypeError(
@@ -109,10 +118,13 @@ def read_state(state, width, dtype):
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 2 or array.shape[1] != width:
-        row = " A row of a state is state[i:i + 1], not state[i]." if array.ndim == 1 else ""
+        hint = {
+            1: " A row of a state is state[i:i + 1], not state[i].",
+            3: " h and c, layer after layer, stand side by side in one row.",
+        }.get(array.ndim, "")
         raise ValueError(
             f"state has shape {array.shape}, but this network needs (n_sequences, {width}), as its "
-            f"own initial_state makes it. The state of another network does not fit.{row}"
+            f"own initial_state makes it. The state of another network does not fit.{hint}"
         )
     with np.errstate(over="ignore"):  # too large for float32: found as infinity below
         array = np.ascontiguousarray(array, dtype=dtype)
@@ -161,7 +173,7 @@ def read_tokens(x, n):
     tokens = [t[0] if isinstance(t, (list, tuple)) and len(t) == 1 else t for t in tokens]
     for i, token in enumerate(tokens):
         if not isinstance(token, str):
-            missing = token is None or token != token
+            missing = token is None or type(token).__name__ == "NAType" or token != token
             raise TypeError(
                 f"x has {'NaN or None' if missing else repr(token)} for sequence {i}, where a "
                 "token, a str, is expected."
@@ -220,8 +232,10 @@ def _check_count(x, n):
     except TypeError:
         found = None
     if found is None:
+        of_dict = " Of a dict of features pass [list(x.values())], in the order of fit."
         raise TypeError(
             f"x must hold one step per sequence, in an array or a list; got {type(x).__name__}."
+            f"{of_dict if isinstance(x, dict) else ''}"
         )
     if found != n:
         single = " Pass [x] as the step of a single sequence." if n == 1 else ""

@@ -7,6 +7,7 @@ from skrnn._batching import kernel_data
 from skrnn._stepping import (
     Steppers,
     as_numbers,
+    check_count,
     check_finite,
     check_out,
     not_a_state,
@@ -39,7 +40,7 @@ class StreamingMixin:
         ValueError
             For a network whose output at a step depends on later steps.
         """
-        return np.zeros((n_sequences, self._stream(1).n_state), self._get_plan().dtype)
+        return np.zeros((check_count(n_sequences), self._stream(1).n_state), self._get_plan().dtype)
 
     def step(self, x, state, *, out=None):
         """Read one step of each sequence.
@@ -251,7 +252,7 @@ class SeriesStreamingMixin(StreamingMixin):
                 "scaling='series' scales by the whole series, which is not known step by step. Fit "
                 "a forecaster with scaling='global' or 'none'."
             )
-        return np.zeros((n_sequences, size + 1 + self._n_kept * self._frame.n_targets))
+        return np.zeros((check_count(n_sequences), size + 1 + self._n_kept * self._frame.n_targets))
 
     @property
     def _n_kept(self):

@@ -94,6 +94,16 @@ def test_rows_are_series_of_one_feature():
     assert sorted(after[~np.isnan(after)]) == sorted(X[~np.isnan(X)])
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_rows_of_a_table_stay_a_table(library):
+    frames = pytest.importorskip(library)
+    X = frames.DataFrame({f"t{i}": np.arange(4.0) + 10 * i for i in range(5)})
+    after = Steps(X).permuted(0, "sequence", np.random.RandomState(0))
+    assert isinstance(after, frames.DataFrame) and list(after.columns) == list(X.columns)
+    assert sorted(map(tuple, after.to_numpy())) == sorted(map(tuple, X.to_numpy()))
+    assert (after.to_numpy() != X.to_numpy()).any()
+
+
 def test_tokens_are_one_feature():
     X = [list("abc"), [], list("de"), ["f"]]
     after = Steps(X).permuted(0, "sequence", np.random.RandomState(1))

@@ -26,7 +26,7 @@ OTHERS = {
     "min_freq": (2, 1),
     "attention": (None, "dot"),
     "tie_embeddings": (True, False),
-    "loss": ("quantile", "gaussian"),
+    "loss": ("quantile", "poisson"),
     "quantiles": ((0.2, 0.8), (0.5,)),
     "horizon": (1, 7),
     "lookback": (2, 5),

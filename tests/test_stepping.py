@@ -20,6 +20,11 @@ from skrnn import (
 from skrnn._batching import Trainer
 from skrnn._training import Training
 
+try:
+    import pandas
+except ImportError:
+    pandas = None
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 12, 3))
@@ -126,6 +131,8 @@ def test_an_observation_that_is_missing_is_named(name):
     if isinstance(x, list):
         forms = [[x[0], missing, x[2]] for missing in (None, np.nan)]
         forms.append(np.array(forms[0], dtype=object))
+        if pandas is not None:
+            forms.append(pandas.Series(forms[0], dtype="string"))
     else:
         broken = np.array(x, dtype=np.float64)
         broken[1] = np.nan

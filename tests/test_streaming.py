@@ -276,7 +276,12 @@ def test_errors():
     with pytest.raises(ValueError, match="scaling='series'"):
         own.initial_state()
     model = classifier()
+    for wrong in (-1, 2.5, True, X):
+        with pytest.raises(ValueError, match="n_sequences must be an integer"):
+            model.initial_state(wrong)
     state = model.initial_state(2)
+    with pytest.raises(ValueError, match="h and c, layer after layer, stand side by side"):
+        model.step(X[:2, 0], (np.zeros((2, 10)), np.zeros((2, 10))))  # as PyTorch's LSTMCell
     with pytest.raises(ValueError, match="a step of 3 sequences, but state is of 2"):
         model.step(X[:3, 0], state)
     with pytest.raises(ValueError, match="features"):
@@ -284,7 +289,8 @@ def test_errors():
     with pytest.raises(ValueError, match=r"Pass \[x\] as the step of a single sequence"):
         model.step(X[0, 0], state[:1])
     for wrong, match in (
-        ({"a": 1.0}, "got dict"),
+        ({"a": 1.0}, r"got dict\. .* pass \[list\(x.values\(\)\)\]"),
+        (X[:2, :2], r"x has shape \(2, 2, 3\)"),
         (1.0, "got float"),
         (np.ma.masked_array(X[:2, 0], X[:2, 0] > 0), "masked"),
         ([[1.0], [1.0, 2.0]], "different numbers of features"),
