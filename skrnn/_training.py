@@ -160,6 +160,8 @@ class Training:
         estimator.loss_ = float((losses * rows).sum() / rows.sum())
         estimator.gradient_norm_ = float(norms.sum() / len(norms))
         estimator.loss_curve_.append(estimator.loss_)
+        if self.watch:
+            estimator.validation_scores_.append(np.nan)  # until the epoch is scored, if it ever is
         optimiser.epoch_ends(estimator.t_)
         if estimator.loss_ <= self.lowest:
             self.lowest, self.sound = estimator.loss_, before
@@ -206,7 +208,7 @@ class Training:
         estimator, tol = self.estimator, self.estimator.tol
         score, loss = self.watch()
         best, lowest = estimator.best_validation_score_, self.best_validation_loss
-        estimator.validation_scores_.append(score)
+        estimator.validation_scores_[-1] = score
         improved = score >= best + tol or (score == best and loss <= lowest - tol)
         self.stalled = 0 if improved else self.stalled + 1
         if score > best or (score == best and loss < lowest):

@@ -24,6 +24,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
+from skrnn._training import Training
 from skrnn.inspection import (
     AttentionDisplay,
     ForecastDisplay,
@@ -326,7 +327,7 @@ def test_loss_curve_display(pyplot):
         LossCurveDisplay(model.loss_curve_[:2], model.validation_scores_).plot()
 
 
-def test_scores_are_drawn_at_their_epochs(pyplot):
+def test_scores_are_drawn_at_their_epochs(pyplot, monkeypatch):
     """Early stopping, within warm starts and `partial_fit`, is turned on, off and on again."""
     X, y = first_step(40)
     model = RNNClassifier((3,), max_iter=3, n_iter_no_change=np.inf, warm_start=True)
@@ -345,6 +346,20 @@ def test_scores_are_drawn_at_their_epochs(pyplot):
     assert epochs() is None
     model.set_params(early_stopping=True).fit(X, y)
     assert epochs() == [17, 18, 19]
+    validate, seen = Training._validate, []
+
+    def interrupted(training):
+        seen.append(training)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        validate(training)
+
+    monkeypatch.setattr(Training, "_validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    model.fit(X, y)
+    assert epochs() == [*range(17, 25)]
+    assert np.flatnonzero(np.isnan(model.validation_scores_)).tolist() == [4]  # of epoch 21
 
 
 def test_forecast_display(pyplot):
