@@ -173,7 +173,8 @@ gradient_norm_ : float
 
 validation_scores_ : list of float or None
     Score of the held-out part after each epoch: with `scoring='loss'` its negative loss. None
-    without `early_stopping`. Warm starts append to it.
+    without `early_stopping`. Warm starts append to it. NaN for an epoch that an interrupt has left
+    without a score.
 
 best_validation_score_ : float or None
     Score of the weights that the last `fit` has kept; None without `early_stopping`.

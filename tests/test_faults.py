@@ -147,8 +147,9 @@ def test_interrupt_leaves_the_last_complete_state():
     model = Interrupting((4,), early_stopping=True, random_state=0, max_iter=9, scoring=None)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
-    assert (model.n_iter_, len(model.loss_curve_), len(model.validation_scores_)) == (3, 3, 2)
-    best = int(np.argmax(model.validation_scores_)) + 1
+    assert (model.n_iter_, len(model.loss_curve_), len(model.validation_scores_)) == (3, 3, 3)
+    assert np.isnan(model.validation_scores_).tolist() == [False, False, True]
+    best = int(np.nanargmax(model.validation_scores_)) + 1
     model.armed = False
     interrupted = model._params.tobytes()
     assert model.set_params(max_iter=best).fit(X, y)._params.tobytes() == interrupted
