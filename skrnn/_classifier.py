@@ -1,21 +1,20 @@
 """RNNClassifier: a label for each sequence."""
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import expit, log_expit, logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
 from skrnn._batching import Targets
+from skrnn._class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
 from skrnn._class_targets import class_weights
 from skrnn._docs import documented
 from skrnn._early_stopping import hold_out
 from skrnn._features import FeaturesMixin
 from skrnn._initialize import log_odds, log_priors
-from skrnn._labels import read_class_labels
 from skrnn._streaming import StreamingMixin
 
 MIN_CLASSES = 2
@@ -231,7 +230,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
                 "class_weight='balanced' is not supported by partial_fit, which does not see all "
                 "labels. Compute the weights with compute_class_weight and pass them as a dict."
             )
-        if classes is None and not hasattr(self, "classes_") and not is_indicator(y):
+        if classes is None and not hasattr(self, "classes_") and read_indicators(y) is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(
             X, y, sample_weight, incremental=True, classes=classes, vocabulary=vocabulary
@@ -239,8 +238,9 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
 
     def _encode_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
         sample_weight = check_sample_weight(sample_weight, y)
-        if is_indicator(y):
-            return self._encode_indicators(y, sample_weight, reset=reset, held=held)
+        if (indicators := read_indicators(y)) is not None:
+            warn_if_labels_of_steps(indicators.shape[1], sequences.lengths)
+            return self._encode_indicators(indicators, sample_weight, reset=reset, held=held)
         y = read_class_labels(y)
         if reset:
             self._loss = "softmax"
@@ -287,7 +287,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             raise ValueError(
                 "class_weight is for one label per sequence. Weigh sequences with sample_weight."
             )
-        numbers = (y.toarray() if issparse(y) else np.asarray(y)).astype(self.dtype)
+        numbers = y.astype(self.dtype)
         if reset:
             self._loss = "binary_log_loss"
             self.classes_ = np.arange(numbers.shape[1])
@@ -305,7 +305,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
 
     def _held(self, y, sample_weight, seed):
         sample_weight = check_sample_weight(sample_weight, y)
-        labels = None if is_indicator(y) else read_class_labels(y)
+        labels = read_class_labels(y) if read_indicators(y) is None else None
         return hold_out(
             _num_samples(y), self.validation_fraction, seed, labels=labels, weights=sample_weight
         )
@@ -358,6 +358,8 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         weights = check_sample_weight(sample_weight, y)
         if not self._is_multilabel():
             y = read_class_labels(y)
+        elif (y := read_indicators(y)) is None:
+            raise ValueError("y must have a column of 0 and 1 for each label, as in fit.")
         return super().score(X, y, sample_weight=weights)
 
     def predict_proba(self, X):
@@ -404,11 +406,3 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def is_indicator(y):
-    """Tell whether y is a matrix with a column of 0 and 1 for each label."""
-    two_dimensional = issparse(y) or (hasattr(y, "shape") and len(y.shape) == 2 and y.shape[1] > 1)
-    if not two_dimensional and not isinstance(y, (list, tuple)):
-        return False
-    return type_of_target(y) == "multilabel-indicator"

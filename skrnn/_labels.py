@@ -1,4 +1,4 @@
-"""The door for labels: one per sequence, or one per step, whose ragged collections become flat.
+"""The door for labels of steps, and tokens of targets: ragged collections become flat.
 
 A label is a string, an integer or a boolean. None and NaN are no label, of a step; so is -1, but
 only at the end of a sequence of integers, where it is padding: other negative integers are refused.
@@ -10,121 +10,12 @@ from itertools import pairwise
 from numbers import Integral, Number
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skrnn._numbers import is_date, is_missing, refuse_masked, refuse_sparse
+from skrnn._numbers import is_missing, refuse_masked
 from skrnn._sequences import locate
 
 PADDING = -1
 OUTSIDE = "O"
-
-
-# One label per sequence
-
-
-def read_class_labels(y):
-    """Return one label for each sequence.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_sequences,)
-
-    Returns
-    -------
-    ndarray of shape (n_sequences,)
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no label, naming the sequence, and for labels of steps.
-    """
-    refuse_masked(y, "y")
-    refuse_sparse(y, "y")
-    labels = _as_column(y)
-    if labels.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\ny has dtype {labels.dtype}.")
-    suspect = ()
-    if labels.dtype.kind in "mM" or (labels.dtype == object and set(map(type, labels)) != {str}):
-        suspect = range(len(labels))
-    if labels.dtype.kind == "f":
-        suspect = np.flatnonzero(~np.isfinite(labels))
-    for i in suspect:
-        _check_class_label(labels[i], i)
-    if labels.dtype == object:
-        labels = _of_one_kind(labels)
-    check_classification_targets(labels)
-    return labels
-
-
-def _as_column(y):
-    """Return y as a 1-D array; refuse labels of steps, and a row of numbers per sequence."""
-    if isinstance(y, (list, tuple)):
-        i = _first_sequence(y)
-        if i is not None and len({np.size(item) for item in y}) > 1:
-            raise _labels_of_steps(y[i], i)
-    array = np.asarray(y)
-    if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
-        array = np.asarray(y, dtype=object)  # NumPy makes strings of numbers among them
-        array = np.asarray(y) if all(isinstance(label, str) for label in array.flat) else array
-    if array.ndim == 1 and array.dtype == object:
-        i = _first_sequence(array)
-        if i is not None:
-            raise _labels_of_steps(array[i], i)
-    if array.ndim == 2 and array.shape[1] > 1:
-        padded = any(map(is_missing, array.ravel())) if array.dtype.kind in "fO" else False
-        if not padded and type_of_target(array) == "multilabel-indicator":
-            raise ValueError(
-                f"y should be a 1d array, got an array of shape {array.shape}: several labels for "
-                "each sequence. MultiOutputClassifier(RNNClassifier()) learns each column."
-            )
-        raise _labels_of_steps(array[0], 0)
-    return column_or_1d(array, warn=True)
-
-
-def _first_sequence(labels):
-    """Return the place of the first label that is a sequence, None where there is none."""
-    kinds = [kind for kind in set(map(type, labels)) if not issubclass(kind, (str, np.generic))]
-    if not any(issubclass(kind, (list, tuple)) or hasattr(kind, "__array__") for kind in kinds):
-        return None
-    return next((i for i, label in enumerate(labels) if np.ndim(label) > 0), None)
-
-
-def _labels_of_steps(row, i):
-    return ValueError(
-        f"y should be a 1d array, one label for each sequence, but has {np.size(row)} for sequence "
-        f"{i}. LSTMTagger learns a label for each step. Of several labels that hold of a sequence "
-        "MultiLabelBinarizer makes columns of 0 and 1."
-    )
-
-
-def _check_class_label(label, i):
-    if is_date(label):
-        raise TypeError(
-            f"y has {label!r} for sequence {i}: a date is no label. Make strings of dates first, "
-            "for example the name of the month or y.astype(str)."
-        )
-    if is_missing(label):
-        raise ValueError(
-            f"Input y contains NaN.\nsequence {i} has no label (y has {label!r} for it). Leave it "
-            "out of X and y."
-        )
-    if label in (np.inf, -np.inf):
-        raise ValueError(f"Input y contains infinity.\ny has {label!r} for sequence {i}.")
-
-
-def _of_one_kind(labels):
-    """Return objects as the array that NumPy makes of them; strings stay objects."""
-    strings = [isinstance(label, str) for label in labels]
-    if all(strings):
-        return labels
-    if any(strings):
-        i = strings.index(not strings[0])
-        raise TypeError(
-            f"y mixes strings and numbers: it has {labels[0]!r} for sequence 0 and {labels[i]!r} "
-            f"for sequence {i}. Write all labels as strings."
-        )
-    return np.array(labels.tolist())
 
 
 # Tokens

@@ -23,7 +23,8 @@ LONGEST = 600
 # Layers of the package, the lowest first: a module imports nothing of a layer above its own, save
 # for what stands beside a name here. Estimators never import one another.
 DATA = {
-    "_numbers", "_forms", "_tokens", "_fitted_input", "_sequences", "_labels", "_label_pairs",
+    "_numbers", "_forms", "_tokens", "_fitted_input", "_sequences", "_class_labels",
+    "_labels", "_label_pairs",
     "_sample_weight", "_dates", "_callbacks", "_docs",
 }  # fmt: skip
 NETWORK = {

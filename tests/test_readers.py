@@ -315,10 +315,55 @@ def test_a_classifier_that_is_given_labels_of_steps(labels):
         quick(RNNClassifier).fit(X, labels)
 
 
+HOLD = np.array([[0, 1, 1], [1, 0, 1]] * 3)
+MATRICES = {
+    "lists": HOLD.tolist(),
+    "tuples": [tuple(row) for row in HOLD.tolist()],
+    "list of arrays": list(HOLD),
+    "booleans": HOLD == 1,
+    "floats": HOLD * 1.0,
+    "objects": HOLD.astype(object),
+    "sparse": csr_array(HOLD),
+    "DataFrame": pd.DataFrame(HOLD),
+    "nullable": pd.DataFrame(HOLD).astype("boolean"),
+    "Arrow": pa.table(dict(zip("abc", HOLD.T, strict=True))),
+    "not masked": np.ma.masked_array(HOLD, mask=False),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.filterwarnings("error:y has 3 columns")
+def test_matrix_of_labels(name):
+    right = quick(RNNClassifier).fit(X, HOLD)
+    model = quick(RNNClassifier).fit(X, MATRICES[name])
+    np.testing.assert_array_equal(model._params, right._params)
+    assert model.score(X, MATRICES[name]) == right.score(X, HOLD)
+    model.partial_fit(X, MATRICES[name])
+
+
+def test_matrices_that_say_nothing_about_labels():
+    message = r"one label for each sequence, but has 3 .*MultiLabelBinarizer"
+    for y in (HOLD + 1, 2 * HOLD - 1, np.where(HOLD == 0, nan, 1), HOLD.astype(str), HOLD / 2):
+        with pytest.raises(ValueError, match=message):
+            quick(RNNClassifier).fit(X, y)
+    masked = np.ma.masked_equal(HOLD, 0)
+    for y in (masked, list(masked)):
+        with pytest.raises(ValueError, match="y has masked values in sequence 0"):
+            quick(RNNClassifier).fit(X, y)
+    model = quick(RNNClassifier).fit(X, HOLD)
+    for y in (HOLD[:, 0], HOLD + 1):
+        with pytest.raises(ValueError, match="y must have a column of 0 and 1 for each label"):
+            model.score(X, y)
+
+
+def test_a_column_for_each_step():
+    with pytest.warns(UserWarning, match=r"y has 3 columns .* every sequence has 3 steps.*LSTMTag"):
+        quick(RNNClassifier).fit(np.ones((6, 3, 1)), HOLD)
+
+
 def test_sparse_targets():
-    for model in (quick(RNNClassifier), quick(RNNRegressor)):
-        with pytest.raises(TypeError, match=r"y is sparse.*pass y\.toarray"):
-            model.fit(X, csr_array(np.eye(6)))
+    with pytest.raises(TypeError, match=r"y is sparse.*pass y\.toarray"):
+        quick(RNNRegressor).fit(X, csr_array(np.eye(6)))
 
 
 def test_labels_of_a_classifier_come_back_as_given():
