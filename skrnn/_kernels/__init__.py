@@ -4,14 +4,53 @@ This package imports nothing of the Python side. ``SKRNN_ISA`` (``avx512``, ``av
 forces an instruction set; without it the best one the processor has is taken.
 """
 
+import ctypes
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
-from skrnn._kernels import cpu
+
+def _places():
+    """Numbers of the processors that the OpenMP libraries already loaded bind threads to."""
+    found = set()
+    for library in ThreadpoolController().select(user_api="openmp").lib_controllers:
+        with suppress(AttributeError):  # before OpenMP 4.5
+            runtime = library.dynlib
+            for place in range(runtime.omp_get_num_places()):
+                ids = (ctypes.c_int * runtime.omp_get_place_num_procs(place))()
+                runtime.omp_get_place_proc_ids(place, ids)
+                found.update(ids)
+    return found
+
+
+@contextmanager
+def _as_if_loaded_first():
+    """Let OpenMP find the processors this process was given.
+
+    With OMP_PROC_BIND or OMP_PLACES each OpenMP library binds the main thread to its first place as
+    it is loaded, and takes as places what that thread may run on. scikit-learn's comes with a
+    library of its own: loaded second, ours would find one processor for all its threads.
+    """
+    binds = any(os.environ.get(v) for v in ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"))
+    places = _places() if binds and hasattr(os, "sched_setaffinity") else None
+    if not places:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with suppress(OSError):
+        os.sched_setaffinity(0, places | before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+with _as_if_loaded_first():
+    from skrnn._kernels import cpu
 
 
 def _choose_level():

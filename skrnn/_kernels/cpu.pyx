@@ -1,4 +1,5 @@
 """What this processor and this build can do. Compiled for the baseline, so it runs anywhere."""
+from array import array
 
 cdef extern from *:
     """
@@ -10,6 +11,13 @@ cdef extern from *:
     #define SKRNN_OPENMP 0
     static int omp_get_max_threads(void) { return 1; }
     static int omp_get_num_procs(void) { return 1; }
+    #endif
+    #if defined(_OPENMP) && _OPENMP >= 201511
+    #define PLACES omp_get_num_places()
+    #else
+    #define PLACES 0
+    static int omp_get_place_num_procs(int place) { return 0; }
+    static void omp_get_place_proc_ids(int place, int* ids) {}
     #endif
     #if defined(__x86_64__)
     static int has_avx2(void)
@@ -27,6 +35,9 @@ cdef extern from *:
     const int SKRNN_OPENMP
     int omp_get_max_threads()
     int omp_get_num_procs()
+    int PLACES
+    int omp_get_place_num_procs(int place)
+    void omp_get_place_proc_ids(int place, int* ids)
     int has_avx2()
     int has_avx512()
 
@@ -48,4 +59,21 @@ def openmp():
 
 def max_threads():
     """Threads OpenMP would use now: OMP_NUM_THREADS, threadpoolctl's limit, or the processors."""
-    return min(omp_get_max_threads(), omp_get_num_procs())
+    return min(omp_get_max_threads(), len(bound_processors()) or omp_get_num_procs())
+
+
+def bound_processors():
+    """Numbers of the processors that OpenMP binds its threads to; empty where it binds none.
+
+    A bound main thread may run on its own place alone, and so by its affinity there is one
+    processor, however many the other threads have.
+    """
+    cdef int[::1] ids
+    cdef int place
+    found = set()
+    for place in range(PLACES):
+        ids = array("i", bytes(4 * omp_get_place_num_procs(place)))
+        if ids.shape[0]:
+            omp_get_place_proc_ids(place, &ids[0])
+            found.update(ids)
+    return found
