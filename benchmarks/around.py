@@ -47,7 +47,7 @@ def avx2(run):
     table = Table(
         "AVX2 on both sides",
         ["network", "T, B, D, H", "ours", "PyTorch", "ratio", "goal", "verdict"],
-        "`SKRNN_ISA=avx2` beside `ONEDNN_MAX_CPU_ISA=AVX2`; ten batches an epoch.",
+        "`SKRNN_ISA=avx2` beside `ONEDNN_MAX_CPU_ISA=AVX2`; ten batches per epoch.",
     )
     if run.peer is None:
         print("AVX2: skipped, PyTorch is not installed.")

@@ -1,4 +1,4 @@
-"""Section about forecasts: windows a second in training, and decoding far ahead."""
+"""Section about forecasts: windows per second in training, and decoding far ahead."""
 
 import warnings
 

@@ -102,5 +102,5 @@ def prepare(X):
 
 
 def threads(n):
-    """Make a context that does nothing: JAX's threads are fixed when it starts, one a core."""
+    """Make a context that does nothing: JAX's threads are fixed when it starts, one per core."""
     return nullcontext()

@@ -100,7 +100,7 @@ class Tagger:
 
 
 class CRF(nn.Module):
-    """Linear-chain conditional random field, vectorised over the batch, a step at a time."""
+    """Linear-chain conditional random field, vectorized over the batch, a step at a time."""
 
     def __init__(self, scores):
         super().__init__()
@@ -129,7 +129,7 @@ class CRF(nn.Module):
 
 
 def crf_loss(scores, logits, labels, lengths):
-    """Prepare the CRF of given scores; return what computes its mean loss a step and gradients.
+    """Prepare the CRF of given scores; return what computes its mean loss per step and gradients.
 
     Parameters
     ----------

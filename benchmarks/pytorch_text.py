@@ -1,9 +1,9 @@
 """The other side of the text benchmarks: a language model and an encoder-decoder in PyTorch.
 
-Written as someone would who wants it fast: the stream is laid out once, a row a step; Adam is the
-fused one; the encoder packs its sources; the decoder runs over whole padded targets in one call,
-because attention comes after the recurrence; prediction takes similar lengths together and stops
-when all have ended. The networks are those of our estimators, weight for weight: `load` takes
+Written as someone would who wants it fast: the stream is laid out once, one row per step; Adam is
+the fused one; the encoder packs its sources; the decoder runs over whole padded targets in one
+call, because attention comes after the recurrence; prediction takes similar lengths together and
+stops when all have ended. The networks are those of our estimators, weight for weight: `load` takes
 their `weights_`.
 """
 
@@ -75,7 +75,7 @@ class LanguageModel:
 
     @staticmethod
     def lay_out(ids, n_streams):
-        """Cut a stream into parallel parts, a row a step; what is left over is dropped."""
+        """Cut a stream into parallel parts, one row per step; what is left over is dropped."""
         return ids[: len(ids) // n_streams * n_streams].view(n_streams, -1).T.contiguous()
 
     def loss(self, weights, stream):

@@ -135,7 +135,7 @@ Written by `make {target}`; do not edit by hand. Times are medians of whole `fit
 calls through the public estimators. The two sides take turns in one run, each with the thread
 count out of 1 and 2 that a quick trial found best for it. The ratio is the other side's time over
 ours: above 1 we are faster. One epoch is 20 batches, unless the data is named; T steps, B
-sequences a batch, D features, H hidden units; float32, Adam, gradients clipped at norm 1.
+sequences per batch, D features, H hidden units; float32, Adam, gradients clipped at norm 1.
 """
 
 PEAK = """\

@@ -13,8 +13,8 @@ class Shape:
     """One network on one kind of batch."""
 
     T: int  # time steps
-    B: int  # sequences a batch
-    D: int  # features a step
+    B: int  # sequences per batch
+    D: int  # features per step
     H: int  # hidden units
     epochs: int = 1  # enough for a call to last a tenth of a second or more
     batches: int = 20  # an epoch

@@ -82,7 +82,7 @@ def confusions(X, y, predicted, most):
 
 
 def in_context(words, t, reach=4):
-    """Write word `t` in brackets among its neighbours."""
+    """Write word `t` in brackets among its neighbors."""
     before, after = words[max(0, t - reach) : t], words[t + 1 : t + 1 + reach]
     return " ".join([*before, f"[{words[t]}]", *after])
 
@@ -107,7 +107,7 @@ def save_picture(path, true, predicted):
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(totals, 1)[:, None]
     fig, ax = plt.subplots(figsize=(9, 8), layout="constrained")
-    # A root for colours: a mistake in a hundred is still to be seen beside the diagonal.
+    # A root for colors: a mistake in a hundred is still to be seen beside the diagonal.
     ax.imshow(shares, cmap="Blues", norm=PowerNorm(0.4, vmin=0, vmax=1))
     for i, j in np.argwhere(shares >= 0.005):
         colour = "white" if shares[i, j] > 0.25 else "black"

@@ -66,7 +66,7 @@ def ragged_set():
 
 
 def show_progress(search):
-    """Show bars where scikit-learn has them (1.9, with rich), else print a line a fit."""
+    """Show bars where scikit-learn has them (1.9, with rich), else print one line per fit."""
     try:
         from sklearn.callback import ProgressBar
 

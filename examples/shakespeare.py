@@ -1,4 +1,4 @@
-"""Shakespeare, character by character: nats a character on text held back, and a sample.
+"""Shakespeare, character by character: nats per character on held-out text, and a sample.
 
 One long stream of 1.1 million characters; the first 90 % train, the last 10 % test. Prints the loss
 of each epoch, what the network thinks of the test part, and text of its own.
@@ -70,7 +70,7 @@ def main(argv=None):
     seconds = time.perf_counter() - start
     nats = np.log(model.perplexity([list(test)]))
     name = "validation" if args.validation else "test"
-    print(f"{seconds / 60:.1f} minutes; {name}: {nats:.4f} nats a character", flush=True)
+    print(f"{seconds / 60:.1f} minutes; {name}: {nats:.4f} nats per character", flush=True)
     [sample] = model.sample(
         random_state=0, prefix=list("ROMEO:\n"), temperature=args.temperature, max_length=800
     )

@@ -399,7 +399,7 @@ def _times(history, forecast):
 
 
 class TagConfusionDisplay(ConfusionMatrixDisplay):
-    """What a tagger takes for what: the confusion matrix of all labelled steps.
+    """What a tagger takes for what: the confusion matrix of all labeled steps.
 
     Parameters
     ----------
@@ -461,7 +461,8 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
             label.
 
         **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`
-            `labels`, `normalize`, `ax`, `cmap` and others. `sample_weight` is one a labelled step.
+            `labels`, `normalize`, `ax`, `cmap` and others. `sample_weight` has one
+            weight per labeled step.
 
         Returns
         -------

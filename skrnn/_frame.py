@@ -31,7 +31,7 @@ STEPS_AT_ONCE = 4096  # of lags side by side: 3 MB for 96 of them
 
 @dataclass(frozen=True)
 class Frame:
-    """How series are read: sizes and scales, learnt once.
+    """How series are read: sizes and scales, learned once.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Frame:
     target_scale : ndarray of shape (horizon, n_targets), or float
         Of what the network is asked for.
     lag_weights : ndarray of shape (lags, horizon, n_targets), or None
-        None where there are no lags, or before they are learnt.
+        None where there are no lags, or before they are learned.
     """
 
     horizon: int
@@ -238,7 +238,7 @@ def size(numbers, weights):
 
 
 def first_outputs(numbers, weights, loss, levels):
-    """Return the head's bias: outputs that are right on average before anything is learnt.
+    """Return the head's bias: outputs that are right on average before anything is learned.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     """Norms of h_t and of dLoss/dh_t for every step, layer and direction.
 
     They show whether a network can learn what lies far back: where the gradient of a step has
-    vanished, nothing before it is learnt, where it explodes, nothing else is [1]_. A network that
+    vanished, nothing before it is learned, where it explodes, nothing else is [1]_. A network that
     is fitted is taken as it was fitted, whatever `set_params` has been told since; for one that is
     not, weights are drawn as `fit` would draw them.
 

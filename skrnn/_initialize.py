@@ -15,7 +15,7 @@ def initialize(plan, rng, head_bias):
     - weight_ih: Glorot uniform, gate by gate (Glorot and Bengio 2010).
     - weight_hh: orthogonal, gate by gate, so that a repeated product neither grows nor shrinks
       (Saxe et al. 2014).
-    - biases 0, but the LSTM's forget gate 1, so that it remembers before it has learnt when to
+    - biases 0, but the LSTM's forget gate 1, so that it remembers before it has learned when to
       (Jozefowicz et al. 2015).
     - head_weight, attention_...: Glorot uniform; head_bias: given, so that the first outputs are
       already right on average.

@@ -51,7 +51,7 @@ def forecast(network, known, future, horizon):
 
     Returns
     -------
-    ndarray of shape (n, horizon, n_targets, outputs a target)
+    ndarray of shape (n, horizon, n_targets, outputs per target)
         In the units of the series: points, quantiles, or mean and standard deviation.
     """
     width = network.plan.n_outputs // (network.frame.horizon * network.frame.n_targets)
@@ -91,7 +91,7 @@ def _forecast(network, known, future, horizon):
     shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
     if network.loss == "gaussian":
         return np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
-    return np.sort(details + shift, axis=-1)  # quantiles learnt apart may cross
+    return np.sort(details + shift, axis=-1)  # quantiles learned apart may cross
 
 
 def _first_block(network, y, z, states):
@@ -99,7 +99,7 @@ def _first_block(network, y, z, states):
 
     Returns
     -------
-    ndarray of shape (n, horizon, n_targets, outputs a target), scaled
+    ndarray of shape (n, horizon, n_targets, outputs per target), scaled
     """
     frame = network.frame
     start = max(0, y.shape[1] - frame.need)
@@ -134,7 +134,7 @@ def _roll(plan, params, states, rule, y, z, out):
         Known steps; the rest, as many as `out` has, is filled with what is fed back.
     z : ndarray of shape (n, at least steps - 1, n_covariates), or None
         Covariates from step 1 on.
-    out : ndarray of shape (n, steps to forecast, n_targets, outputs a target)
+    out : ndarray of shape (n, steps to forecast, n_targets, outputs per target)
     """
     options = Options(threads=effective_n_threads())
     for start in range(0, len(y), ROLL_SEQUENCES):

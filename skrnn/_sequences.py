@@ -265,8 +265,8 @@ def _read_rows(estimator, X, dtype, reset, embed, min_length):
         set_width(estimator, 1)
     elif estimator._step_width != 1:
         raise ValueError(
-            f"{wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence a "
-            "row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
+            f"{wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence "
+            "per row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
         )
     elif fitted_on_rows(estimator):
         validate_data(estimator, X, reset=False, skip_check_array=True)

@@ -12,7 +12,7 @@ from skrnn._sequences import Sequences, check_sequences, lengths_to_offsets, loc
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
-COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbours
+COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
 
 
 class Series(NamedTuple):
@@ -386,7 +386,7 @@ def learn_every_step(frame, given, bptt_steps):
     ):
         y, z = frame.prepare(values, ahead, cut or None)
         inputs, targets = frame.inputs(y, z), frame.targets(y)
-        # What the history is followed by within itself has been learnt from.
+        # What the history is followed by within itself has been learned from.
         at = np.arange(len(y))[:, np.newaxis] + np.arange(1, frame.horizon + 1)
         targets[at < cut] = np.nan
         # Steps that only warm the state up: as many as the state of a forecast is made from.

@@ -1,6 +1,6 @@
 """Targets of a regressor at unit scale, for which the step sizes and clipping are made.
 
-The network learns (y - center) / scale, so that 0.001 y is learnt as y is. With a linear output
+The network learns (y - center) / scale, so that 0.001 y is learned as y is. With a linear output
 layer that is the plain network whose output weights are `scale` times as large and whose bias is
 `scale * bias + center`: `fold` and `unfold` go from one to the other.
 """
@@ -19,7 +19,7 @@ def learn_scale(numbers, weights, loss):
     numbers : ndarray of shape (n, n_outputs), dtype=float64
     weights : ndarray of shape (n,), or None
     loss : str
-        Of 'poisson' the logarithm of a mean is learnt: there is no center, and the scale is the
+        Of 'poisson' the logarithm of a mean is learned: there is no center, and the scale is the
         mean.
 
     Returns
@@ -40,7 +40,7 @@ def learn_scale(numbers, weights, loss):
 
 
 def fold(weights, center, scale, loss):
-    """Return the weights of the plain network for those that were learnt.
+    """Return the weights of the plain network for those that were learned.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def fold(weights, center, scale, loss):
 
 
 def unfold(weights, center, scale, loss):
-    """Return the weights that are learnt for those of the plain network: the inverse of `fold`."""
+    """Return the weights that are learned for those of the plain network: the inverse of `fold`."""
     W = np.asarray(weights["head_weight"], dtype=np.float64)
     b = np.asarray(weights["head_bias"], dtype=np.float64)
     if loss == "poisson":
