@@ -10,6 +10,8 @@ from skrnn._threads import effective_n_threads
 
 # From so many sequences on a step asks how many threads there are, which takes 2 us.
 MANY_SEQUENCES = 16
+# More sequences take the step in blocks of so many: the network's memory does not grow with them.
+BLOCK = 1024
 
 
 class Steppers:
@@ -22,13 +24,13 @@ class Steppers:
     version : int
         Number of changes that `params` had seen, read before `params` is.
     n : int
-        Maximum number of sequences side by side.
+        Maximum number of sequences side by side. From `BLOCK` on any number.
     """
 
     def __init__(self, plan, params, version, n):
         self._options = Options()
         self._made_of = plan, params, version
-        self._n = max(1, n)
+        self._n = min(max(1, n), BLOCK)
         self._probabilities = plan.loss == "softmax"
         self._tokens = plan.embedding is not None
         # A step is not for two threads at a time: each takes one that is free, or makes another.
@@ -37,7 +39,8 @@ class Steppers:
 
     def fits(self, params, version, n):
         """Tell whether it was made of these weights, for at least n sequences."""
-        return params is self._made_of[1] and version == self._made_of[2] and n <= self._n
+        same = params is self._made_of[1] and version == self._made_of[2]
+        return same and (n <= self._n or self._n == BLOCK)
 
     def _make(self):
         plan, params, _ = self._made_of
@@ -66,6 +69,8 @@ class Steppers:
         ValueError, TypeError
             Where an array is not as the kernel takes it. Nothing is written either.
         """
+        if len(before) > BLOCK:
+            return self._step_in_blocks(x, before, after, out)
         try:
             stepper = self._free.pop()
         except IndexError:
@@ -76,6 +81,20 @@ class Steppers:
             return stepper.step(x, ids, before, after, out, self._probabilities, threads)
         finally:
             self._free.append(stepper)
+
+    def _step_in_blocks(self, x, before, after, out):
+        """Take the step of one block after the other, and write when all have been taken."""
+        n = len(before)
+        if not n == len(x) == len(after) == len(out) or np.may_share_memory(after, out):
+            raise ValueError("step, state and output do not fit one another")
+        states, outputs = np.empty_like(after), np.empty_like(out)
+        for start in range(0, n, BLOCK):
+            block = slice(start, start + BLOCK)
+            wrong = self.step(x[block], before[block], states[block], outputs[block])
+            if wrong >= 0:
+                return start + wrong
+        after[...], out[...] = states, outputs
+        return -1
 
 
 def check_count(n):

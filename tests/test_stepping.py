@@ -1,5 +1,6 @@
 """Single steps: states in every form, what is refused, and weights that move."""
 
+import copy
 import json
 import re
 from contextlib import nullcontext
@@ -175,9 +176,10 @@ def test_arrays_for_the_results(name):
     assert_array_equal(state, kept)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_step_that_overflows_changes_nothing(threads, monkeypatch):
+@pytest.mark.parametrize(("threads", "block"), [(1, 1024), (3, 1024), (1, 8)])
+def test_a_step_that_overflows_changes_nothing(threads, block, monkeypatch):
     """Not the state, even where it is to be overwritten; the error names the sequence."""
+    monkeypatch.setattr(_stepping, "BLOCK", block)
     model = RNNRegressor((40,), cell="rnn", activation="relu", **QUICK).fit(X, LABELS)
     model.set_weights({name: 1e10 * np.abs(w) for name, w in model.weights_.items()})
     x = np.zeros((20, 3), np.float32)
@@ -193,6 +195,34 @@ def test_a_step_that_overflows_changes_nothing(threads, monkeypatch):
     with pytest.raises(ValueError, match="overflow"):
         model.predict(x[17:18, np.newaxis])
     assert_array_equal(state, kept)
+
+
+@each_stepper
+def test_many_sequences_take_a_step_in_blocks(name, monkeypatch):
+    """The same results from memory that does not grow with them; a failure writes nothing."""
+    model, x, state, expected = stepped(name)
+    x = [token for token in x for _ in range(5)] if isinstance(x, list) else np.repeat(x, 5, axis=0)
+    state, expected = np.repeat(state, 5, axis=0), [np.repeat(e, 5, axis=0) for e in expected]
+    model = copy.copy(model)  # without the network that goes on from larger blocks
+    monkeypatch.setattr(_stepping, "BLOCK", 4)
+    out = np.empty_like(expected[0]), state.copy()
+    for found, right in zip(model.step(x, out[1], out=out), expected, strict=True):
+        assert_array_equal(found, right)
+    shared = np.zeros(state.size + out[0].size, state.dtype)
+    if out[0].dtype == state.dtype:
+        views = tuple(shared[: a.size].reshape(a.shape) for a in out)
+        with pytest.raises(ValueError, match="share memory"):
+            model.step(x, state, out=views)
+    assert model._stream(15).fits(model._params, model._weights_version, 10**9)
+    assert model._stream(15)._free[0].n == 4
+    with pytest.raises(ValueError, match=r"x has (a step of 14|shape)"):
+        model.step(x[:14], state)
+    kept = state.copy()
+    kept[13, 0] = np.inf
+    given = kept.copy()
+    with pytest.raises(ValueError, match="for sequence 13"):
+        model.step(x, given, out=(np.empty_like(expected[0]), given))
+    assert_array_equal(given, kept)
 
 
 def test_a_forecaster_checks_the_count_in_its_state_and_what_overflows():
