@@ -410,19 +410,17 @@ def _as_table_rows(estimator, sequences, learn, vocabulary):
 
 def _check_ids_are_dense(values, offsets, vocabulary):
     """Refuse ids whose embedding would consist of rows that no token has."""
-    if len(vocabulary):
-        if max(vocabulary) >= max(DENSE_IDS, ROWS_PER_ID * len(set(vocabulary))):
-            raise ValueError(
-                f"vocabulary has the id {max(vocabulary)}, but only {len(set(vocabulary))} "
-                "different ids, and the embedding has a row for every id up to the largest. Number "
-                "the ids from 0 first."
-            )
-        return
+    if max(vocabulary, default=0) >= max(DENSE_IDS, ROWS_PER_ID * len(set(vocabulary))):
+        raise ValueError(
+            f"vocabulary has the id {max(vocabulary)}, but only {len(set(vocabulary))} different "
+            "ids, and the embedding has a row for every id up to the largest. Number the ids from "
+            "0 first."
+        )
     for column, ids in enumerate(values.T):
         row = int(ids.argmax())
         if ids[row] < DENSE_IDS:
             continue
-        n_distinct = len(np.unique(ids))
+        n_distinct = len({*np.unique(ids).tolist(), *vocabulary})
         if ids[row] >= ROWS_PER_ID * n_distinct:
             i, t = locate(offsets, row)
             raise ValueError(

@@ -328,6 +328,16 @@ def test_ids_of_a_table_that_would_be_empty(make, number):
         assert not hasattr(model, "n_features_in_")
 
 
+def test_large_ids_beside_a_vocabulary():
+    for large, named in (([0, 2**62], [0, 1]), ([0, 1], [0, 2**62])):
+        for model, known in (
+            (quick(embedding_dim=3), {"y": [0, 1], "classes": [0, 1]}),
+            (quick(LSTMLanguageModel), {}),
+        ):
+            with pytest.raises(ValueError, match=r"id 4611686018427387904.* different ids"):
+                model.partial_fit([large, [1, 0]], vocabulary=named, **known)
+
+
 def test_large_ids_are_unknown_after_fit():
     model = quick(embedding_dim=3).fit([[0, 1], [1, 0, 1]] * 5, [0, 1] * 5)
     unknown = model.predict_proba([[1, -1, 0]])

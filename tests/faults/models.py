@@ -481,4 +481,25 @@ FAULTS = [
         "            bias = bias  #",
         "test_learning.py::test_a_first_chunk_says_nothing_of_what_it_lacks",
     ),
+    Fault(
+        "padding: the last step goes with it",
+        "_sequences.py",
+        "n_steps - given[:, ::-1].argmax(axis=1), 0)",
+        "n_steps - given[:, ::-1].argmax(axis=1) - 1, 0)",
+        "test_readers.py::test_padding_of_rows_goes_through_transformers",
+    ),
+    Fault(
+        "labels: metrics count steps whose label is NaN",
+        "_label_pairs.py",
+        "    labels = plain_labels(list(chain.from_iterable(trues)), offsets)",
+        "    labels = list(chain.from_iterable(trues))",
+        "test_readers.py::test_a_missing_label_is_the_same_to_all",
+    ),
+    Fault(
+        "token ids: what lies beyond 64 bits is known",
+        "_sequences.py",
+        "    ids = np.full(values.shape, LARGEST_ID, np.int64)",
+        "    ids = np.zeros(values.shape, np.int64)",
+        "test_bad_input.py::test_large_ids_are_unknown_after_fit",
+    ),
 ]
