@@ -118,7 +118,7 @@ cdef inline double softmax_loss(
     idx Op,
     idx y,
     double smoothing,      # s
-    double weight,         # of this row, already divided by the batch's total
+    double weight,         # of this row, already divided by the rows that have a target
 ) noexcept nogil:
     cdef double loss = softmax_row(dz, z, n_outputs, Op) - (1 - smoothing) * z[y]
     cdef real share = <real> (smoothing / n_outputs)
