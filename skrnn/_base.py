@@ -17,7 +17,7 @@ from skrnn._batching import Trainer, TrainingData, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
 from skrnn._early_stopping import Validation, hold_out
 from skrnn._forms import take_items
-from skrnn._guards import OneFit
+from skrnn._guards import OneFit, restore_on_error
 from skrnn._initialize import initialize
 from skrnn._optim import Optimiser
 from skrnn._persistence import StateMixin, check_optimiser, make_plan
@@ -165,9 +165,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
-        before, training = self.__dict__.copy(), None
-        fitting = OneFit(self)
-        try:
+        with OneFit(self), restore_on_error(self) as undo:
             data, watched, rng = self._begin(
                 X, y, sample_weight, first=first, incremental=incremental, validation=validation,
                 **known,
@@ -175,16 +173,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
             epochs = 1 if incremental else self.max_iter
             progress = Progress(self, X, y, sample_weight, epochs)
             training = Training(self, data, watched, rng, epochs, incremental, warm=not first)
+            undo.keeps_interrupts = True
             training.run(progress)
-        except BaseException as error:
-            if not (isinstance(error, KeyboardInterrupt) and training is not None):
-                # scikit-learn tears its callbacks down after this, by attributes of theirs.
-                hooks = {k: v for k, v in self.__dict__.items() if "callback" in k}
-                self.__dict__.clear()
-                self.__dict__.update({**before, **hooks})
-            raise
-        finally:
-            fitting.ends()
         return self
 
     def _begin(
@@ -309,6 +299,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         self.n_iter_ = 0
         self.t_ = 0
         self.loss_curve_ = []
+        for name in ("loss_", "gradient_norm_"):  # of the network that was there before
+            self.__dict__.pop(name, None)
         self._set_history()
         return rng
 

@@ -6,7 +6,7 @@ import weakref
 
 
 class OneFit:
-    """One `fit` of an estimator, from its making on: another thread's is refused until it `ends`.
+    """One `fit` of an estimator, from its making on: another thread's is refused until it ends.
 
     What runs is noted here, not in the estimator: copies, pickles and forks of one that is being
     fitted are free. The note lives no longer than this object, however its owner is left.
@@ -35,7 +35,10 @@ class OneFit:
                 )
             self._running[self._id] = self
 
-    def ends(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
         """Let others fit the estimator."""
         with self._lock:
             if self._running.get(self._id) is self:
@@ -51,25 +54,34 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=OneFit.forget)
 
 
-def restore_on_error(estimator, call, *args, **kwargs):
-    """Return what a call gives; where it fails, the estimator keeps all attributes it had.
+class restore_on_error:
+    """Context that leaves an estimator as it was where what is done to it fails.
 
-    Arrays that are changed in place are not put back: the call changes copies.
+    Its attributes come back in one store: an interrupt finds those of before, or those of after.
+    Arrays that are changed in place are not put back: what is done changes copies.
 
     Parameters
     ----------
     estimator : object
-    call : callable
-    *args, **kwargs
-        Its arguments.
+
+    Attributes
+    ----------
+    keeps_interrupts : bool
+        Whether an interrupt is no failure: what it leaves stays.
     """
-    before, failed = estimator.__dict__.copy(), estimator.__dict__
-    try:
-        return call(*args, **kwargs)
-    except BaseException:
-        # One store, and nothing before it at which Python looks for signals: an interrupt comes
-        # before the failure or after the restoration.
-        estimator.__dict__ = before
+
+    def __init__(self, estimator):
+        self._estimator, self._before = estimator, estimator.__dict__.copy()
+        self.keeps_interrupts = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is None or (kind is KeyboardInterrupt and self.keeps_interrupts):
+            return
+        # Nothing is called up to the store: at calls Python looks for signals.
+        failed = self._estimator.__dict__
+        self._estimator.__dict__ = self._before
         # scikit-learn tears its callbacks down after this, by attributes of theirs.
-        before.update({name: value for name, value in failed.items() if "callback" in name})
-        raise
+        self._before.update({key: part for key, part in failed.items() if "callback" in key})

@@ -154,14 +154,14 @@ class Training:
             except Diverged as fault:
                 before = self._recover(fault)
         estimator._weights_version += 1
-        estimator.n_iter_ += 1
-        estimator.t_ += n
         losses, norms, rows = report.T
-        estimator.loss_ = float((losses * rows).sum() / rows.sum())
-        estimator.gradient_norm_ = float(norms.sum() / len(norms))
-        estimator.loss_curve_.append(estimator.loss_)
-        if self.watch:
-            estimator.validation_scores_.append(np.nan)  # until the epoch is scored, if it ever is
+        loss = float((losses * rows).sum() / rows.sum())
+        noted = {"n_iter_": estimator.n_iter_ + 1, "t_": estimator.t_ + n, "loss_": loss}
+        noted["gradient_norm_"] = float(norms.sum() / len(norms))
+        noted["loss_curve_"] = [*estimator.loss_curve_, loss]
+        if self.watch:  # until the epoch is scored, if it ever is
+            noted["validation_scores_"] = [*estimator.validation_scores_, np.nan]
+        estimator.__dict__.update(noted)  # at once: an interrupt finds all of an epoch, or nothing
         optimiser.epoch_ends(estimator.t_)
         if estimator.loss_ <= self.lowest:
             self.lowest, self.sound = estimator.loss_, before

@@ -25,11 +25,11 @@ LONGEST = 600
 DATA = {
     "_numbers", "_forms", "_tokens", "_fitted_input", "_sequences", "_class_labels",
     "_labels", "_label_pairs",
-    "_sample_weight", "_dates", "_callbacks", "_docs",
+    "_sample_weight", "_dates", "_callbacks", "_docs", "_guards",
 }  # fmt: skip
 NETWORK = {
     "_versions", "_threads", "_plan", "_initialize", "_optim", "_persistence", "_batching",
-    "_likelihood", "_translation", "_symbols", "_frame", "_series", "_rolling", "_guards",
+    "_likelihood", "_translation", "_symbols", "_frame", "_series", "_rolling",
     "_forecaster_state",
 }  # fmt: skip
 BASE = {

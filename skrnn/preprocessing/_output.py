@@ -3,7 +3,6 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-from contextlib import contextmanager
 
 from sklearn.base import TransformerMixin
 from sklearn.utils._set_output import _get_output_config
@@ -38,18 +37,6 @@ class SequenceTransformerMixin(TransformerMixin):
     def _container(self):
         """Return what set_output, or else scikit-learn's configuration, asks for."""
         return _get_output_config("transform", self)["dense"]
-
-
-@contextmanager
-def restore_on_error(estimator):
-    """Leave an estimator as it was if what is done to it fails."""
-    before = dict(estimator.__dict__)
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
 
 
 def to_frame(table, container, names):

@@ -10,10 +10,11 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._guards import restore_on_error
 from skrnn._sequences import check_sequences
 from skrnn._tokens import UNKNOWN, token_columns
 from skrnn.preprocessing._collection import as_collection
-from skrnn.preprocessing._output import SequenceTransformerMixin, restore_on_error, to_frame
+from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 
 class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
