@@ -294,6 +294,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         }
         self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
+        self.__dict__.pop("_params", None)
         self._params = self._draw_weights(rng, bias)
         self._optimiser = Optimiser(self, self._get_plan())
         self.n_iter_ = 0
@@ -397,7 +398,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
-            self._plan = make_plan(self._plan_class, self._architecture)
+            params = self.__dict__.get("_params")
+            self._plan = make_plan(self._plan_class, self._architecture, params)
         return self._plan
 
     # -- use ---------------------------------------------------------------------------------

@@ -129,20 +129,26 @@ def _check_network(state, plan_class):
     if type(architecture) is not dict:
         raise Misfit("its architecture is not a dict")
     try:
-        # A plan has tables as long as layers are wide: no layer is wider than there are weights.
-        if sum(_sizes(architecture)) > params.size:
-            raise ValueError("it is larger than its weights")
         # The level is the process's own: another one's instructions may not exist here.
         if "level" in architecture:
             raise ValueError("it names an instruction set")
-        return make_plan(plan_class, architecture)
+        return make_plan(plan_class, architecture, params)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise Misfit(f"its architecture is none ({error!r})") from error
 
 
-def make_plan(plan_class, architecture):
-    """Return the plan of an architecture; raises ValueError where it is none."""
+def make_plan(plan_class, architecture, params=None):
+    """Return the plan of an architecture, that of `params` if there are any.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or larger than the parameters.
+    """
     try:
+        # A plan has tables as long as layers are wide: no layer is wider than there are weights.
+        if params is not None and sum(_sizes(architecture)) > np.size(params):
+            raise ValueError("it is larger than its weights")
         plan = plan_class(**architecture)
     except (TypeError, LookupError, OverflowError) as error:
         raise ValueError(f"the architecture is none: {error!r}") from error

@@ -162,6 +162,7 @@ class Plan:
         level=None,
     ):
         _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding)
+        check_switch(bidirectional)
         self.engine = get_engine(dtype, level)
         self.dtype = self.engine.real_dtype
         self.cell = CELLS[cell]
@@ -396,6 +397,12 @@ class Plan:
             Most sequences, most steps in all, and most steps of one sequence in a batch.
         """
         return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
+
+
+def check_switch(bidirectional):
+    """Raise where `bidirectional` is neither True nor False."""
+    if bidirectional not in (True, False):
+        raise ValueError(f"bidirectional is {bidirectional!r}")
 
 
 def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding):

@@ -13,7 +13,7 @@ from skrnn._batching import Trainer, kernel_data
 from skrnn._initialize import initialize
 from skrnn._labels import as_rows, plain_tokens
 from skrnn._numbers import refuse_masked
-from skrnn._plan import Options, Parameter, Plan
+from skrnn._plan import Options, Parameter, Plan, check_switch
 from skrnn._sequences import lengths_to_offsets
 from skrnn._threads import effective_n_threads
 
@@ -80,6 +80,7 @@ class Pair:
     ):
         if attention not in ATTENTION:
             raise ValueError(f"there is no attention {attention!r}")
+        check_switch(bidirectional)
         alike = {
             "activation": activation, "pooling": "all", "loss": loss, "bptt_steps": bptt_steps,
             "dtype": dtype, "level": level,

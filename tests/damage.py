@@ -33,7 +33,6 @@ from skrnn.inspection import gradient_flow
 
 REFUSED = (ValueError, TypeError, AttributeError)
 SECONDS = 60  # of one mutant: more is taken for endless
-BYTES = 2**28  # of an array of a mutant
 
 
 def series(n=4, seed=0, width=1):
@@ -239,7 +238,10 @@ def other(value, rng):
     if rng.random() < 0.15:
         return ODD[rng.integers(len(ODD))]
     if isinstance(value, np.ndarray) and value.ndim:
-        return other_array(value, rng)
+        try:
+            return other_array(value, rng)
+        except (ValueError, TypeError):  # strings are no numbers
+            return value[:0]
     if isinstance(value, (bool, np.bool_)):
         return not value
     if isinstance(value, (int, np.integer)):

@@ -92,8 +92,8 @@ FAULTS = [
     Fault(
         "step: weights that an epoch has moved are not seen",
         "_training.py",
-        "        estimator._weights_version += 1\n        estimator.n_iter_",
-        "        estimator.n_iter_",
+        "        estimator._weights_version += 1\n        losses",
+        "        losses",
         "test_stepping.py::test_a_callback_that_steps_leaves_no_old_weights "
         "test_stepping.py::test_a_fit_that_ends_early_leaves_no_old_weights",
     ),
