@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._optim import MAX_HALVINGS, PARAMETERS, Optimiser
+from skrnn._portable import portable
 from skrnn._tokens import Vocabularies
 from skrnn._versions import __version__
 
@@ -57,6 +58,17 @@ class StateMixin:
             state["_optimiser"] = None
         state[VERSION_KEY] = __version__
         return state
+
+    def __reduce_ex__(self, protocol):
+        """Write arrays so that every version of NumPy can load them."""
+        make, args, state, *rest = super().__reduce_ex__(protocol)
+        return make, args, portable(state), *rest
+
+    def __copy__(self):
+        """Copy without a pickle between, whose arrays are not arrays yet."""
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
 
     def __setstate__(self, state):
         """Take a saved state, if it is whole; warn where another version saved it."""

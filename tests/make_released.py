@@ -26,6 +26,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
+from skrnn._portable import portable
 
 RELEASED = Path(__file__).parent / "released"
 PROTOCOL = 5  # of every Python that skrnn runs on, now and later
@@ -89,10 +90,12 @@ def main():
         warnings.simplefilter("ignore")  # three epochs converge nowhere
         models = fitted()
     for name, (model, X, methods) in models.items():
-        content = {"model": model, "inputs": X, "expected": outcomes(model, X, methods)}
+        # Arrays as `skrnn` pickles its own, so that every version of NumPy loads them.
+        known = portable([X, outcomes(model, X, methods)])
+        content = {"model": model, "inputs": known[0], "expected": known[1]}
         data = pickle.dumps(content, protocol=PROTOCOL)
         (folder / f"{name}.pickle").write_bytes(data)
-        print(f"{name}: {len(data)} bytes, {', '.join(content['expected'])}")
+        print(f"{name}: {len(data)} bytes, {', '.join(known[1])}")
 
 
 if __name__ == "__main__":

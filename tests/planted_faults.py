@@ -19,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from faults import arithmetic, models, network
+from faults import arithmetic, models, network, trust
 from faults.switch import DECLARATION, READ, switch
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "skrnn", "tests")
-FAULTS = [*network.FAULTS, *arithmetic.FAULTS, *models.FAULTS]
+FAULTS = [*network.FAULTS, *arithmetic.FAULTS, *models.FAULTS, *trust.FAULTS]
 PRECISIONS = ("f32", "f64")
 ENGINE = "_kernels/engine.pyx"
 

@@ -3,7 +3,7 @@
 # and run hostile input and the test suite in it; the first report ends it. `make sanitize` calls
 # this; from elsewhere: tests/sanitize.sh PYTHON [what pytest is to run instead].
 #
-# SKRNN_HOSTILE_EXAMPLES  generated inputs, 20000 unless set (some 20 minutes)
+# SKRNN_HOSTILE_EXAMPLES  generated inputs, and damaged states; 20000 of each unless set
 # SKRNN_VARIANTS          what is built, as in setup.py; all unless set (40 s each)
 set -euo pipefail
 if [ $# = 0 ]; then
@@ -59,9 +59,9 @@ if [ $# != 0 ]; then
     tested "$@"
     exit
 fi
-tested -m "" tests/test_hostile.py
+tested -m "" tests/test_hostile.py tests/test_damage.py
 # Left out: what the sanitizers themselves change, a process's memory.
-tested -m "not long" --ignore tests/test_hostile.py \
+tested -m "not long" --ignore tests/test_hostile.py --ignore tests/test_damage.py \
     --deselect tests/test_resources.py::test_a_limit_of_address_space \
     --deselect tests/test_resources.py::test_resident_memory \
     --deselect tests/test_persistence.py::test_flipped_bits_never_crash

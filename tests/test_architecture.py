@@ -25,7 +25,7 @@ LONGEST = 600
 DATA = {
     "_numbers", "_forms", "_tokens", "_fitted_input", "_sequences", "_class_labels",
     "_labels", "_label_pairs",
-    "_sample_weight", "_dates", "_callbacks", "_docs", "_guards",
+    "_sample_weight", "_dates", "_callbacks", "_docs", "_guards", "_portable",
 }  # fmt: skip
 NETWORK = {
     "_versions", "_threads", "_plan", "_initialize", "_optim", "_persistence", "_batching",

@@ -21,6 +21,8 @@ from skrnn import (
     Seq2SeqTranslator,
 )
 from skrnn._plan import Options, Plan
+from skrnn._sequences import Sequences
+from skrnn._translation import Pair, decode
 from skrnn.inspection import gradient_flow
 
 HUGE = 2**40
@@ -145,7 +147,8 @@ def test_an_index_beyond_is_refused(name):
             continue
         # Later pieces are looked at by the calls that read them; of a sample the first token is.
         for at in (0,) if in_pieces or place == ("sample", 4) else (0, len(part) - 1):
-            for number in (HUGE,) if is_label(place) else (HUGE, -HUGE):
+            beyond = CALLS[name][1].n_outputs
+            for number in (HUGE, beyond) if is_label(place) else (HUGE, -HUGE):
                 new = part.copy()
                 new.reshape(len(new), -1)[at, 0] = number
                 assert is_refused(name, changed(new)), (place, at, number)
@@ -222,6 +225,25 @@ def test_a_sequence_without_steps_has_no_pool():
             plan, options, limits, plan.workspace(options, limits), params, data, None, chosen,
             bounds, out, None, False, None,
         )  # fmt: skip
+
+
+def test_offsets_that_turn_back_are_refused():
+    plan = Plan("lstm", (3,), 2, 2, pooling="all")
+    options, limits = Options(), (1, 1, 1)
+    data = np.array([0, 5, 6, 4]), np.zeros((4, 2), plan.dtype), None
+    with pytest.raises(ValueError, match="within the rows"):
+        plan.engine.predict(
+            plan, options, limits, plan.workspace(options, limits),
+            np.zeros(plan.n_params, plan.dtype), data, None, np.array([1]), np.array([0, 1]),
+            np.empty((4, 2), plan.dtype), None, False, None,
+        )  # fmt: skip
+
+
+def test_a_decoder_that_cannot_read_what_it_says_is_refused():
+    pair = Pair("lstm", (3,), 1, 6, target_embedding=(5, 2))
+    sources = Sequences(np.zeros((2, 1), pair.dtype), np.array([0, 2]))
+    with pytest.raises(ValueError, match="cannot read"):
+        decode(pair, np.zeros(pair.n_params, pair.dtype), sources, 1, 1.0, 3)
 
 
 def test_a_network_that_cannot_read_what_it_draws_is_refused():

@@ -74,3 +74,19 @@ def test_every_estimator_is_there_and_small():
     own = [file for file in FILES if file.parent.name == skrnn.__version__]
     assert {type(load(file)["model"]) for file in own} == public
     assert sum(file.stat().st_size for file in FILES) <= 200_000 * len(versions)
+
+
+class OldNumPy(pickle._Unpickler):
+    """Unpickle as under NumPy 1.25, which has no `numpy._core`."""
+
+    def find_class(self, module, name):
+        assert not module.startswith("numpy._core"), f"{module}.{name}"
+        return super().find_class(module, name)
+
+
+@each_file
+def test_names_nothing_that_older_numpy_lacks(file):
+    with file.open("rb") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        saved = OldNumPy(opened).load()
+    assert type(saved["model"]) is type(load(file)["model"])
