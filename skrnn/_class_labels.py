@@ -106,13 +106,14 @@ def _as_column(y):
     if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
         array = np.asarray(y, dtype=object)  # NumPy makes strings of numbers among them
         array = np.asarray(y) if all(isinstance(label, str) for label in array.flat) else array
-    if array.ndim == 1 and array.dtype == object:
-        i = _first_sequence(array)
-        if i is not None:
-            raise _labels_of_steps(array[i], i)
     if array.ndim == 2 and array.shape[1] > 1:
         raise _labels_of_steps(array[0], 0)
-    return column_or_1d(array, warn=True)
+    column = column_or_1d(array, warn=True)
+    if column.dtype == object:
+        i = _first_sequence(column)
+        if i is not None:
+            raise _labels_of_steps(column[i], i)
+    return column
 
 
 def _first_sequence(labels):

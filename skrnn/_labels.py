@@ -205,8 +205,12 @@ def _plain(label, offsets, row):
 
 def read_classes(classes):
     """Return the labels that `partial_fit` is told of, as `read_labels` gives them."""
-    given = list(classes) if isinstance(classes, (list, tuple, set)) else np.asarray(classes)
-    given = given.tolist() if isinstance(given, np.ndarray) else given
+    given = list(classes) if isinstance(classes, (list, tuple, set)) else None
+    if given is None:
+        array = np.asarray(classes)
+        if array.ndim != 1:
+            raise TypeError(f"classes must be a list or an array of labels; got {classes!r}.")
+        given = array.tolist()
     for label in given:
         if is_missing(label) or (isinstance(label, (Integral, float)) and label < 0):
             raise ValueError(

@@ -246,10 +246,8 @@ def locate(offsets, row):
 
 def _read_rows(estimator, X, dtype, reset, embed, min_length):
     array = X if issparse(X) else np.asarray(X)
-    if array.dtype.kind in "mM" and array.ndim != 2:
-        raise TypeError(f"X has dtype {array.dtype}, which is not a type of numbers.")
-    if not issparse(X) and array.ndim == 2 and array.dtype.kind not in "biufc":
-        array = _rows_to_numbers(array)
+    if array.dtype.kind not in "biufc":
+        array = _rows_to_numbers(array) if array.ndim == 2 else to_numbers(array, "X")
     with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
         array = check_array(
             array,

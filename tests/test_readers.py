@@ -305,6 +305,7 @@ def test_weights_that_are_missing_are_named(make):
         [["a", "b"]] * 6,
         pd.DataFrame([["a", "b"]] * 6),
         [0, 1, 0, [1, 2], 1, 0],
+        pd.DataFrame({"tags": STEPS}),
         np.array([[0.0, 1.0, nan]] * 6),
         pd.DataFrame([[0, 1, None]] * 6),
     ],

@@ -151,7 +151,7 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
             If pandas is missing.
         """
         names = self._checked_names()
-        refuse_masked(X, "X")
+        refuse_masked([part for part, _ in _parts(X)], "X")
         tables = [self._transform_one(part, where, names) for part, where in _parts(X)]
         if (container := self._container()) != "default":
             if container == "polars" and not isinstance(X, (list, tuple)):
