@@ -356,6 +356,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         float
         """
         weights = check_sample_weight(sample_weight, y)
+        check_is_fitted(self)
         if not self._is_multilabel():
             y = read_class_labels(y)
         elif (y := read_indicators(y)) is None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn.inspection
 from problems import first_step, quick, tagged, token_lists
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -211,6 +212,8 @@ def test_a_forecaster_s_covariates():
 def test_errors():
     X, y = first_step(20)
     model = quick(max_iter=1).fit(X, y)
+    with pytest.raises(NotFittedError):
+        permutation_importance(quick(), X, y)
     with pytest.raises(ValueError, match="needs the targets"):
         permutation_importance(model, X)
     language = LSTMLanguageModel(max_iter=1).fit([list("ab")] * 9)

@@ -97,6 +97,21 @@ FAULTS = [
         "test_stepping.py::test_a_callback_that_steps_leaves_no_old_weights "
         "test_stepping.py::test_a_fit_that_ends_early_leaves_no_old_weights",
     ),
+    # -- looks inside --
+    Fault(
+        "features: the forward direction twice",
+        "_kernels/probes.pxi",
+        "net.F + d * net.plan.Hp,",
+        "net.F,",
+        "test_features.py::test_the_states_are_the_oracle_s",
+    ),
+    Fault(
+        "permutation importance: padding is permuted",
+        "_permutation_importance.py",
+        "np.arange(start, start + (known[-1] + 1 if len(known) else 0))",
+        "np.arange(start, stop)",
+        "test_permutation_importance.py::test_rows_are_series_of_one_feature",
+    ),
     # -- language models --
     Fault(
         "sample: temperature multiplied",
