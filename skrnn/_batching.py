@@ -349,7 +349,10 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
     if len(order) == 0:
         return
     lengths = lengths[order]
-    bounds = _predict_bounds(lengths, max(plan.hidden) * plan.n_directions)
+    width = max(plan.hidden) * plan.n_directions
+    if plan.pooling == "all":  # a label of a CRF takes three numbers per step
+        width = max(width, plan.n_outputs * (1 if scores is None else 3))
+    bounds = _predict_bounds(lengths, width)
     limits = (
         int((bounds[1:] - bounds[:-1]).max()),
         int(np.add.reduceat(lengths, bounds[:-1]).max()),

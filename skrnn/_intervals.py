@@ -9,6 +9,14 @@ from skrnn._sequences import Sequences
 from skrnn._series import read_series
 
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
+CALIBRATED_NUMBERS = 1_000_000  # that the network reads at a time: some 50 MB with all copies
+
+
+def _held_out_errors(network, origins, horizon):
+    """Forecast from origins (history, covariates to come, truth): (n, horizon, n_targets)."""
+    histories, futures, truths = zip(*origins, strict=True)
+    details = forecast(network, Sequences.of(histories), Sequences.of(futures), horizon)
+    return np.array(truths) - details[..., network.point]
 
 
 class IntervalsMixin:
@@ -111,7 +119,9 @@ class IntervalsMixin:
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
         ahead = -(-h // frame.horizon) * frame.horizon  # whole blocks, of covariates
         X, _ = unwrap(X)
-        histories, futures, truths = [], [], []
+        found, origins, size = [], [], 0
+        # Of one step the network reads targets and a block's covariates; it may forecast from each.
+        width = k + frame.horizon * frame.n_covariates + network.plan.n_outputs
         given = read_series(self, X, reset=False)
         for known, future in zip(*(part.split() for part in given), strict=True):
             rows = np.concatenate([known[:, k:], future])
@@ -120,16 +130,22 @@ class IntervalsMixin:
             stops = range(need, last + 1)
             stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
             for stop in stops:
-                histories.append(known[0 if frame.own_scale else stop - need : stop])
-                futures.append(rows[stop : stop + ahead])
-                truths.append(known[stop : stop + h, :k])
-        if len(truths) < 2:
+                history = known[0 if frame.own_scale else stop - need : stop]
+                origins.append((history, rows[stop : stop + ahead], known[stop : stop + h, :k]))
+                size += len(history) * width
+                if size > CALIBRATED_NUMBERS:
+                    found.append(_held_out_errors(network, origins, h))
+                    origins, size = [], 0
+        if origins:
+            found.append(_held_out_errors(network, origins, h))
+        if sum(map(len, found)) < 2:
             raise ValueError(
                 f"No series of X has more than {need} + {h} steps, of history and to be forecast: "
                 "there is no error to learn from."
             )
-        details = forecast(network, Sequences.of(histories), Sequences.of(futures), h)
-        self._conformal = np.sort(np.array(truths) - details[..., network.point], axis=0)
+        errors = np.concatenate(found)
+        errors.sort(axis=0)
+        self._conformal = errors
         return self
 
     def _errors(self, levels, horizon):
