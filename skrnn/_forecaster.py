@@ -307,10 +307,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         if reset:
             self._frame = learn_frame(self, learnt.known, learnt.weights)
             self._y_ndim, self._conformal = y_ndim or (3 if k > 1 else 2), None
-        self._frame, pieces = learn(self._frame, learnt, bptt_steps=self.bptt_steps, reset=reset)
+        asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
+        self._frame, pieces = learn(self._frame, learnt, reset=reset, **asked)
         mask = None
         if held is not None:
-            _, late = learn(self._frame, held, bptt_steps=self.bptt_steps, reset=False)
+            _, late = learn(self._frame, held, reset=False, **asked)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
         if not validation:
@@ -319,7 +320,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return TrainingData(
             Sequences(rows.values.astype(self.dtype), rows.offsets),
             Targets(
-                None, numbers.astype(self.dtype), pieces.weights,
+                None, numbers.astype(self.dtype, copy=False), pieces.weights,
                 rows.offsets if self._every_step else None,
             ),
             pieces.series if self.bptt_steps and self._every_step else None,
@@ -371,8 +372,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     def _initial_bias(self, targets):
         levels = self._levels() if self.loss == "quantile" else []
-        numbers = targets.numbers.astype(np.float64)
-        return first_outputs(numbers, targets.weights, self.loss, levels)
+        return first_outputs(targets.numbers, targets.weights, self.loss, levels)
 
     def _levels(self):
         levels = np.sort(np.asarray(self.quantiles, dtype=np.float64).ravel())

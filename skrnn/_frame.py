@@ -230,11 +230,14 @@ def unit_of(values):
 
 def size(numbers, weights):
     """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
-    known = ~np.isnan(numbers) * weights[:, np.newaxis]
-    values = np.nan_to_num(numbers)
-    unit = unit_of(values)
-    mean = (known * (values / unit) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1e-300)
-    return np.where(mean > 0, unit * np.sqrt(mean), 1.0)
+    found = []
+    for column in numbers.T:  # one at a time: with a long horizon all take much memory
+        known = ~np.isnan(column) * weights
+        values = np.nan_to_num(column).astype(np.float64, copy=False)
+        unit = unit_of(values[:, np.newaxis])[0]
+        mean = (known * (values / unit) ** 2).sum() / max(known.sum(), 1e-300)
+        found.append(unit * np.sqrt(mean) if mean > 0 else 1.0)
+    return np.array(found)
 
 
 def first_outputs(numbers, weights, loss, levels):
@@ -251,7 +254,9 @@ def first_outputs(numbers, weights, loss, levels):
     bias = []
     for column in numbers.T:
         known = ~np.isnan(column) & (weights > 0)
-        x, w = (column[known], weights[known]) if known.any() else (np.zeros(1), np.ones(1))
+        x, w = np.zeros(1), np.ones(1)
+        if known.any():
+            x, w = column[known].astype(np.float64), weights[known]
         mean = np.average(x, weights=w)
         if loss == "squared_error":
             bias.append(mean)

@@ -316,7 +316,7 @@ def chunks(length, size, overlap):
     return pieces
 
 
-def learn(frame, given, *, bptt_steps, reset):
+def learn(frame, given, *, bptt_steps, reset, dtype=np.float64):
     """Make of series what the network reads and is asked for.
 
     Parameters
@@ -328,6 +328,8 @@ def learn(frame, given, *, bptt_steps, reset):
         As in `learn_every_step`.
     reset : bool
         Learn the linear autoregression and the scales of inputs and targets as well.
+    dtype : dtype
+        Of what is asked for at every step.
 
     Returns
     -------
@@ -339,7 +341,7 @@ def learn(frame, given, *, bptt_steps, reset):
     if reset and frame.lags:
         frame = learn_lags(frame, known, given.weights, followers)
     if followers is None:
-        rows, numbers, counts = learn_every_step(frame, given, bptt_steps)
+        rows, numbers, counts = learn_every_step(frame, given, bptt_steps, dtype)
     else:
         rows, numbers = learn_last_step(frame, known, given.future, followers)
     if np.isnan(numbers).all():
@@ -355,10 +357,11 @@ def learn(frame, given, *, bptt_steps, reset):
         frame = replace(frame, input_scale=scale, target_scale=asked)
         rows.values[:, :k] /= scale
     series = np.repeat(np.arange(len(known)), counts)
-    return frame, Pieces(rows, numbers / frame.target_scale, weights, series)
+    numbers /= frame.target_scale
+    return frame, Pieces(rows, numbers, weights, series)
 
 
-def learn_every_step(frame, given, bptt_steps):
+def learn_every_step(frame, given, bptt_steps, dtype):
     """Make of whole series what the network reads and is asked for, in pieces.
 
     Parameters
@@ -369,6 +372,8 @@ def learn_every_step(frame, given, bptt_steps):
     bptt_steps : int or None
         With it pieces of so many steps follow one another, and the state is carried on; without it
         they overlap.
+    dtype : dtype
+        Of `wanted`.
 
     Returns
     -------
@@ -380,24 +385,31 @@ def learn_every_step(frame, given, bptt_steps):
         Pieces of each series.
     """
     size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
-    rows, wanted, counts = [], [], []
-    for values, ahead, cut in zip(
-        given.known.split(), given.future.split(), given.cuts, strict=True
-    ):
-        y, z = frame.prepare(values, ahead, cut or None)
-        inputs, targets = frame.inputs(y, z), frame.targets(y)
-        # What the history is followed by within itself has been learned from.
-        at = np.arange(len(y))[:, np.newaxis] + np.arange(1, frame.horizon + 1)
-        targets[at < cut] = np.nan
+    cuts = []
+    for length, cut in zip(given.known.lengths, given.cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
         first = max(0, cut - frame.horizon - frame.lookback)
-        pieces = [piece for piece in chunks(len(y), size, overlap) if piece[1] > first]
+        cuts.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
+    # With a long horizon this takes more memory than all else, so it is filled in place.
+    steps = sum(stop - start for pieces in cuts for start, stop, _ in pieces)
+    wanted = np.empty((steps, frame.horizon, frame.n_targets), dtype)
+    rows, done, ahead_of = [], 0, np.arange(1, frame.horizon + 1)
+    for values, ahead, cut, pieces in zip(
+        given.known.split(), given.future.split(), given.cuts, cuts, strict=True
+    ):
+        y, z = frame.prepare(values, ahead, cut or None)
+        inputs = frame.inputs(y, z)
         for start, stop, counted in pieces:
             rows.append(inputs[start:stop])
-            wanted.append(targets[start:stop].copy())
-            wanted[-1][: counted - start] = np.nan
-        counts.append(len(pieces))
-    return Sequences.of(rows), np.concatenate(wanted), counts
+            before = max(0, start - frame.need)
+            targets = frame.targets(y[before : stop + frame.horizon])
+            targets = targets[start - before : stop - before]
+            # What the history is followed by within itself has been learned from.
+            targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
+            targets[: counted - start] = np.nan
+            wanted[done : done + len(targets)] = targets
+            done += len(targets)
+    return Sequences.of(rows), wanted, list(map(len, cuts))
 
 
 def learn_last_step(frame, known, future, followers):
