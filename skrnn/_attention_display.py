@@ -1,4 +1,4 @@
-"""AttentionDisplay: where a translator looks, in scikit-learn's manner."""
+"""AttentionDisplay: the attention weights of a translator, with scikit-learn's interface."""
 
 import numpy as np
 
@@ -6,21 +6,21 @@ from skrnn._displays import prepare_axes
 
 
 class AttentionDisplay:
-    """How much each target token looks at each step of the source.
+    """Attention weights of each target token over the steps of the source, as a heat map.
 
-    A row for each target token, from the first at the top, and a column for each step of the
-    source. Where both go through a sentence in the same order, attention runs down the diagonal.
+    The map has one row per target token, the first at the top, and one column per step of the
+    source. If both sentences have the same order, attention follows the diagonal.
 
     Parameters
     ----------
     source : sequence of length n_timesteps
-        Tokens, or steps that are measured, which are numbered.
+        Tokens, or steps of numbers, which are shown by their index.
 
     target : sequence of length n_tokens
-        Tokens.
+        Tokens of the target.
 
     weights : array-like of shape (n_tokens, n_timesteps) or (n_tokens + 1, n_timesteps)
-        From 0 to 1. One row more than there are tokens is that of the end symbol.
+        Weights from 0 to 1. An additional row is that of the end symbol.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class AttentionDisplay:
 
     See Also
     --------
-    skrnn.Seq2SeqTranslator.attention_weights : The weights.
+    skrnn.Seq2SeqTranslator.attention_weights : Compute the weights.
 
     Examples
     --------
@@ -50,18 +50,18 @@ class AttentionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, x, y=None, *, ax=None, **kwargs):
-        """Draw where a translator looks as it says one target.
+        """Plot the attention weights of a translator for one source.
 
         Parameters
         ----------
         estimator : Seq2SeqTranslator
-            Fitted, with attention.
+            Fitted translator with attention.
 
         x : sequence
-            One source: an element of the X that `Seq2SeqTranslator.predict` takes.
+            One source, an element of the X that `Seq2SeqTranslator.predict` takes.
 
         y : sequence of tokens, default=None
-            Its target; None is what the estimator predicts.
+            Target; None takes the target that the estimator predicts.
 
         ax, **kwargs : as in `plot`
 
@@ -80,7 +80,7 @@ class AttentionDisplay:
 
     @classmethod
     def from_predictions(cls, source, target, weights, *, ax=None, **kwargs):
-        """Draw weights that are there already.
+        """Plot given attention weights.
 
         Parameters
         ----------
@@ -95,18 +95,18 @@ class AttentionDisplay:
         return cls(source, target, weights).plot(ax, **kwargs)
 
     def plot(self, ax=None, *, colorbar=True, **kwargs):
-        """Draw the map.
+        """Plot the heat map.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         colorbar : bool, default=True
-            Draw a scale beside it.
+            Draw a color bar.
 
         **kwargs : dict
-            To `Axes.imshow`: `cmap` and others.
+            Passed to `Axes.imshow`, such as `cmap`.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class AttentionDisplay:
         Raises
         ------
         ValueError
-            If `weights` has not a row for each target token and a column for each step.
+            If `weights` does not have one row per target token and one column per step.
         """
         weights, n_tokens = np.asarray(self.weights), len(self.target)
         if weights.ndim != 2 or weights.shape not in (

@@ -1,4 +1,4 @@
-"""Displays in scikit-learn's manner: `from_estimator`, `from_predictions`, `plot`."""
+"""Displays with the interface of scikit-learn: `from_estimator`, `from_predictions`, `plot`."""
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -33,12 +33,12 @@ def prepare_axes(display, ax):
 
 
 class GradientFlowDisplay:
-    """Norms of hidden states or of their gradients, over the steps; a line for each layer.
+    """Norms of hidden states or of their gradients over the steps, with one line per layer.
 
     Parameters
     ----------
     flow : GradientFlow
-        From :func:`gradient_flow`.
+        Result of :func:`gradient_flow`.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class GradientFlowDisplay:
     figure_ : matplotlib Figure
 
     lines_ : list of matplotlib Line2D
-        One for each of `flow.layers`.
+        One line for each of `flow.layers`.
 
     See Also
     --------
-    gradient_flow : The norms, and what they are.
+    gradient_flow : Compute the norms.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class GradientFlowDisplay:
     def from_estimator(
         cls, estimator, X, y=None, *, align="start", quantity="gradient", ax=None, **kwargs
     ):
-        """Compute the norms and draw them.
+        """Compute and plot the norms.
 
         Parameters
         ----------
@@ -87,18 +87,18 @@ class GradientFlowDisplay:
         return cls(flow).plot(ax, quantity=quantity, **kwargs)
 
     def plot(self, ax=None, *, quantity="gradient", **kwargs):
-        """Draw means over the sequences that have a step, on a logarithmic axis.
+        """Plot the means over the sequences that have a step, on a logarithmic axis.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         quantity : {'gradient', 'hidden'}, default='gradient'
             Norms of dLoss/dh_t, or of h_t.
 
         **kwargs : dict
-            To `Axes.plot`.
+            Passed to `Axes.plot`.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class GradientFlowDisplay:
 
 
 class LossCurveDisplay:
-    """Training loss, and with early stopping validation scores, over the epochs.
+    """Training loss over the epochs and, with early stopping, validation scores.
 
     Parameters
     ----------
@@ -130,21 +130,21 @@ class LossCurveDisplay:
         Training loss of each epoch.
 
     validation_scores : array-like of shape (n_scored_epochs,), default=None
-        Scores on the validation part after the last `n_scored_epochs` epochs: fewer than there are
-        losses where a warm start has turned early stopping on. None where there is none.
+        Scores on the validation part after the last `n_scored_epochs` epochs, which are fewer than
+        the losses if a warm start has turned early stopping on. None without early stopping.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Of the loss.
+        Axes of the loss.
 
     validation_ax_ : matplotlib Axes or None
-        Of the scores; it shares the epochs with `ax_`.
+        Axes of the scores, which shares the epochs with `ax_`.
 
     figure_ : matplotlib Figure
 
     line_, validation_line_ : matplotlib Line2D
-        `validation_line_` is None where there are no scores.
+        Lines of the loss and of the scores; `validation_line_` is None without scores.
 
     Examples
     --------
@@ -160,13 +160,13 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **kwargs):
-        """Draw what a fitted estimator has recorded.
+        """Plot the loss curve of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted; has `loss_curve_` and perhaps `validation_scores_`, as all of this package and
-            scikit-learn's `MLPClassifier` do.
+            Fitted estimator with `loss_curve_` and optionally `validation_scores_`, such as all
+            estimators of this package and scikit-learn's `MLPClassifier`.
 
         ax, **kwargs : as in `plot`
 
@@ -188,15 +188,15 @@ class LossCurveDisplay:
         return cls(estimator.loss_curve_, scores).plot(ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
-        """Draw the loss, and the scores on an axis of their own at the right.
+        """Plot the loss, and the scores on a second axis on the right.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         **kwargs : dict
-            To `Axes.plot`, for the loss.
+            Passed to `Axes.plot` for the loss.
 
         Returns
         -------
@@ -227,21 +227,21 @@ class LossCurveDisplay:
 
 
 class ForecastDisplay:
-    """A series, what was forecast of it, and how sure the forecast is.
+    """A series, its forecast and the prediction interval.
 
     Parameters
     ----------
     history : array-like of shape (n,)
-        What was known; a pandas Series gives its index to the time axis.
+        Known values; the index of a pandas Series becomes the time axis.
 
     forecast : array-like of shape (horizon,)
-        What was forecast to follow, a pandas Series likewise.
+        Forecast of the values that follow, likewise.
 
     interval : array-like of shape (horizon, 2), default=None
-        Lower and upper bounds.
+        Lower and upper bounds of the prediction interval.
 
     truth : array-like of shape (horizon,), default=None
-        What came.
+        Values observed later.
 
     Attributes
     ----------
@@ -250,10 +250,10 @@ class ForecastDisplay:
     figure_ : matplotlib Figure
 
     lines_ : list of matplotlib Line2D
-        History, forecast and, if given, truth.
+        Lines of the history, the forecast and, if given, the truth.
 
     band_ : matplotlib PolyCollection or None
-        The interval.
+        Area of the interval.
 
     Examples
     --------
@@ -274,28 +274,28 @@ class ForecastDisplay:
         cls, estimator, X, *, horizon=None, coverage=None, series=0, target=0, truth=None,
         ax=None, **kwargs,
     ):  # fmt: skip
-        """Forecast what follows a series and draw it.
+        """Forecast the continuation of a series and plot it.
 
         Parameters
         ----------
         estimator : LSTMForecaster
-            Fitted.
+            Fitted forecaster.
 
         X : series
             History, as in `LSTMForecaster.predict`; one series or several.
 
         horizon : int, default=None
-            Steps to forecast, as in `LSTMForecaster.predict`.
+            Number of steps to forecast, as in `LSTMForecaster.predict`.
 
         coverage : float, default=None
             Probability that a value lies within the interval, as in
-            `LSTMForecaster.predict_interval`. None draws none.
+            `LSTMForecaster.predict_interval`. None draws no interval.
 
         series : int, default=0
-            Which of several series.
+            Index of the series to plot, if there are several.
 
         target : int, default=0
-            Which of several targets.
+            Index of the target to plot, if there are several.
 
         truth, ax, **kwargs : as in `from_predictions`
 
@@ -306,8 +306,8 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            For X as in `LSTMForecaster.predict`; for `coverage` without a way to an interval, as in
-            `LSTMForecaster.predict_interval`.
+            For X as `LSTMForecaster.predict` does; if `coverage` is given but the forecaster has
+            no intervals, as `LSTMForecaster.predict_interval` does.
         """
         if unwrap(X)[1] is None:  # several series
             X = _safe_indexing(X, [series])
@@ -330,7 +330,7 @@ class ForecastDisplay:
 
     @classmethod
     def from_predictions(cls, history, forecast, *, interval=None, truth=None, ax=None, **kwargs):
-        """Draw a forecast made by any means.
+        """Plot a forecast from any source.
 
         Parameters
         ----------
@@ -345,18 +345,18 @@ class ForecastDisplay:
         return cls(history, forecast, interval, truth).plot(ax, **kwargs)
 
     def plot(self, ax=None, *, n_history=None, **kwargs):
-        """Draw history, forecast, interval and what came.
+        """Plot history, forecast, interval and truth.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         n_history : int, default=None
-            Last steps of the history to draw; None draws all.
+            Number of last steps of the history to plot; None plots all.
 
         **kwargs : dict
-            To `Axes.plot`, for the forecast.
+            Passed to `Axes.plot` for the forecast.
 
         Returns
         -------
@@ -399,12 +399,12 @@ def _times(history, forecast):
 
 
 class TagConfusionDisplay(ConfusionMatrixDisplay):
-    """What a tagger takes for what: the confusion matrix of all labeled steps.
+    """Confusion matrix of the labels of all labeled steps.
 
     Parameters
     ----------
     confusion_matrix : ndarray of shape (n_classes, n_classes)
-        Steps of the class of the row that were given the label of the column.
+        Number of steps of the class of the row that were given the label of the column.
 
     display_labels : ndarray of shape (n_classes,), default=None
         Names of the classes; None numbers them.
@@ -416,8 +416,8 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
     figure_ : matplotlib Figure
 
     im_, text_ : matplotlib AxesImage, ndarray of matplotlib Text
-        As in :class:`~sklearn.metrics.ConfusionMatrixDisplay`, which this is but for the labels
-        that it takes.
+        As in :class:`~sklearn.metrics.ConfusionMatrixDisplay`, from which this class differs in
+        the labels that it takes only.
 
     Examples
     --------
@@ -429,12 +429,12 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_estimator(cls, estimator, X, y, **kwargs):
-        """Predict the labels of X and draw which are right.
+        """Predict the labels of X and plot the confusion matrix.
 
         Parameters
         ----------
         estimator : LSTMTagger
-            Fitted; anything whose `predict` gives label sequences.
+            Fitted tagger, or any estimator whose `predict` returns label sequences.
 
         X : sequences
             As in `LSTMTagger.predict`.
@@ -452,13 +452,13 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, **kwargs):
-        """Draw which labels are right.
+        """Plot the confusion matrix of given labels.
 
         Parameters
         ----------
         y_true, y_pred : collections of label sequences
-            True and predicted labels, one per step; None or NaN in `y_true` is no
-            label.
+            True and predicted labels, one per step; None and NaN in `y_true` mark a step
+            without a label.
 
         **kwargs : as in :meth:`sklearn.metrics.ConfusionMatrixDisplay.from_predictions`
             `labels`, `normalize`, `ax`, `cmap` and others. `sample_weight` has one

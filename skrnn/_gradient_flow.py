@@ -1,4 +1,4 @@
-"""Norms of hidden states and of their gradients, step by step, by the kernels that train."""
+"""Norms of hidden states and of their gradients over time, computed by the training kernels."""
 
 import copy
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BATCH_SIZE = 64  # bounds the memory; results do not depend on it
 
 @dataclass(frozen=True, eq=False)
 class GradientFlow:
-    """What :func:`gradient_flow` finds.
+    """Result of :func:`gradient_flow`.
 
     Parameters
     ----------
@@ -25,10 +25,11 @@ class GradientFlow:
         Layer and direction, named as in `weights_`: 'l0', 'l0_reverse', 'l1', ...
 
     steps : ndarray of shape (n_timesteps,), dtype=int
-        0, 1, ... from the first step; or ..., -1, 0 from the last one, with `align='end'`.
+        Numbers of the steps: 0, 1, ... from the first step, or ..., -1, 0 up to the last step with
+        `align='end'`.
 
     hidden_norms, gradient_norms : ndarray of shape (n_layers, n_sequences, n_timesteps), float64
-        Euclidean norms of h_t and of dLoss/dh_t of each sequence; NaN where it has no such step.
+        Euclidean norms of h_t and of dLoss/dh_t; NaN where a sequence has no such step.
 
     loss : float
         Weighted mean of the losses of all targets, without the L2 penalty.
@@ -42,7 +43,7 @@ class GradientFlow:
 
     @property
     def counts(self):
-        """Sequences that have each step: (n_timesteps,), int."""
+        """Number of sequences that have each step: (n_timesteps,), int."""
         return self._exists.sum(axis=0)
 
     @property
@@ -64,17 +65,17 @@ class GradientFlow:
 
 
 def gradient_flow(estimator, X, y=None, *, align="start"):
-    """Norms of h_t and of dLoss/dh_t for every step, layer and direction.
+    """Compute the norms of h_t and of dLoss/dh_t for every step, layer and direction.
 
-    They show whether a network can learn what lies far back: where the gradient of a step has
-    vanished, nothing before it is learned, where it explodes, nothing else is [1]_. A network that
-    is fitted is taken as it was fitted, whatever `set_params` has been told since; for one that is
-    not, weights are drawn as `fit` would draw them.
+    The norms show whether a network can learn long-term dependencies: where the gradient has
+    vanished, nothing is learned from earlier steps, and where it explodes, nothing is learned from
+    the others [1]_. A fitted network is used as it was fitted, regardless of later calls of
+    `set_params`; for one that is not fitted, weights are drawn as `fit` would draw them.
 
     Parameters
     ----------
     estimator : RNNClassifier, RNNRegressor, LSTMTagger, LSTMForecaster or LSTMLanguageModel
-        Left as it is.
+        Estimator, fitted or not, which is left unchanged.
 
     X : sequences
         As in the estimator's `fit`.
@@ -84,8 +85,8 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
         the series themselves.
 
     align : {'start', 'end'}, default='start'
-        What step 0 of sequences of unequal lengths is: the first step of each, or the last. With
-        `pooling='last'` the loss enters at the end.
+        Alignment of sequences of unequal lengths: step 0 is the first step of each, or the last.
+        With `pooling='last'` the loss enters at the end.
 
     Returns
     -------
@@ -103,19 +104,19 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
 
     See Also
     --------
-    GradientFlowDisplay : The same as a picture.
+    GradientFlowDisplay : Plot of the norms.
 
     Notes
     -----
     dLoss/dh_t is the total derivative: through the layers above, through the later steps (before,
-    in the reverse direction), and through the output layer. The loss is that of a sequence, the
-    weighted sum over its targets, so norms do not depend on how many sequences there are; training
-    divides by the number of targets of the batch, and by the mean weight of all. `class_weight`
-    applies; `bptt_steps` cuts gradients as in training; dropout is off. The sequences of an
-    `LSTMForecaster` are the pieces of at most two lookbacks that it learns from; with `bptt_steps`
-    those of a forecaster and of a language model are pieces of so many steps, each begun from a
-    state of zeros. Empty sequences have no step.
-    Where norms overflow in float32 they are infinite, or NaN in the means; `dtype='float64'` helps.
+    in the reverse direction), and through the output layer. The loss is that of one sequence, the
+    weighted sum over its targets, so that the norms do not depend on the number of sequences;
+    training divides by the number of targets of the batch, and by the mean weight of all.
+    `class_weight` applies, `bptt_steps` truncates gradients as in training, and dropout is off. The
+    sequences of an `LSTMForecaster` are the pieces of at most two lookbacks from which it learns;
+    with `bptt_steps` those of a forecaster and of a language model are pieces of that many steps,
+    each starting from a state of zeros. Empty sequences have no step. Norms that overflow in
+    float32 are infinite, and NaN in the means; `dtype='float64'` avoids this.
 
     References
     ----------

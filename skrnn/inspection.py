@@ -1,4 +1,4 @@
-"""A look inside: gradients over time, hidden states, importance of features, displays."""
+"""Inspection: gradients over time, hidden states, permutation importance, displays."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
