@@ -485,8 +485,8 @@ FAULTS = [
     Fault(
         "early stopping: ends of series are learnt from",
         "_series.py",
-        "        targets[at < cut] = np.nan",
-        "        targets[at < 0] = np.nan",
+        "+ ahead_of < cut] = np.nan",
+        "+ ahead_of < 0] = np.nan",
         "test_learning.py::test_a_forecaster_holds_out_the_ends_of_its_series",
     ),
     Fault(
