@@ -46,6 +46,8 @@ LARGEST_ID = 2**53  # all numbers up to it are exact, whatever their type
 # to 130,000), and a larger one that has at most so many rows for each id that occurs.
 DENSE_IDS = 2**17
 ROWS_PER_ID = 64
+# Weighted sums of a few thousand such numbers overflow single precision, which ends at 3.4e38.
+LARGEST_SINGLE = 1e35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +229,7 @@ def check_sequences(
     if form == "tokens":
         return sequences
     _check_finite(estimator, sequences, allow_nan and not embed)
+    _check_size(estimator, sequences)
     if embed:
         return _as_table_rows(estimator, sequences, learn, vocabulary)
     # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
@@ -464,6 +467,28 @@ def _is_surely_finite(values):
         return True
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(values.sum()))
+
+
+def _check_size(estimator, sequences):
+    """Refuse numbers so near the end of single precision that a sum of few of them is infinite.
+
+    They are finite, and so would be what is predicted, but not what double precision predicts.
+    """
+    values = sequences.values
+    if values.dtype != np.float32 or values.size == 0:
+        return
+    numbers = values.ravel()  # NaN is passed over
+    if not max(np.fmax.reduce(numbers), -np.fmin.reduce(numbers)) > LARGEST_SINGLE:
+        return
+    row, column = np.argwhere(np.abs(values) > LARGEST_SINGLE)[0]
+    i, t = locate(sequences.offsets, row)
+    raise ValueError(
+        f"Input X has a value too near the end of single precision.\nsequence {i} has "
+        f"{values[row, column]:.6g} at step {t} (feature {column}), which "
+        f"{type(estimator).__name__} cannot compute with. Scale the input, e.g. with PerStep(RobustScaler()), or "
+        "use dtype='float64'. If the value stands for a missing one, put NaN in its place and impute "
+        "it, e.g. with PerStep(SimpleImputer())."
+    )
 
 
 def _check_finite(estimator, sequences, allow_nan):

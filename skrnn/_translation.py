@@ -22,6 +22,7 @@ ATTENTION = (None, "dot", "additive")
 DECODE_ROWS = 512
 DECODE_NUMBERS = 4_194_304
 DECODE_SEQUENCES = 4096  # in one call
+DECODE_TOKENS = 4_000_000  # of all hypotheses that it may find: 32 MB
 ATTEND_SEQUENCES = 32
 
 
@@ -325,8 +326,10 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_length):
     Found
     """
     tokens, log_probabilities = [], []
-    for start in range(0, len(sequences), DECODE_SEQUENCES):
-        part = sequences.take(np.arange(start, min(start + DECODE_SEQUENCES, len(sequences))))
+    # One long target in training lets all be as long: what they might take is not held at once.
+    many = max(1, min(DECODE_SEQUENCES, DECODE_TOKENS // (2 * beam_width * max_length)))
+    for start in range(0, len(sequences), many):
+        part = sequences.take(np.arange(start, min(start + many, len(sequences))))
         found = _decode(pair, params, part, beam_width, length_penalty, max_length)
         tokens += found.tokens
         log_probabilities += found.log_probabilities
@@ -374,7 +377,8 @@ def _best_first(tokens, counts, scores, beam_width, length_penalty):
     best = np.argsort(-normalised, axis=1, kind="stable")[:, :beam_width]
     for i, places in enumerate(best):
         places = places[counts[i, places] >= 0]
-        found.append([tokens[i, k, : counts[i, k]] for k in places])
+        # Copies, which do not keep room for the longest target alive.
+        found.append([tokens[i, k, : counts[i, k]].copy() for k in places])
         log_probabilities.append(scores[i, places])
     return Found(found, log_probabilities)
 

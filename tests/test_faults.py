@@ -113,8 +113,20 @@ def test_huge_inputs(make, scale, cell):
 def test_outputs_that_overflow_are_an_error():
     X, y = means(30)
     model = quick(RNNRegressor, cell="rnn", activation="relu").fit(X, y)
+    model.set_weights({name: 10 * np.abs(w) for name, w in model.weights_.items()})
     with pytest.raises(ValueError, match=r"outputs for sequence 1 overflow float32"):
-        model.predict([X[0], np.full((50, 2), 3e38), X[1]])
+        model.predict([X[0], np.full((50, 2), 1e34), X[1]])
+
+
+@BOTH
+def test_a_sentinel_near_the_end_of_single_precision(make):
+    X, y = data_for(make)
+    model = quick(make).fit(X, y)
+    X[2][-1, 0] = np.finfo(np.float32).min
+    for call in (lambda: model.predict(X), lambda: quick(make).fit(X, y)):
+        with pytest.raises(ValueError, match=r"sequence 2 has -3.4\d+e\+38 at step (?s:.*)put NaN"):
+            call()
+    quick(make, dtype="float64").fit(X, y)
 
 
 @BOTH

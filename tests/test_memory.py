@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from problems import quick
 
-from skrnn import LSTMForecaster, LSTMTagger
+from skrnn import LSTMForecaster, LSTMTagger, Seq2SeqTranslator
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 WAVE = np.sin(np.arange(6000) / 6) + 0.1 * np.random.default_rng(0).normal(size=6000)
@@ -45,3 +45,12 @@ def test_many_labels_of_few_units():
     model = quick(LSTMTagger, hidden_layer_sizes=(2,), crf=True, max_iter=1).fit(X, tags)
     # 51,200 steps of 400 labels, three numbers each: 246 MB.
     assert peak(lambda: model.predict(X * 128)) < 120
+
+
+def test_one_long_target_in_training():
+    X = [list("ab"), list("ba")] * 20 + [list("abc")]
+    y = [list("xy"), list("yx")] * 20 + [list("xyxyx" * 400)]
+    model = quick(Seq2SeqTranslator, hidden_layer_sizes=(8,), max_iter=20, beam_width=4)
+    model.set_params(learning_rate_init=0.02, max_length=None).fit(X, y)
+    # 2,000 sources, 8 hypotheses of up to 4,000 tokens each: 512 MB.
+    assert peak(lambda: model.predict([list("ab")] * 2000)) < 160
