@@ -15,6 +15,9 @@ from skrnn._threads import effective_n_threads
 # Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
 PREDICT_NUMBERS = 4_194_304
 PREDICT_SEQUENCES = 512
+# Truncated BPTT goes through sequences in chunks of at least so many steps: shorter ones cost more
+# to begin than they save in memory.
+CHUNK_STEPS = 64
 # Input projections of tokens: they cost more to read back than they save where most steps have one
 # of their own, and take at most so many numbers (256 MiB of float32).
 MOST_DISTINCT = 0.7
@@ -158,9 +161,13 @@ class Trainer:
         self.batch_size = batch_size
         self.streams = None if streams is None else Streams(plan, streams)
         self.n_units = len(sequences) if streams is None else len(self.streams.starts)
-        self.limits = batch_limits(sequences.lengths, batch_size)
+        self.chunks, lengths, workspace = None, sequences.lengths, plan.workspace
+        if self.streams is None and (size := chunk_steps(plan)) and lengths.max() > size:
+            self.chunks = direction_chunks(plan, self.data[0], size)
+            lengths, workspace = np.minimum(lengths, size), plan.passes_workspace
+        self.limits = batch_limits(lengths, batch_size)
         self.options = Options(training=True, threads=effective_n_threads(), **noise)
-        self.workspace = plan.workspace(self.options, self.limits)
+        self.workspace = workspace(self.options, self.limits)
 
     def _keep(self, plan, params, optimiser, seed, penalty_weight):
         self.plan = plan
@@ -214,6 +221,7 @@ class Trainer:
         return self.plan.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
             *self._moments(), self.data, self.targets[:3], order, bounds, settings, report, carried,
+            self.chunks,
         )  # fmt: skip
 
     def _moments(self):
@@ -224,6 +232,59 @@ class Trainer:
         if self.optimiser is None:
             return None
         return self.optimiser.settings(self.seed, self.penalty_weight)
+
+
+def chunk_steps(plan):
+    """Return the steps of a chunk in whose memory truncated BPTT is done, or None.
+
+    The layers must be cut at the same steps: they have one direction, or are one layer whose two
+    directions meet in a pooling. The loss must not be of whole label sequences.
+    """
+    stacked = plan.n_directions > 1 and (len(plan.hidden) > 1 or plan.pooling == "all")
+    if not plan.bptt_steps or stacked or plan.loss == "crf":
+        return None
+    return -(-CHUNK_STEPS // plan.bptt_steps) * plan.bptt_steps
+
+
+def direction_chunks(plan, offsets, size):
+    """Cut sequences into chunks of `size` steps, for each direction from where it ends.
+
+    Parameters
+    ----------
+    plan : Plan
+    offsets : ndarray of shape (n_sequences + 1,), dtype=intp
+    size : int
+
+    Returns
+    -------
+    list of (offsets, owners, first)
+        As `chunks_of_sequences` returns them.
+    """
+    return [chunks_of_sequences(offsets, size, d > 0) for d in range(plan.n_directions)]
+
+
+def chunks_of_sequences(offsets, size, from_start):
+    """Cut sequences into chunks of `size` steps, counted from their starts or back from their ends.
+
+    Returns
+    -------
+    offsets : ndarray of shape (n_chunks + 1,), dtype=intp
+        Those of the chunks, one after another; the last counted has what is left.
+    owners : ndarray of shape (n_chunks,), dtype=intp
+        Sequence of each.
+    first : ndarray of shape (n_sequences + 1,), dtype=intp
+        First chunk of each sequence.
+    """
+    counts = np.maximum(-(-np.diff(offsets) // size), 1)
+    owners = np.repeat(np.arange(len(counts)), counts)
+    first = np.append(0, np.cumsum(counts))
+    if from_start:
+        starts = offsets[owners] + (np.arange(len(owners)) - first[owners]) * size
+        stops = np.minimum(starts + size, offsets[owners + 1])
+    else:
+        behind = first[owners + 1] - np.arange(1, len(owners) + 1)  # later chunks of the sequence
+        stops = offsets[owners + 1] - behind * size
+    return tuple(part.astype(np.intp) for part in (np.append(offsets[0], stops), owners, first))
 
 
 class Streams:

@@ -132,7 +132,8 @@ max_grad_norm : float or None, default=1.0
 bptt_steps : int or None, default=None
     Number of steps of truncated back-propagation through time: the hidden state is carried on,
     but gradients go back through chunks of this many steps only, counted from where a direction
-    ends. None goes back to the start.
+    ends. None goes back to the start. Networks of one direction (without a CRF), and one layer in
+    two directions below a pooling, then need memory for a chunk, not for the longest sequence.
 """,
     "dtype_parameter": """
 dtype : {'float32', 'float64'}, default='float32'

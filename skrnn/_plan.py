@@ -171,6 +171,7 @@ class Plan:
         self.n_outputs = n_outputs
         self.pooling = pooling
         self.loss = loss
+        self.bptt_steps = bptt_steps
         self.quantiles = np.array(quantiles, dtype=np.float64)
         self.embedding = None if embedding is None else [tuple(size) for size in embedding]
         self.tied = tied
@@ -397,6 +398,10 @@ class Plan:
             Most sequences, most steps in all, and most steps of one sequence in a batch.
         """
         return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
+
+    def passes_workspace(self, options, limits):
+        """Allocate a workspace for truncated BPTT in chunks; `limits` are those of a pass."""
+        return np.empty(self.engine.passes_bytes(self, options, limits), dtype=np.uint8)
 
 
 def check_switch(bidirectional):

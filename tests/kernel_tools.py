@@ -297,7 +297,7 @@ class Network:
     def masks(self):
         """Return the dropout masks of a run, as `oracle.run` takes them."""
         raw = self.lay_open()
-        rows, packed = raw["rows"], self._sequence_at(raw)
+        packed = self._sequence_at(raw)
         rate, recurrent_rate = self.options.dropout, self.options.recurrent_dropout
         masks = {}
         for k, (level, direction, _) in enumerate(oracle.scans(self.spec)):
@@ -310,10 +310,10 @@ class Network:
             is_head = level == len(self.spec.hidden)
             pooled = is_head and self.spec.pooling != "all"
             drawn = self.engine.dropout_multipliers(
-                len(packed) if pooled else len(rows), self.plan.n_directions * H, rate,
+                len(self.lengths) if pooled else self.offsets[-1], self.plan.n_directions * H, rate,
                 mix64(self.seed, 2 * level),
             )  # fmt: skip
-            drawn = self._sequences(drawn, packed) if pooled else self._steps(drawn, rows)
+            drawn = drawn if pooled else np.split(drawn, self.offsets[1:-1])
             masks[("head",) if is_head else ("input", level)] = drawn
         return masks
 

@@ -36,6 +36,8 @@ cdef inline void sort_batch(
         net.buckets[length] += 1
         net.order[t] = chosen[b]
         net.lengths[t] = length
+        if net.owners != NULL:
+            net.sequences[t] = net.owners[chosen[b]]
     net.B, net.T, net.N = B, T, 0
     for t in range(T):
         net.N += net.active[t]
@@ -59,14 +61,14 @@ cdef inline void place_rows(Net* net) noexcept nogil:
     if net.training:
         for s in range(net.n_slices):
             for d in range(net.plan.n_directions):
-                find_runs(net, 1 - 2 * d, s)
+                find_runs(net, d, s)
 
 
 # With equal lengths there are two runs, the initial states and all the rest; each other length makes
 # one more, in direction -1 two: the rows of a step at which sequences join are of both kinds.
-cdef inline void find_runs(Net* net, idx direction, idx s) noexcept nogil:
-    """Where the rows of slice s find their h_{t-1}, in one direction."""
-    cdef idx place = (direction < 0) * SLICES + s
+cdef inline void find_runs(Net* net, idx d, idx s) noexcept nogil:
+    """Where the rows of slice s find their h_{t-1}, in the direction of layer d."""
+    cdef idx direction = net.layers[d].plan.direction, place = d * SLICES + s
     cdef Run* runs = net.runs + place * 2 * net.T
     cdef const idx* first = net.first + s * net.T
     cdef idx lo = net.slices[s], n = 0, row = 0, t, before, rows, known
@@ -127,12 +129,14 @@ cdef inline void gather_sequence(
     cdef idx start = offsets[net.order[b]]
     cdef idx t
     for t in range(net.lengths[b]):
+        if net.steps != NULL:
+            net.steps[row_at(net, t, b)] = start + t
         if places != NULL:
             net.places[row_at(net, t, b)] = places[start + t]
         elif net.plan.n_columns == 0:
             memcpy(net.x + row_at(net, t, b) * D, values + (start + t) * D, D * sizeof(real))
         else:
-            look_up(net, tokens + (start + t) * net.plan.n_columns, row_at(net, t, b))
+            look_up(net, tokens + (start + t) * net.plan.n_columns, row_at(net, t, b), start + t)
 
 
 cdef inline void move_states(
@@ -170,10 +174,11 @@ cdef inline void move_states(
 
 # Word dropout: in training a token gives way to its column's unknown token with probability
 # `word_dropout`, so that the row of unknown tokens learns from all the places it may stand in.
-cdef inline void look_up(const Net* net, const idx* tokens, idx row) noexcept nogil:
-    """One packed input row: the embeddings of a step's tokens side by side."""
+cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) noexcept nogil:
+    """One packed input row: the embeddings of a step's tokens side by side. `step` is its row of the
+    user's data."""
     cdef unsigned long long threshold = share_of_64_bits(net.word_dropout)
-    cdef unsigned long long seed = mix64(mix64(net.seed, 0), row)
+    cdef unsigned long long seed = mix64(mix64(net.seed, 0), step)
     cdef idx C = net.plan.n_columns
     cdef idx c, token
     cdef const EmbeddingColumn* column
@@ -194,16 +199,17 @@ cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
     """Gradient of the embedding of token column c."""
     cdef const EmbeddingColumn* column = &net.columns[c]
     cdef const idx* tokens = net.tokens + c * net.N
-    cdef const idx* order = net.token_order + 2 * c * net.N
+    cdef idx* order = net.token_order + 2 * c * net.N
     cdef const idx* touched = net.touched + c * (net.N + 1)
     cdef idx run, p, k
     cdef bint tied = column.start == net.plan.head_w
     cdef real* to
     cdef const real* source
-    net.n_touched[c] = sort_tokens(tokens, net.N, net.token_order + 2 * c * net.N,
-                                   net.touched + c * (net.N + 1))
+    net.n_touched[c] = sort_tokens(tokens, net.N, order, net.touched + c * (net.N + 1))
+    net.touched_rows[c] = order + net.N  # scratch that has served
     for run in range(net.n_touched[c]):
-        to = net.grads + column.start + tokens[order[touched[run]]] * column.dim
+        net.touched_rows[c][run] = tokens[order[touched[run]]]
+        to = net.grads + column.start + net.touched_rows[c][run] * column.dim
         if not tied:
             memset(to, 0, column.dim * sizeof(real))
         for p in range(touched[run], touched[run + 1]):
@@ -258,10 +264,12 @@ cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
 
 
 # out = x * m / (1 - rate), m = 0 with probability `rate` (Srivastava et al. 2014). m is a function
-# of (seed, row, column), so the backward pass applies the same mask without storing it.
+# of (seed, id of the row, column), so the backward pass applies the same mask without storing it, and
+# whatever other rows there are.
 cdef inline void dropout_rows(
     real* out,             # out (., segments * stride), may be x
     const real* x,         # in  (., segments * stride)
+    const idx* ids,        # in  of each row, or NULL: its number
     idx start,             # rows start .. stop
     idx stop,
     idx segments,
@@ -275,7 +283,7 @@ cdef inline void dropout_rows(
     cdef unsigned long long row_seed
     cdef idx r, s, k, at
     for r in range(start, stop):
-        row_seed = mix64(seed, r)
+        row_seed = mix64(seed, r if ids == NULL else ids[r])
         for s in range(segments):
             for k in range(stride):
                 at = (r * segments + s) * stride + k

@@ -199,6 +199,7 @@ cdef struct Net:
     real* params             # (n_params,)
     real* grads              # (n_params,), training only
     Layer* layers            # (n_layers,) level-major, forward direction first
+    idx first_scan           # 1 where they are the backward direction alone (truncated.pxd)
     bint training
     bint wants_dx            # gradient of the input rows is computed (embeddings, or asked for)
     idx threads
@@ -207,7 +208,10 @@ cdef struct Net:
     idx B
     idx N
     idx T
-    idx* order               # (B,) position in the user's data, by falling length
+    idx* order               # (B,) place in the offsets, by falling length
+    const idx* owners        # sequence of each chunk that the offsets are of (truncated.pxd), or NULL
+    idx* sequences           # (B,) place in the user's data; `order`, or the owners of these chunks
+    idx* steps               # (N,) row of the user's data; under dropout, otherwise NULL
     idx* lengths             # (B,)
     idx* active              # (T + 1,)
     idx* first               # (SLICES, T) packed row of step t of sequence b in slice s: first[s, t] + b
@@ -225,7 +229,8 @@ cdef struct Net:
     idx* tokens              # (n_columns, N) embedding rows of the batch
     idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
     idx* touched             # (n_columns, N + 1) starts of runs of one embedding row
-    idx* n_touched           # (n_columns,)
+    idx** touched_rows       # (n_columns,) where the embedding rows that have a gradient stand
+    idx* n_touched           # (n_columns,) and how many they are
     idx n_distinct           # token rows whose projections are made once; 0 for each step its own
     idx* places              # (N,) which of them stands in a packed row
     real* distinct_x         # (n_distinct, D)
@@ -262,6 +267,7 @@ cdef struct Net:
     real* crf_scratch        # (threads, 4, Op)
     real* crf_grads          # (B, K + 2, Op) gradient of the scores, a sequence each
     const double* quantiles  # (n_quantiles,) levels
+    double whole_rows        # rows with a target of the batch that a pass is of; 0: these are all
     double* row_loss         # (max(R, B),)
     double* row_weight       # (R,)
     double* partial          # (2 * n_chunks,) sums of squares

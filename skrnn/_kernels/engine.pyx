@@ -34,6 +34,7 @@ from .optim cimport (
 )
 from .roll cimport Roll, keep_states, one_step_each, roll_rows, step_rows
 from .stopping cimport check_stopped, stopped, watch
+from .truncated cimport Data, Passes, Scan, truncated_batch
 from .workspace cimport carve, connect_parameters
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
@@ -217,7 +218,7 @@ def train(
     plan, options, limits, unsigned char[::1] workspace,
     real[::1] params, real[::1] grads, real[::1] first, real[::1] second,
     data, targets, const idx[::1] chosen, const idx[::1] bounds, optimiser, double[:, ::1] report,
-    carried=None,
+    carried=None, cut=None,
 ):
     """One optimiser step for each batch chosen[bounds[k]:bounds[k + 1]].
 
@@ -231,11 +232,16 @@ def train(
     `carried` is None, or ((h, c), rows, fresh): a sequence starts from the states in row
     rows[sequence] of h and c (as in `predict`), or from zero where it is `fresh`, and leaves its
     final ones there for the piece that follows it.
+
+    `cut` is None, or for each direction (offsets, owners, first) of the chunks of all sequences, for
+    truncated BPTT in the memory of a chunk (truncated.pxd): `limits` are then those of a pass.
     """
     cdef Net net
     cdef Optimiser opt
     cdef States states
     cdef Stop stop
+    cdef Passes passes
+    cdef Data all_data
     cdef idx k, n_batches = bounds.shape[0] - 1, done = 0
     cdef double loss, norm, penalty
     cdef BatchSize size
@@ -252,9 +258,16 @@ def train(
     cdef const idx* label = _pointer(labels)
     cdef const real* number = _reals(numbers)
     cdef const double* weigh = NULL if weights is None else &weights[0]
-    _open(&net, plan, options, limits, workspace, params, grads)
+    if cut is None:
+        _open(&net, plan, options, limits, workspace, params, grads)
+        _check_data(&net, data, limits, chosen, bounds, carried is not None)
+    else:
+        kept = _open_passes(&net, &passes, plan, options, limits, workspace, params, grads, cut,
+                            offsets)
+        steps = offsets[offsets.shape[0] - 1]
+        _check_data(&net, data, (limits[0], steps, steps), chosen, bounds)
+        _check_passes(&passes, limits, chosen, bounds)
     watch(&stop, &net)
-    _check_data(&net, data, limits, chosen, bounds, carried is not None)
     _check_targets(&net, offsets, labels, numbers, weights, chosen, bounds)
     _check_report(&net, report, n_batches)
     opt.step = 0
@@ -262,27 +275,38 @@ def train(
         _read_optimiser(&opt, optimiser, first, second, net.plan.n_params)
         seed = optimiser["seed"]
     _read_states(&states, &net, carried, offsets.shape[0] - 1)
+    all_data.offsets, all_data.values, all_data.tokens = &offsets[0], x, ids
+    all_data.labels, all_data.targets, all_data.weights = label, number, weigh
+    cdef bint truncated = cut is not None
+    if truncated and carried is not None:
+        raise ValueError("chunks carry their own states")
     with nogil:
         net.caller_mode = flush_denormals()
-        leave_out_top(&net)
+        if not truncated:
+            leave_out_top(&net)
         for k in range(n_batches):
             net.seed = seed + opt.step
-            load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
-                       bounds[k + 1] - bounds[k])
-            pack_weights(&net)
-            _move(&net, &states, True)
-            network_forward(&net)
-            if stopped(&stop, 0):
-                break
-            _move(&net, &states, False)
-            loss = head_loss(&net, &offsets[0], label, number, weigh, &size)
+            if truncated:
+                loss = truncated_batch(&net, &passes, &all_data, &chosen[bounds[k]],
+                                       bounds[k + 1] - bounds[k], learns, &size)
+            else:
+                load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
+                           bounds[k + 1] - bounds[k])
+                pack_weights(&net)
+                _move(&net, &states, True)
+                network_forward(&net)
+                if stopped(&stop, 0):
+                    break
+                _move(&net, &states, False)
+                loss = head_loss(&net, &offsets[0], label, number, weigh, &size)
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
             if size.weight <= 0 or not learns:
                 done += 1
                 continue
-            clear_state_gradients(&net)
-            head_backward(&net)
-            layers_backward(&net)
+            if not truncated:
+                clear_state_gradients(&net)
+                head_backward(&net)
+                layers_backward(&net)
             if stopped(&stop, 0):
                 break
             norm = _regularise(&net, &opt, &penalty)
@@ -536,6 +560,7 @@ cdef inline void _scatter_outputs(
 
 
 include "checks.pxi"
+include "chunks.pxi"
 include "stream.pxi"
 include "probes.pxi"
 include "translate.pxi"

@@ -188,7 +188,7 @@ cdef inline void describe_gradients(
     if layer.mask != NULL:
         hh.X, hh.ldx = layer.h_in + net.slice_rows[s] * plan.Hp, plan.Hp
     else:
-        at = (plan.direction < 0) * SLICES + s
+        at = direction * SLICES + s
         hh.X, hh.ldx, hh.X0, hh.ldx0 = layer.y, layer.ldy, layer.h0, plan.Hp
         hh.runs, hh.n_runs = net.runs + at * 2 * net.T, net.n_runs[at]
     hh.segments, hh.width, hh.stride = 1, plan.H, plan.Hp

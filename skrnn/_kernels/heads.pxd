@@ -13,25 +13,45 @@ cdef inline idx last_row(const Net* net, idx b, idx direction) noexcept nogil:
     return row_at(net, net.lengths[b] - 1 if direction > 0 else 0, b)
 
 
-cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
-    """features[b] from the hidden states y (N, F) of sequence b: last, mean or max over time."""
+cdef inline void pool_forward(
+    Net* net,
+    idx b,
+    real* out,             # in/out (F,)
+    idx* at,               # in/out (F,) steps of the maxima; max only
+    idx t0,                # the first of these steps in the whole sequence, and how many that has
+    idx length,
+) noexcept nogil:
+    """Pool the hidden states y (N, F) of sequence b: last, mean or max over time. A chunk but the
+    first in its direction goes on with what stands there."""
     cdef idx F = net.F
     cdef idx Hp = net.plan.Hp
-    cdef const real* y = net.layers[net.plan.n_layers - net.plan.n_directions].y
-    cdef real* out = net.features + b * F
-    cdef idx* at = net.argmax + b * F
+    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef const real* y = top.y
     cdef const real* row
-    cdef idx t, k, d
-    cdef real share = <real> (1.0 / net.lengths[b])
+    cdef idx t, k, d, n = net.lengths[b]
+    cdef bint back = top.plan.direction < 0
+    cdef bint begins = t0 + n == length if back else t0 == 0
+    cdef bint ends = t0 == 0 if back else t0 + n == length
+    cdef real share = <real> (1.0 / length)
     if net.plan.pooling == LAST:
         for d in range(net.plan.n_directions):
-            row = y + last_row(net, b, 1 - 2 * d) * F
+            row = y + last_row(net, b, top[d].plan.direction) * F
             memcpy(out + d * Hp, row + d * Hp, Hp * sizeof(real))
         return
-    memcpy(out, y + row_at(net, 0, b) * F, F * sizeof(real))
-    if net.plan.pooling == MAX:
-        memset(at, 0, F * sizeof(idx))
-    for t in range(1, net.lengths[b]):
+    if begins:
+        memcpy(out, y + row_at(net, 0, b) * F, F * sizeof(real))
+        if net.plan.pooling == MAX:
+            for k in range(F):
+                at[k] = t0
+    elif back and net.plan.pooling == MAX:
+        for t in range(n - 1, -1, -1):  # of equals the first step wins
+            row = y + row_at(net, t, b) * F
+            for k in range(F):
+                if row[k] >= out[k]:
+                    out[k] = row[k]
+                    at[k] = t0 + t
+        return
+    for t in range(begins, n):
         row = y + row_at(net, t, b) * F
         if net.plan.pooling == MEAN:
             for k in range(F):
@@ -40,21 +60,26 @@ cdef inline void pool_forward(Net* net, idx b) noexcept nogil:
             for k in range(F):
                 if row[k] > out[k]:
                     out[k] = row[k]
-                    at[k] = t
-    if net.plan.pooling == MEAN:
+                    at[k] = t0 + t
+    if net.plan.pooling == MEAN and ends:
         for k in range(F):
             out[k] *= share
 
 
-cdef inline void pool_backward(Net* net, idx b) noexcept nogil:
-    """dy of all rows of sequence b from dfeatures[b]; pooling 'last' leaves them to the states."""
+cdef inline void pool_backward(
+    Net* net,
+    idx b,
+    const real* d_out,     # in  (F,)
+    const idx* at,         # in  (F,) as in `pool_forward`, as are t0 and length
+    idx t0,
+    idx length,
+) noexcept nogil:
+    """dy of all rows of sequence b, or a chunk; pooling 'last' leaves them to the states."""
     cdef idx F = net.F
     cdef real* dy = net.layers[net.plan.n_layers - net.plan.n_directions].dy
-    cdef const real* d_out = net.dfeatures + b * F
-    cdef const idx* at = net.argmax + b * F
     cdef real* row
     cdef idx t, k
-    cdef real share = <real> (1.0 / net.lengths[b])
+    cdef real share = <real> (1.0 / length)
     for t in range(net.lengths[b]):
         row = dy + row_at(net, t, b) * F
         if net.plan.pooling == MEAN:
@@ -62,14 +87,13 @@ cdef inline void pool_backward(Net* net, idx b) noexcept nogil:
                 row[k] = d_out[k] * share
         else:
             for k in range(F):
-                row[k] = d_out[k] if at[k] == t else 0
+                row[k] = d_out[k] if at[k] == t0 + t else 0
 
 
-cdef inline void last_backward(Net* net, idx b) noexcept nogil:
+cdef inline void last_backward(Net* net, idx b, const real* d_out) noexcept nogil:
     """The same for pooling 'last': what the final state of sequence b gets, in each direction."""
     cdef idx Hp = net.plan.Hp, d, k
     cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef const real* d_out = net.dfeatures + b * net.F
     cdef real* dh
     for d in range(net.plan.n_directions):
         dh = top[d].dh + b * Hp

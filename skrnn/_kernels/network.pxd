@@ -206,8 +206,8 @@ cdef inline void draw_masks(Net* net) noexcept nogil:
             continue
         for n in range(net.B * layer.plan.Hp):
             layer.mask[n] = 1
-        dropout_rows(layer.mask, layer.mask, 0, net.B, 1, layer.plan.H, layer.plan.Hp,
-                     net.recurrent_dropout, mix64(net.seed, 2 * k + 1))
+        dropout_rows(layer.mask, layer.mask, net.sequences, 0, net.B, 1, layer.plan.H, layer.plan.Hp,
+                     net.recurrent_dropout, mix64(net.seed, 2 * (k + net.first_scan) + 1))
 
 
 cdef inline void level_dropout(
@@ -215,12 +215,15 @@ cdef inline void level_dropout(
 ) noexcept nogil:
     """Dropout of the outputs of the level of `layer` as level `level` (or the head) reads them."""
     cdef idx width = net.plan.n_directions * layer.plan.Hp, block
+    cdef bint pooled = level == net.plan.n_levels and net.plan.pooling != ALL
+    cdef const idx* ids = net.sequences if pooled else net.steps
     cdef idx threads = useful_threads(net.threads, <double> MOVED * n * width)
     for block in prange((n + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         if not stopped(net.stop, <double> MOVED * PRODUCT_ROWS * width):
-            dropout_rows(out, rows, block * PRODUCT_ROWS, imin(n, (block + 1) * PRODUCT_ROWS),
+            dropout_rows(out, rows, ids, block * PRODUCT_ROWS,
+                         imin(n, (block + 1) * PRODUCT_ROWS),
                          net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
                          mix64(net.seed, 2 * level))
         restore_worker(net.caller_mode)
@@ -280,7 +283,8 @@ cdef inline void read_top(Net* net) noexcept nogil:
         flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_forward(net, b)
+                pool_forward(net, b, net.features + b * net.F, net.argmax + b * net.F, 0,
+                             net.lengths[b])
         restore_worker(net.caller_mode)
     if drops:
         level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
@@ -311,7 +315,7 @@ cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noex
     """Where the target (and weight) of a head row stands in the user's arrays."""
     if net.plan.pooling == ALL:
         return offsets[net.order[b]] + t
-    return net.order[b]
+    return net.sequences[b]
 
 
 cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcept nogil:
@@ -319,7 +323,7 @@ cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcep
     cdef idx lo = 0, hi = net.T, s = 0, middle
     cdef const idx* first
     if net.plan.pooling != ALL:
-        return net.order[r]
+        return net.sequences[r]
     while s + 1 < net.n_slices and r >= net.slice_rows[s + 1]:
         s += 1
     first = net.first + s * net.T
@@ -337,6 +341,20 @@ cdef struct BatchSize:
     double weight          # sum of their weights
 
 
+cdef inline double row_weight(
+    const idx* labels, const real* targets, const double* weights, idx at, idx M, BatchSize* size
+) noexcept nogil:
+    """Weight of a row, 0 where it has no target, which is added to the size of the batch."""
+    cdef double weight = 1.0 if weights == NULL else weights[at]
+    if (labels != NULL and labels[at] < 0) or (
+        targets != NULL and all_missing(targets + at * M, M)
+    ):
+        return 0
+    size.rows += 1
+    size.weight += weight
+    return weight
+
+
 cdef inline double head_loss(
     Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
@@ -350,27 +368,23 @@ cdef inline double head_loss(
     The batch's own weights do not divide it: a row weighs the same in whatever batch it stands.
     """
     cdef idx b, t, r, at, steps, threads, block, M = net.plan.n_targets
-    cdef double loss = 0
+    cdef double loss = 0, rows
     size.rows, size.weight = 0, 0
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
             r = head_row(net, t, b)
             at = target_of(net, offsets, t, b)
-            net.row_weight[r] = 1.0 if weights == NULL else weights[at]
-            if labels != NULL and labels[at] < 0:
-                net.row_weight[r] = 0
-            elif targets != NULL and all_missing(targets + at * M, M):
-                net.row_weight[r] = 0
-            else:
-                size.rows += 1
-    for r in range(net.R):
-        size.weight += net.row_weight[r]
+            net.row_weight[r] = row_weight(labels, targets, weights, at, M, size)
+    if net.whole_rows > 0:
+        rows = net.whole_rows
+    else:
+        rows = size.rows
     if size.weight <= 0:
         memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
         return 0
     if net.plan.loss == CRF:
-        return crf_loss(net, offsets, labels, size.rows)
+        return crf_loss(net, offsets, labels, rows)
     threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
     for block in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
@@ -382,12 +396,12 @@ cdef inline double head_loss(
             net.row_loss[r] = row_loss(
                 net, net.dlogits + r * net.Op, net.logits + r * net.Op,
                 imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
-                net.row_weight[r] / size.rows)
+                net.row_weight[r] / rows)
         restore_worker(net.caller_mode)
     for r in range(net.R):
         if net.row_weight[r] > 0:
             loss += net.row_weight[r] * net.row_loss[r]
-    return loss / size.rows
+    return loss / rows
 
 
 cdef inline double row_loss(
@@ -470,7 +484,7 @@ cdef inline void write_top(Net* net) noexcept nogil:
         return  # they are one
     if net.plan.pooling == LAST:
         for b in range(net.B):
-            last_backward(net, b)
+            last_backward(net, b, net.dfeatures + b * net.F)
         return
     threads = share_moving(net, net.F, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
@@ -478,7 +492,8 @@ cdef inline void write_top(Net* net) noexcept nogil:
         flush_denormals()
         for b in range(net.bounds[part], net.bounds[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_backward(net, b)
+                pool_backward(net, b, net.dfeatures + b * net.F, net.argmax + b * net.F, 0,
+                              net.lengths[b])
         restore_worker(net.caller_mode)
 
 

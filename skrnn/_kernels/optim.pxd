@@ -69,8 +69,7 @@ cdef inline double touched_squares(const Net* net) noexcept nogil:
 
 cdef inline idx touched_row(const Net* net, idx c, idx run) noexcept nogil:
     """Where in the flat vector the row lies that run `run` of column c has touched."""
-    cdef idx place = net.token_order[2 * c * net.N + net.touched[c * (net.N + 1) + run]]
-    return net.columns[c].start + net.tokens[c * net.N + place] * net.columns[c].dim
+    return net.columns[c].start + net.touched_rows[c][run] * net.columns[c].dim
 
 
 # Adam (Kingma and Ba 2015, algorithm 1 with the step size of section 2), and momentum in the form

@@ -272,7 +272,7 @@ def dropout_multipliers(idx rows, idx width, double rate, unsigned long long see
     """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
     out = np.ones((rows, width), dtype=real_dtype)
     cdef real[:, ::1] view = out
-    dropout_rows(&view[0, 0], &view[0, 0], 0, rows, 1, width, width, rate, seed)
+    dropout_rows(&view[0, 0], &view[0, 0], NULL, 0, rows, 1, width, width, rate, seed)
     return out
 
 

@@ -79,7 +79,7 @@ cdef inline void _sample_rows(Net* net, const Sampling* how, idx lo, idx hi) noe
             row = how.tokens + b * (how.n_steps + 1) + t
             if not _ended(how, row[0], t):
                 going += 1
-                look_up(net, row, b)
+                look_up(net, row, b, 0)
         if going:
             step_rows(net, lo, hi)
         for b in range(lo, hi):

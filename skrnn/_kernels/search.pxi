@@ -139,7 +139,7 @@ cdef inline void copy_states(Net* decoder, idx source, idx to) noexcept nogil:
 
 
 cdef inline void read_token(Net* decoder, idx row, idx token) noexcept nogil:
-    look_up(decoder, &token, row)
+    look_up(decoder, &token, row, 0)
 
 
 cdef inline void search_slots(Pair* p, const Search* s, idx lo, idx hi, idx R) noexcept nogil:

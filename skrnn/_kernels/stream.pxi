@@ -86,7 +86,7 @@ cdef class Stepper:
                 for c in range(width):
                     if not 0 <= tokens[r, c] < net.columns[c].rows:
                         return r
-                look_up(net, &tokens[r, 0], r)
+                look_up(net, &tokens[r, 0], r, 0)
         parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
         with nogil:
             net.caller_mode = flush_denormals()

@@ -98,7 +98,9 @@ cdef inline void carve_layer(
 
 cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexcept nogil:
     cdef idx C = net.plan.n_columns
-    net.order = indices(arena, B)
+    net.order = net.sequences = indices(arena, B)
+    net.owners = NULL
+    net.steps = indices(arena, N) if net.training and net.dropout > 0 else NULL
     net.lengths = indices(arena, B)
     net.active = indices(arena, T + 1)
     net.first = indices(arena, SLICES * T)
@@ -113,6 +115,7 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
         net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
         net.token_order = indices(arena, 2 * N * C)
         net.touched = indices(arena, (N + 1) * C)
+        net.touched_rows = <idx**> take(arena, C, sizeof(idx*))
         net.n_touched = indices(arena, C)
         net.ld_dx = padded(net.plan.D)
         net.dx = reals(arena, N * net.ld_dx if net.wants_dx else 0)

@@ -233,7 +233,7 @@ FAULTS = [
     Fault(
         "carried state: training leaves none behind",
         "_kernels/engine.pyx",
-        "_move(&net, &states, False)\n            loss =",
+        "_move(&net, &states, False)\n                loss =",
         "loss =",
         "test_language_model.py::test_the_state_is_carried_along_a_stream",
     ),
@@ -443,7 +443,7 @@ FAULTS = [
     Fault(
         "weights: normalized within the batch",
         "_kernels/network.pxd",
-        "                net.row_weight[r] / size.rows)",
+        "                net.row_weight[r] / rows)",
         "                net.row_weight[r] / size.weight)",
         "test_learning.py::test_a_weight_is_a_repetition_at_any_batch_size",
     ),
