@@ -95,6 +95,25 @@ def test_rows_are_series_of_one_feature():
     assert sorted(after[~np.isnan(after)]) == sorted(X[~np.isnan(X)])
 
 
+@pytest.mark.parametrize("form", ["list", "pandas", "polars"])
+@pytest.mark.parametrize("unit", ["sequence", "step"])
+def test_targets_that_are_to_be_forecast_stay_missing(form, unit):
+    X = forms()[form]
+    given = [values(x, 0).copy() for x in X]
+    for x in given[:3]:
+        x[2:] = np.nan  # behind covariates that are known
+    if form == "list":
+        X = [np.column_stack([now, x[:, 1:]]) for now, x in zip(given, X, strict=True)]
+    else:
+        X = [type(x)({**{c: x[c] for c in "abc"}, "a": a}) for x, a in zip(X, given, strict=True)]
+    after = Steps(X).permuted(0, unit, np.random.RandomState(0))
+    now = np.concatenate([values(x, 0) for x in after])
+    before = np.concatenate(given)
+    np.testing.assert_array_equal(np.isnan(now), np.isnan(before))
+    assert sorted(now[~np.isnan(now)]) == sorted(before[~np.isnan(before)])
+    assert not np.array_equal(now, before, equal_nan=True)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_rows_of_a_table_stay_a_table(library):
     frames = pytest.importorskip(library)
