@@ -485,9 +485,9 @@ def _check_size(estimator, sequences):
     raise ValueError(
         f"Input X has a value too near the end of single precision.\nsequence {i} has "
         f"{values[row, column]:.6g} at step {t} (feature {column}), which "
-        f"{type(estimator).__name__} cannot compute with. Scale the input, e.g. with PerStep(RobustScaler()), or "
-        "use dtype='float64'. If the value stands for a missing one, put NaN in its place and impute "
-        "it, e.g. with PerStep(SimpleImputer())."
+        f"{type(estimator).__name__} cannot compute with. Scale the input, e.g. with "
+        "PerStep(RobustScaler()), or use dtype='float64'. If the value stands for a missing one, "
+        "put NaN in its place and impute it, e.g. with PerStep(SimpleImputer())."
     )
 
 

@@ -78,7 +78,7 @@ def test_every_network_against_the_oracle(
 ):
     # initial states, cotangents of outputs and final states, sample weights and L2 all at once
     spec = oracle.Spec(
-        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.3
+        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=4, alpha=0.3
     )
     problem, expected = solved(spec)
     assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
@@ -445,7 +445,7 @@ def float32_tolerance(spec, lengths, n_features):
 @each_design(HIDDEN)
 def test_float32_against_float64(level, cell, activation, bidirectional, n_layers, pooling, loss):
     spec = oracle.Spec(
-        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=3, alpha=0.01
+        cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=4, alpha=0.01
     )
     problem = rounded(make_problem(spec, LENGTHS, scale=0.3), np.float32)
     expected = (
