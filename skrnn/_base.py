@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from skrnn._batching import Trainer, TrainingData, predict
 from skrnn._callbacks import CallbackSupportMixin, Progress
@@ -442,7 +442,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         # An AttributeError, not check_is_fitted's: hasattr(estimator, "weights_") must be False.
         if "_params" not in self.__dict__:
             raise AttributeError(f"This {type(self).__name__} has no weights yet: call fit first.")
-        return {name: w.copy() for name, w in self._get_plan().views(self._params).items()}
+        return {name: w.copy() for name, w in self._check_whole().views(self._params).items()}
 
     def set_weights(self, weights):
         """Replace the weights of a fitted estimator: the inverse of `weights_`.
@@ -462,7 +462,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
             For a name that is missing or not known, a shape that differs, or a number that is not
             finite. The estimator is then as it was.
         """
-        check_is_fitted(self)
+        self._check_whole()
         params = np.empty_like(self._params)
         views = self._get_plan().views(params)
         if missing := sorted(set(views) - set(weights)):

@@ -223,7 +223,10 @@ def target_labels(rows, vocabulary, held=None):
                 )
             labels.append(label)
         labels.append(len(vocabulary))
-    return np.array(labels, dtype=np.intp), offsets
+    try:
+        return np.array(labels, dtype=np.intp), offsets
+    except OverflowError:
+        raise ValueError("target_vocabulary_ holds a number that is no output.") from None
 
 
 def decoder_inputs(labels, offsets, n_tokens):

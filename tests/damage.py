@@ -29,6 +29,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
+from skrnn._persistence import make_plan
 from skrnn.inspection import gradient_flow
 
 REFUSED = (ValueError, TypeError, AttributeError)
@@ -307,7 +308,7 @@ def with_weights_that_fit(state, rng):
         return state
     plan_class = state["_plan_class_"]
     try:
-        plan = plan_class(**architecture)
+        plan = make_plan(plan_class, architecture, np.broadcast_to(0, 100_000))  # no larger
     except Exception:
         return state
     if plan.n_params > 100_000:
