@@ -377,7 +377,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             Rows add up to 1; for a network fitted to a matrix of labels each column is a
             probability by itself.
         """
-        check_is_fitted(self)
+        self._check_whole()
         if self._is_multilabel():
             return expit(self._outputs(X))
         return self._outputs(X, probabilities=True)

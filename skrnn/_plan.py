@@ -417,7 +417,9 @@ def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding):
     whole = all(isinstance(n, Integral) for n in (*sizes, n_outputs))
     if not whole or not len(hidden) or min(sizes) < 1 or n_outputs < 0:
         raise ValueError("sizes must be positive integers")
-    if embedding is not None and [len(size) for size in embedding] != [2] * n_features:
+    if embedding is not None and (
+        len(embedding) != n_features or any(len(size) != 2 for size in embedding)
+    ):
         raise ValueError("each token column needs an embedding")
 
 
