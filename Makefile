@@ -12,12 +12,13 @@ SOURCES := setup.py pyproject.toml \
 	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long sanitize coverage faults lint bench bench-tasks docs-figures wheel clean
+.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs-figures wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
 	@echo "make test       build, then lint and the test suite"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make test-matrix  the test suite with the oldest and the newest versions claimed"
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
 	@echo "make coverage   which statements of the Python side no test runs"
@@ -37,6 +38,24 @@ test: lint
 
 test-long: $(VENV)/.installed
 	$(BIN)/python -m pytest -m long
+
+# The oldest versions that pyproject.toml claims, and those of the tests' own packages that go with
+# them; the oldest Python is `make PYTHON=python3.11`.
+MATRIX := .matrix
+VERSIONS_oldest := "numpy==1.25.*" "scipy==1.11.*" "scikit-learn==1.6.*" "pandas==2.1.*" \
+	"pyarrow==15.*"
+VERSIONS_newest := --upgrade --upgrade-strategy eager
+
+test-matrix: $(MATRIX)/oldest/.installed $(MATRIX)/newest/.installed
+	for versions in oldest newest; do \
+		$(MATRIX)/$$versions/bin/python -m pytest -m "not long" || exit 1; \
+	done
+
+$(MATRIX)/%/.installed: $(SOURCES)
+	$(PYTHON) -m venv $(MATRIX)/$*
+	$(MATRIX)/$*/bin/python -m pip --quiet --disable-pip-version-check install \
+		--editable ".[test]" $(VERSIONS_$*)
+	@touch $@
 
 faults: $(VENV)/.installed
 	$(BIN)/python tests/planted_faults.py
@@ -102,7 +121,7 @@ $(VENV)/.bench: $(VENV)/.installed benchmarks/requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(MATRIX) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf docs/figures
 	rm -f skrnn/_kernels/*.so skrnn/_kernels/*.pyd $(patsubst examples/%.py,%.png,$(wildcard examples/*.py))
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
