@@ -207,6 +207,13 @@ class Training:
         """Score the held-out part and keep the best weights; of equal scores the lowest loss."""
         estimator, tol = self.estimator, self.estimator.tol
         score, loss = self.watch()
+        if np.isnan(score):
+            raise ValueError(
+                f"The score of the validation part is NaN after epoch {estimator.n_iter_}, so that "
+                "early stopping cannot tell good weights from bad ones. See what "
+                f"scoring={estimator.scoring!r} makes of so few or such targets, or set "
+                "scoring='loss'."
+            )
         best, lowest = estimator.best_validation_score_, self.best_validation_loss
         estimator.validation_scores_[-1] = score
         improved = score >= best + tol or (score == best and loss <= lowest - tol)

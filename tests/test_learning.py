@@ -203,6 +203,16 @@ def test_the_name_of_a_scorer():
         small(RNNClassifier, scoring="no such score", **how).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:R.* score is not well-defined")
+def test_a_score_that_says_nothing():
+    # it would leave the weights that nothing has been learnt by
+    X, y = data(RNNRegressor)
+    model = small(RNNRegressor, early_stopping=True, scoring=None)
+    with pytest.raises(ValueError, match=r"NaN after epoch 1.*scoring=None"):
+        model.fit(X, y, X_val=X[:1], y_val=y[:1])
+    assert not hasattr(model, "n_iter_")
+
+
 def test_of_equal_scores_the_lowest_loss_is_kept():
     X, y = data(RNNClassifier)
     how = {"early_stopping": True, "learning_rate_init": 0.01, "max_iter": 12}
