@@ -271,7 +271,7 @@ def other(value, rng):
     return ODD[rng.integers(len(ODD))]
 
 
-def mutated(state, rng):
+def mutated(state, plan_class, rng):
     """Change one to three parts of a state, most of the time of its few important ones."""
     done = []
     for _ in range(rng.integers(1, 4)):
@@ -289,7 +289,7 @@ def mutated(state, rng):
                 state = with_part(state, path, lambda part: other(part, rng))
         done.append(path)
     if rng.random() < 0.5:
-        state = with_weights_that_fit(state, rng)
+        state = with_weights_that_fit(state, plan_class, rng)
     return state, done
 
 
@@ -301,26 +301,28 @@ def is_fitted_part(path, rng):
     return name.endswith("_") or (name.startswith("_") and not name.startswith("_skl"))
 
 
-def with_weights_that_fit(state, rng):
+def with_weights_that_fit(state, plan_class, rng):
     """Cut, or repeat, weights and moments to what the architecture needs, if it is one."""
     architecture, params = state.get("_architecture"), state.get("_params")
     if not isinstance(architecture, dict) or not isinstance(params, np.ndarray) or not params.size:
         return state
-    plan_class = state["_plan_class_"]
     try:
         plan = make_plan(plan_class, architecture, np.broadcast_to(0, 100_000))  # no larger
     except Exception:
         return state
     if plan.n_params > 100_000:
         return state
-    fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
+    if params.dtype.kind not in "fiub":
+        return state
+    with np.errstate(all="ignore"):
+        fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
     optimiser = state.get("_optimiser")
     if type(optimiser).__name__.startswith("Optimi") and rng.random() < 0.8:
         optimiser = copy.copy(optimiser)
         for key in ("first", "second"):
             moments = getattr(optimiser, key, None)
-            if isinstance(moments, np.ndarray) and moments.size:
+            if isinstance(moments, np.ndarray) and moments.size and moments.dtype.kind in "fiub":
                 setattr(optimiser, key, np.resize(moments, plan.n_params).astype(plan.dtype))
         state["_optimiser"] = optimiser
     return state
@@ -355,9 +357,7 @@ def try_mutant(number):
     in_file = rng.random() < 0.5
     told = f"mutant {number}, a {name}, "
     state = model.__getstate__() if in_file else dict(vars(model))
-    state["_plan_class_"] = model._plan_class
-    state, done = mutated(state, rng)
-    state.pop("_plan_class_", None)
+    state, done = mutated(state, model._plan_class, rng)
     told += f"{'file' if in_file else 'attributes'}: {done}"
     ends = []
     try:

@@ -59,7 +59,7 @@ def run_tests(tree, level, names, number=-1):
     )  # fmt: skip
     if done.returncode == 0:
         return "missed", "all tests pass"
-    pattern = r"^FAILED tests/(\S+?\.py::\w+).*? - (?:assert |AssertionError)"
+    pattern = r"^FAILED tests/(\S+?\.py::\w+).*? - (?:assert |AssertionError|Failed: DID NOT RAISE)"
     failure = re.search(pattern, done.stdout, re.MULTILINE)
     if done.returncode == 1 and failure:
         return "caught", failure[1]

@@ -25,13 +25,6 @@ FAULTS = [
         "test_border.py::test_offsets_that_turn_back_are_refused",
     ),
     Fault(
-        "border: pooling over no step",
-        "_kernels/engine.pyx",
-        "shortest = 1  # pooling reads a step at least",
-        "shortest = 0",
-        "test_border.py::test_a_sequence_without_steps_has_no_pool",
-    ),
-    Fault(
         "border: a decoder that cannot read its outputs",
         "_kernels/search.pxi",
         "p.decoder.columns[0].rows < p.decoder.plan.n_outputs",
