@@ -39,11 +39,13 @@ def calls_of(monkeypatch, make, X, y, *methods, **params):
 def make_calls(patch):
     """Return {name: call}, one of every entry and of every way to call it."""
     (words, tags), series, steps = tagged(9), walks(5), first_step(9)
+    patch.setattr("skrnn._batching.CHUNK_STEPS", 2)  # for the memory of so many
     found = {
         "classifier": calls_of(
             patch, RNNClassifier, *steps, lambda m: m.predict(steps[0]),
             lambda m: gradient_flow(m, *steps),
         ),
+        "truncated": calls_of(patch, RNNClassifier, *steps, bptt_steps=2, bidirectional=True),
         "tokens": calls_of(
             patch, RNNClassifier, *token_lists(9), lambda m: m.predict(token_lists(9)[0])
         ),
@@ -228,14 +230,14 @@ def test_a_sequence_without_steps_has_no_pool():
 
 
 def test_offsets_that_turn_back_are_refused():
-    plan = Plan("lstm", (3,), 2, 2, pooling="all")
+    plan = Plan("lstm", (3,), 2, 2)
     options, limits = Options(), (1, 1, 1)
     data = np.array([0, 5, 6, 4]), np.zeros((4, 2), plan.dtype), None
     with pytest.raises(ValueError, match="within the rows"):
         plan.engine.predict(
             plan, options, limits, plan.workspace(options, limits),
             np.zeros(plan.n_params, plan.dtype), data, None, np.array([1]), np.array([0, 1]),
-            np.empty((4, 2), plan.dtype), None, False, None,
+            np.empty((3, 2), plan.dtype), None, False, None,
         )  # fmt: skip
 
 
