@@ -317,7 +317,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
 
     def _is_multilabel(self):
         """Whether the fitted network gives each sequence any number of labels."""
-        return self._architecture["loss"] == "binary_log_loss"
+        return self._architecture.get("loss") == "binary_log_loss"
 
     def predict(self, X):
         """Return the most probable label of each sequence.

@@ -180,7 +180,7 @@ class Plan:
         if loss == "crf" and pooling != "all":
             raise ValueError("a CRF needs a head on every step")
         per = self._outputs_per_target
-        if n_outputs and (not per or n_outputs % per):
+        if not per or n_outputs % per:
             raise ValueError(f"{n_outputs} outputs do not fit the loss {loss!r}")
         self.parameters = {}
         self._tables = []
