@@ -201,8 +201,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         data = self._encode(
             X, y, sample_weight, reset=first, split_seed=split_seed if splits else None, **known
         )
-        learnt = data.learnt_from()
-        rng = self._start(learnt, rng, incremental) if first else self._continue(rng)
+        learned = data.learned_from()
+        rng = self._start(learned, rng, incremental) if first else self._continue(rng)
         if not self.early_stopping:
             return data, None, rng
         if not splits:
@@ -224,7 +224,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
             raise ValueError("y_val or sample_weight_val is passed to fit, but X_val is not.")
 
     def _encode_validation(self, X_val, y_val, sample_weight_val):
-        """Validate the user's own validation data; nothing is learnt from them."""
+        """Validate the user's own validation data; nothing is learned from them."""
         try:
             return self._encode(X_val, y_val, sample_weight_val, reset=False, validation=True)
         except (ValueError, TypeError) as error:
@@ -239,9 +239,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         Parameters
         ----------
         reset : bool
-            Whether what is fitted to X and y (width, vocabulary, classes, scale) is to be learnt.
+            Whether what is fitted to X and y (width, vocabulary, classes, scale) is to be learned.
         split_seed : int or None
-            Of the part that early stopping holds out, from which none of that is learnt.
+            Of the part that early stopping holds out, from which none of that is learned.
         validation : bool
             Whether all of it is validation data.
         vocabulary : array-like or None
@@ -431,7 +431,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
 
     @property
     def weights_(self):
-        """Weights under PyTorch's names and in its layout: a dict of copies.
+        """Weights under the names of PyTorch and in its layout, as a dict of copies.
 
         `weight_ih_l{k}[_reverse]` (gates * H, D), `weight_hh_...` (gates * H, H), `bias_ih_...`
         and `bias_hh_...` (gates * H,), with the gates in the order i, f, g, o (LSTM) or r, z, n
@@ -450,7 +450,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         Parameters
         ----------
         weights : dict of str to array-like
-            As `weights_`, all of them.
+            All weights, as in `weights_`.
 
         Returns
         -------
@@ -459,8 +459,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For a name that is missing or not known, a shape that differs, or a number that is not
-            finite. The estimator is then as it was.
+            If a name is missing or unknown, a shape differs, or a number is not finite. The
+            estimator is then left unchanged.
         """
         self._check_whole()
         params = np.empty_like(self._params)

@@ -86,7 +86,7 @@ class TrainingData(NamedTuple):
             _, streams = np.unique(streams[indices], return_inverse=True)
         return TrainingData(self.sequences.take(indices), self.targets.take(indices), streams)
 
-    def learnt_from(self):
+    def learned_from(self):
         """Return what is not held out."""
         return self if self.held is None else self.take(~self.held)
 

@@ -1,4 +1,4 @@
-"""RNNClassifier: a label for each sequence."""
+"""RNNClassifier: classify sequences."""
 
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp
@@ -22,11 +22,11 @@ MIN_CLASSES = 2
 
 @documented
 class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurrentNetwork):
-    """Recurrent network that gives each sequence a label.
+    """Recurrent network that classifies sequences.
 
-    The network is trained by back-propagation through time on the softmax cross-entropy, or, where
-    a sequence may have any number of labels (multilabel), on the logistic cross-entropy of each.
-    Sequences may be of unequal lengths; nothing is padded in computation.
+    The network is trained by back-propagation through time on the softmax cross-entropy or, if a
+    sequence may have any number of labels (multilabel), on the logistic cross-entropy of each
+    label. Sequences may have unequal lengths; nothing is padded in computation.
 
     Parameters
     ----------
@@ -35,33 +35,34 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
     $cell_parameter
 
     bidirectional : bool, default=False
-        Run a second network from the last step to the first.
+        Add a second network that runs from the last step to the first.
 
     $pooling_parameter
 
     $gradient_parameters
 
     embedding_dim : int, array-like of int or None, default=None
-        Width of the embedding of token input, or one width for each column of ids. For sequences
-        of `str` it is chosen from the vocabulary when None; for integers it declares that they are
-        token ids.
+        Width of the embedding of token input, or one width per column of ids. None chooses it from
+        the vocabulary for sequences of `str`. For integers, a width declares that they are token
+        ids.
 
     $dtype_parameter
 
     class_weight : dict, 'balanced' or None, default=None
-        Weight of each class, multiplied with `sample_weight`; 'balanced' weighs classes inversely
-        to their frequency.
+        Weight of each class, multiplied by `sample_weight`; 'balanced' weights classes inversely to
+        their frequency.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels in sorted order; for a matrix of labels its columns, 0 to n_classes - 1.
+        Labels in sorted order; for a matrix of labels the numbers of its columns, 0 to
+        n_classes - 1.
 
     $fitted_attributes
 
     See Also
     --------
-    RNNRegressor : Numbers for each sequence.
+    RNNRegressor : Predict numbers for each sequence.
 
     References
     ----------
@@ -173,19 +174,19 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         ----------
         X : sequences
             A list of arrays of shape (n_timesteps, n_features) or (n_timesteps,), a 3-D array, a
-            2-D array of univariate series one a row, or a list of lists of `str`; the guide has
-            the whole table.
+            2-D array with one univariate series per row, or a list of lists of `str`. The user
+            guide lists all forms.
 
         y : array-like of shape (n_sequences,) or (n_sequences, n_classes)
-            Labels; or a matrix of 0 and 1, a column for each label, of which a sequence may have
+            Labels, or a matrix of 0 and 1 with one column per label, of which a sequence may have
             any number (multilabel).
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative: one counts like so many repetitions of its sequence. None
-            weighs all sequences 1.
+            Non-negative weights; a weight counts as that many repetitions of its sequence. None
+            gives all sequences weight 1.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X.
+            Validation data for `early_stopping`, which then holds out no part of X.
 
         Returns
         -------
@@ -194,14 +195,14 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the sequence, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None, vocabulary=None):
-        """Go once through the given sequences, from where the network stands.
+        """Continue training with one epoch over the given sequences.
 
         Parameters
         ----------
@@ -212,13 +213,14 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             Labels.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever occur; needed in the first call, save for a matrix of labels.
+            All labels that will ever occur; required in the first call, except for a matrix of
+            labels.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative; 1 counts as one sequence.
+            Non-negative weights; 1 counts as one sequence.
 
         vocabulary : array-like of str or of int, default=None
-            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            All tokens (or ids) that will ever occur, for the first call only; None takes those of
             its X.
 
         Returns
@@ -266,11 +268,11 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
                 f"y has labels that the network does not know: {np.unique(y[bad])[:5]} (the first "
                 f"is that of sequence {bad[0]}); it was started with classes {self.classes_}."
             )
-        learnt = slice(None) if held is None else ~held
+        learned = slice(None) if held is None else ~held
         if held is None or not held.all():
             self._class_weights = class_weights(
-                self.class_weight, self.classes_, labels[learnt],
-                None if sample_weight is None else sample_weight[learnt],
+                self.class_weight, self.classes_, labels[learned],
+                None if sample_weight is None else sample_weight[learned],
             )  # fmt: skip
         weights = sample_weight
         if self._class_weights is not None:
@@ -330,7 +332,8 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         Returns
         -------
         ndarray of shape (n_sequences,), or (n_sequences, n_classes)
-            For a network fitted to a matrix of labels, 1 for those of probability 0.5 or more.
+            Labels; for a network fitted to a matrix of labels, 1 for each label of probability 0.5
+            or more.
         """
         outputs = self._outputs(X)
         if self._is_multilabel():
@@ -338,7 +341,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         return self.classes_[outputs.argmax(axis=1)]
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of sequences whose label is right, or all of whose labels are.
+        """Return the accuracy: the fraction of sequences whose labels are all correct.
 
         Parameters
         ----------
@@ -349,7 +352,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             True labels.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative.
+            Non-negative weights.
 
         Returns
         -------
@@ -374,8 +377,8 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         Returns
         -------
         ndarray of shape (n_sequences, n_classes), columns in the order of `classes_`
-            Rows add up to 1; for a network fitted to a matrix of labels each column is a
-            probability by itself.
+            Probabilities. Rows add up to 1; for a network fitted to a matrix of labels, each
+            column is a separate probability.
         """
         self._check_whole()
         if self._is_multilabel():

@@ -69,7 +69,7 @@ def _check_strata(labels, n_held, fraction):
     if sizes.min() < 2:
         raise ValueError(
             f"Class {classes.tolist()[sizes.argmin()]!r} has only 1 sequence, so that it cannot be "
-            "both learnt from and held out for early stopping. Leave it out of X and y, collect "
+            "both learned from and held out for early stopping. Leave it out of X and y, collect "
             f"more of it, set early_stopping=False, {REMEDY}."
         )
     n_classes = len(classes)

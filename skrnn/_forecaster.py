@@ -1,4 +1,4 @@
-"""LSTMForecaster: the next values of a series, by a network that many series may share.
+"""LSTMForecaster: forecast the next values of series, which may share one network.
 
 Above 500 lines because parameters and their documentation are half of it.
 """
@@ -39,47 +39,46 @@ from skrnn._streaming import SeriesStreamingMixin
 class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseRecurrentNetwork):
     """Recurrent network that forecasts the next values of series.
 
-    One long series, or thousands with one shared network. At every step of every series the
-    network is asked for the next `horizon` values at once, relative to the last value known (or
-    to that of the last season), so that levels far from those in training are forecast as well as
-    those within. Longer forecasts feed the predictions back in.
+    It learns from one long series, or from thousands of series with one shared network. At every
+    step of every series the network predicts the next `horizon` values at once, relative to the
+    last known value (or to that of the last season), so that levels far from those in training are
+    forecast as well as those within their range. Longer forecasts feed predictions back as input.
 
     Parameters
     ----------
     horizon : int, default=1
-        Steps to forecast.
+        Number of steps to forecast.
 
     lookback : int or None, default=None
-        Steps of history that a forecast is made from. None takes the longest series' length, at
-        most 96.
+        Number of steps of history that a forecast is made from. None takes the length of the
+        longest series, at most 96.
 
     loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian'}, default='squared_error'
-        What is forecast: the mean; the median; the `quantiles` (pinball loss [7]_); or mean and
-        standard deviation of a normal distribution.
+        Loss function. It decides what is forecast: the mean; the median; the `quantiles` (pinball
+        loss [7]_); or mean and standard deviation of a normal distribution.
 
     quantiles : sequence of float, default=(0.05, 0.5, 0.95)
-        Levels between 0 and 1 for `loss='quantile'`; `predict` gives the one nearest 0.5.
+        Levels between 0 and 1 for `loss='quantile'`; `predict` returns the one closest to 0.5.
 
     n_targets : int or None, default=None
-        The first columns of a step that are forecast. The others are covariates known beforehand,
-        such as calendar features: they are read for the steps to come as well. None forecasts all
-        columns.
+        Number of columns, counted from the first, that are forecast. The other columns are
+        covariates known beforehand, such as calendar features, which are read for the future steps
+        as well. None forecasts all columns.
 
     scaling : {'global', 'series', 'none'}, default='global'
-        Divide by one standard deviation for all series, or by each series' own, which is that of
-        the history given; 'none' takes values as they are.
+        Scaling of the values: 'global' divides by one standard deviation for all series, 'series'
+        by that of the given history of each series; 'none' does not scale.
 
     difference : {'last', 'season'} or None, default='last'
-        What forecasts, and the values read, are relative to: the value before; that of the season
-        before (`season_length` steps); or nothing.
+        Differencing of the values read and forecast: relative to the value before ('last'), to the
+        value of the season before ('season', `season_length` steps), or not at all.
 
     season_length : int or None, default=None
-        Steps of a season, for `difference='season'`.
+        Number of steps per season, for `difference='season'`.
 
     autoregression : int or None, default=None
-        Last values from which a linear autoregression, a ridge regression of each target on its own
-        past, forecasts before the network does: the network then learns what it leaves [8]_. None
-        for the network alone.
+        Number of last values for a linear autoregression, a ridge regression of each target on its
+        own past, whose residuals the network then learns [8]_. None uses the network alone.
 
     $training_parameters
 
@@ -92,22 +91,22 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     Attributes
     ----------
     horizon_, lookback_ : int
-        Steps forecast at once, and read for it.
+        Number of steps forecast at once, and of steps read for a forecast.
 
     $fitted_attributes
 
     See Also
     --------
-    RNNRegressor : Numbers for each sequence.
-    skrnn.preprocessing.SlidingWindow : Windows of series, for any regressor.
-    skrnn.preprocessing.CalendarFeatures : Covariates from dates.
+    RNNRegressor : Predict numbers for each sequence.
+    skrnn.preprocessing.SlidingWindow : Cut series into windows, for any regressor.
+    skrnn.preprocessing.CalendarFeatures : Compute covariates from dates.
 
     Notes
     -----
-    Series longer than two lookbacks are learnt in pieces: each step counts once, after at least a
-    lookback of history (less at a series' start). With `bptt_steps` the pieces have that many steps
-    and follow one another, the state carried on from each to the next; `batch_size` series advance
-    together.
+    Series longer than two lookbacks are learned in pieces: each step counts once, after at least
+    one lookback of history (less at the start of a series). With `bptt_steps` the pieces have that
+    many steps and are consecutive, and the state is carried from each to the next; `batch_size`
+    series advance together.
 
     References
     ----------
@@ -239,24 +238,24 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def fit(
         self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
     ):
-        """Fit the network to series, or to histories and what followed them.
+        """Fit the network to series, or to histories and the values that followed them.
 
         Parameters
         ----------
         X : series
-            One series: a 1-D array, a pandas Series, or a DataFrame with dates as its index, one
-            column a feature. Several: a list of arrays of shape (n_timesteps,) or (n_timesteps,
-            n_features), a 3-D array, or a 2-D array of series one a row.
+            One series: a 1-D array, a pandas Series, or a DataFrame with dates as its index and one
+            column per feature. Several series: a list of arrays of shape (n_timesteps,) or
+            (n_timesteps, n_features), a 3-D array, or a 2-D array with one series per row.
 
         y : array-like of shape (n,), (n, horizon) or (n, horizon, n_targets), default=None
-            What followed each of the n series of X. None learns from the series themselves: at
-            each step what comes next.
+            Values that followed each of the n series of X. None learns from the series themselves,
+            at each step the values that come next.
 
         sample_weight : array-like of shape (n,), default=None
-            Weight of each series, not negative: one counts like so many repetitions.
+            Non-negative weight of each series; a weight counts as that many repetitions.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X.
+            Validation data for `early_stopping`, which then holds out no part of X.
 
         Returns
         -------
@@ -272,12 +271,12 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Go once through the given series, from where the network stands.
+        """Continue training with one epoch over the given series.
 
         Parameters
         ----------
         X, y, sample_weight : as in `fit`
-            Scales stay those of the first call.
+            The scales remain those of the first call.
 
         Returns
         -------
@@ -300,15 +299,15 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             )
         if not validation:
             self._every_step = y is None
-        learnt, held = Series(known, future, weights, y), None
+        learned, held = Series(known, future, weights, y), None
         if split_seed is not None:
-            learnt, held = self._split(learnt, split_seed)
-        # Nothing is learnt from what early stopping holds out, not a scale either.
+            learned, held = self._split(learned, split_seed)
+        # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
-            self._frame = learn_frame(self, learnt.known, learnt.weights)
+            self._frame = learn_frame(self, learned.known, learned.weights)
             self._y_ndim, self._conformal = y_ndim or (3 if k > 1 else 2), None
         asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
-        self._frame, pieces = learn(self._frame, learnt, reset=reset, **asked)
+        self._frame, pieces = learn(self._frame, learned, reset=reset, **asked)
         mask = None
         if held is not None:
             _, late = learn(self._frame, held, reset=False, **asked)
@@ -328,7 +327,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         )  # fmt: skip
 
     def _split(self, given, seed):
-        """Return the series that are learnt from, and those (or their ends) that are held out."""
+        """Return the series that are learned from, and those (or their ends) that are held out."""
         parts = given
         if self._every_step:
             parts = cut_ends(given, self.validation_fraction)
@@ -395,7 +394,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
         Returns
         -------
-        details : ndarray of shape (n, horizon, n_targets, outputs a target)
+        details : ndarray of shape (n, horizon, n_targets, outputs per target)
             In the units of the series: points, quantiles, or mean and standard deviation.
         form : Lone or None
         n_given : int
@@ -447,34 +446,35 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast
 
     def predict(self, X=None, *, horizon=None):
-        """Forecast what follows each series.
+        """Forecast the continuation of each series.
 
         Parameters
         ----------
         X : series, default=None
-            As in `fit`; with covariates each series ends in rows for the steps to come, whose
+            As in `fit`; with covariates each series ends with rows for the future steps, whose
             targets are NaN. None forecasts from the ends of the fitted series.
 
         horizon : int, default=None
-            Steps to forecast: more than the network was trained for feeds its forecasts back in.
-            None is the number of rows to come, or `horizon` of the estimator.
+            Number of steps to forecast. More than the network was trained for feeds its forecasts
+            back as input. None takes the number of future rows, or `horizon` of the estimator.
 
         Returns
         -------
         ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
-            (n,) where `fit` had such a y. For a lone series (horizon,) or (horizon, n_targets), a
-            pandas Series or DataFrame with the dates that follow if that is what it was.
+            Forecasts; of shape (n,) if `fit` had such a y. For a single series (horizon,) or
+            (horizon, n_targets), as a pandas Series or DataFrame with the dates that follow if the
+            series was one.
         """
         details, form, n_given = self._forecast(X, horizon)
         return self._shaped(details[..., self._network().point], form, n_given)
 
     def update(self, X):
-        """Take new observations into the histories that `predict()` starts from; no weight moves.
+        """Append new observations to the histories of `predict()`; the weights do not change.
 
         Parameters
         ----------
         X : series
-            What has been observed of each fitted series since, in their order.
+            New observations of each fitted series, in their order.
 
         Returns
         -------
@@ -494,13 +494,13 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return self
 
     def score(self, X, y=None, sample_weight=None):
-        """Return R² of the forecasts.
+        """Return the coefficient of determination R² of the forecasts.
 
         Parameters
         ----------
         X : series
-            Histories, and y what followed them; without y, series whose last `horizon` steps are
-            forecast from those before.
+            Histories, whose continuation is y; without y, series whose last `horizon` steps are
+            forecast from the steps before.
 
         y : array-like, default=None
             As in `fit`.
@@ -542,10 +542,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     @property
     def horizon_(self):
-        """Steps forecast at once."""
+        """Number of steps forecast at once."""
         return self._frame.horizon
 
     @property
     def lookback_(self):
-        """Steps read for a forecast."""
+        """Number of steps read for a forecast."""
         return self._frame.lookback

@@ -12,12 +12,12 @@ from skrnn._labels import split_steps
 def hidden_states(estimator, X):
     """Return the hidden states of the top layer at every step.
 
-    For each sequence this is what PyTorch's recurrent layers call `output`.
+    For each sequence, these are the `output` of a recurrent layer in PyTorch.
 
     Parameters
     ----------
     estimator : RNNClassifier, RNNRegressor or LSTMTagger
-        Fitted.
+        Fitted estimator.
 
     X : sequences
         As in the estimator's `fit`.
@@ -34,7 +34,7 @@ def hidden_states(estimator, X):
         If `estimator` is not one of those named (a pipeline, for example).
 
     ValueError
-        For X as in `predict`, and where states overflow.
+        For X as in `predict`, and if states overflow.
 
     See Also
     --------

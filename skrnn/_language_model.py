@@ -1,4 +1,4 @@
-"""LSTMLanguageModel: the next token, and by that the probability of sequences."""
+"""LSTMLanguageModel: predict the next token, and with it the probability of sequences."""
 
 from numbers import Integral, Real
 
@@ -27,12 +27,12 @@ AUTO_STREAMS = 32
 class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork):
     """Recurrent network that predicts each token from those before it [7]_.
 
-    Characters, words or ids. What it learns is a probability for every sequence, the product of
-    those of its tokens; new sequences are drawn from it token by token.
+    Tokens are characters, words or ids. The network learns the probability of every sequence, the
+    product of those of its tokens; new sequences are drawn from it token by token.
 
-    From many sequences it learns where they start and end as well, by a symbol of its own that no
-    token can be mistaken for. A single sequence is one long stream, without a start or an end: it
-    is cut into `batch_size` parts, which advance together.
+    From many sequences it also learns where they start and end, by symbols that cannot be confused
+    with a token. A single sequence is one long stream, without a start or an end, which is cut into
+    `batch_size` parts that advance together.
 
     Parameters
     ----------
@@ -43,22 +43,22 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     $dropout_parameters
 
     bptt_steps : int or None, default=100
-        Truncated back-propagation through time [8]_: sequences are read in pieces of this many
-        steps. The state is carried on from piece to piece, gradients are not, and there is an
-        optimiser step a piece. None reads sequences whole.
+        Number of steps of truncated back-propagation through time [8]_: sequences are read in
+        pieces of this many steps. The state is carried from piece to piece, gradients are not, and
+        there is one optimizer step per piece. None reads whole sequences.
 
     embedding_dim : int or None, default=None
-        Width of the embedding of tokens. None chooses it from the number of different tokens, or
-        with `tie_embeddings` takes the last layer's width.
+        Width of the embedding of tokens. None chooses it from the number of different tokens or,
+        with `tie_embeddings`, takes the width of the last layer.
 
     $dtype_parameter
 
     tie_embeddings : bool, default=False
-        Use the output layer's weights as the embedding [9]_: fewer weights, which for words are
-        most of the network. The embedding is then as wide as the last layer.
+        Use the weights of the output layer as the embedding [9]_, which saves most of the weights
+        of a network for words. The embedding is then as wide as the last layer.
 
     min_freq : int, default=1
-        Tokens (`str`) that occur less often in training count as unknown.
+        Minimum frequency in training; tokens (`str`) that occur less often count as unknown.
 
     Attributes
     ----------
@@ -66,16 +66,16 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
 
     See Also
     --------
-    LSTMTagger : A label for each token.
-    RNNClassifier : A label for each sequence.
+    LSTMTagger : Label each token.
+    RNNClassifier : Classify sequences.
 
     Notes
     -----
-    Sequences are lists of `str`, or of integers (ids, which need no vocabulary). Tokens that fit
-    has not seen are all one unknown token, with a probability of its own; it is never drawn. With
-    its probability, and that of the end, the probabilities of what may come next sum to one.
+    Sequences are lists of `str`, or of integers (ids, which need no vocabulary). All tokens that
+    `fit` has not seen are one unknown token, which has a probability of its own and is never drawn.
+    Together with it and the end symbol, the probabilities of the next token sum to one.
 
-    For a stream the first token has the probability of its frequency, so that the probabilities of
+    In a stream the probability of the first token is its frequency, so that the probabilities of
     all sequences of one length sum to one.
 
     References
@@ -198,17 +198,17 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         Parameters
         ----------
         X : collection of n_sequences token sequences
-            Lists of `str`, or lists or arrays of integers >= 0; one may be empty. A single one,
-            or a 1-D array or list of integers, is a stream.
+            Lists of `str`, or lists or arrays of integers >= 0, which may be empty. A single
+            sequence, or a 1-D array or list of integers, is a stream.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weight of each sequence, not negative: one counts like so many repetitions.
+            Non-negative weight of each sequence; a weight counts as that many repetitions.
 
         X_val, sample_weight_val : as X and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X.
+            Validation data for `early_stopping`, which then holds out no part of X.
 
         y_val : Ignored
             Not used, present for API consistency by convention.
@@ -220,23 +220,23 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the sequence, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, vocabulary=None):
-        """Go once through the given sequences, from where the network stands.
+        """Continue training with one epoch over the given sequences.
 
         Parameters
         ----------
         X, y, sample_weight : as in `fit`
-            Tokens that neither the first call nor its `vocabulary` held are unknown. After a
-            stream every sequence is one, after sequences every one has a start and an end.
+            Tokens that are neither in the first call nor in its `vocabulary` are unknown. After a
+            stream every sequence is a stream; after sequences every one has a start and an end.
 
         vocabulary : array-like of str or of int, default=None
-            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            All tokens (or ids) that will ever occur, for the first call only; None takes those of
             its X.
 
         Returns
@@ -273,8 +273,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             # Of a stream the first token is not predicted, so that places are one less.
             offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
         if not self._own_symbols and not validation:
-            n_learnt = int(np.diff(offsets)[~held].sum())
-            steps = -(-n_learnt // self._n_streams(n_learnt))
+            n_learned = int(np.diff(offsets)[~held].sum())
+            steps = -(-n_learned // self._n_streams(n_learned))
             offsets, held = self._cut(offsets, held, steps)[:2]
         streams = None
         if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
@@ -340,9 +340,9 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
 
         `partial_fit` and warm starts add to the counts.
         """
-        n, learnt = self._symbols.unknown + 1, ~held
+        n, learned = self._symbols.unknown + 1, ~held
         counts = np.bincount(
-            labels[learnt], weights=None if weights is None else weights[learnt], minlength=n
+            labels[learned], weights=None if weights is None else weights[learned], minlength=n
         )
         self._counts = counts.astype(np.float64) + (0 if reset else self._counts)
 
@@ -394,8 +394,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         Returns
         -------
         ndarray of shape (n_sequences,), dtype=float64
-            Natural logarithm of the probability of the sequence, its end included (for a network
-            fitted to a stream: of its tokens).
+            Natural logarithm of the probability of each sequence, including its end unless the
+            network was fitted to a stream.
         """
         return self._log_likelihoods(self._sequences(X))
 
@@ -430,7 +430,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         return float(self.score_samples(X).mean())
 
     def perplexity(self, X):
-        """Return the perplexity: exp of the mean negative log-likelihood of a token.
+        """Return the perplexity: exp of the mean negative log-likelihood per token.
 
         Parameters
         ----------
@@ -440,8 +440,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         Returns
         -------
         float
-            1 for a network that is always sure and right, the number of different tokens for one
-            that guesses.
+            Perplexity: 1 for a network that is always certain and correct, the number of different
+            tokens for one that guesses.
         """
         sequences = self._sequences(X)
         n_tokens = len(sequences.values) + self._own_symbols * len(sequences)
@@ -464,33 +464,35 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         self, n_samples=1, random_state=None, *, temperature=1.0, top_k=None, prefix=(),
         max_length=100,
     ):  # fmt: skip
-        """Draw sequences.
+        """Draw sequences from the network.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of sequences.
 
         random_state : int, RandomState instance or None, default=None
-            An int makes the sample the same each time, for any number of threads.
+            Source of randomness. With an int the sample is the same each time, for any number of
+            threads.
 
         temperature : float, default=1.0
-            Logarithms of probabilities are divided by this: below 1 the probable becomes more so;
-            0 takes the most probable token each time.
+            Divisor of the logarithms of probabilities: below 1, probable tokens become more
+            probable; 0 takes the most probable token each time.
 
         top_k : int or None, default=None
-            Draw among the `top_k` most probable tokens only; None among all.
+            Number of most probable tokens to draw from; None draws from all.
 
         prefix : sequence of tokens, default=()
-            What all sequences begin with. Without one, after a fit to a stream, the first token is
+            Beginning of all sequences. Without one, after a fit to a stream, the first token is
             drawn by its frequency.
 
         max_length : int, default=100
-            Most tokens drawn, those of `prefix` not counted.
+            Maximum number of tokens drawn, not counting those of `prefix`.
 
         Returns
         -------
         list of list
-            The tokens of each sequence, `prefix` included, in the form that `fit` takes.
+            Tokens of each sequence, including `prefix`, in the form that `fit` takes.
         """
         self._check_whole()
         symbols, rng = self._symbols, check_random_state(random_state)

@@ -35,17 +35,17 @@ def permutation_importance(
     estimator, X, y=None, *, scoring=None, n_repeats=5, n_jobs=None, random_state=None,
     sample_weight=None, max_samples=1.0, unit="sequence",
 ):  # fmt: skip
-    """Permutation importance of each feature, over all steps and sequences.
+    """Compute the permutation importance of each feature, over all steps and sequences.
 
-    How much worse the score becomes when a feature is permuted [1]_, so that it says nothing any
-    more about the target or about the other features. This is
+    It is the decrease of the score when a feature is permuted [1]_, so that it no longer carries
+    information about the target or about the other features. This is
     :func:`sklearn.inspection.permutation_importance` for sequences, whose features are not the
     columns of a 2-D array.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted: an estimator of this package, or a pipeline or search with one in it.
+        Fitted estimator of this package, or a pipeline or search that contains one.
 
     X : sequences
         In any form that the estimator takes. Tokens, and series in a 2-D array, one per row, are a
@@ -65,7 +65,7 @@ def permutation_importance(
         Number of features permuted in parallel.
 
     random_state : int, RandomState instance or None, default=None
-        Of the permutations, which are the same for all features.
+        Source of the permutations, which are the same for all features.
 
     sample_weight : array-like of shape (n_sequences,), default=None
         Weights used in scoring.
@@ -90,16 +90,16 @@ def permutation_importance(
     ------
     ValueError, TypeError
         For X and y as in the estimator's `score`, for a single sequence with `unit='sequence'`, and
-        without y.
+        if y is missing.
 
     Notes
     -----
-    Permuted steps are white noise: the network is asked about series unlike any it has seen, and
-    its answers say more of how it extrapolates than of the feature [2]_. So the default exchanges
-    whole courses, as work on models of time does [3]_. It leaves in place what all sequences have
-    in common. A feature that only counts the steps has no importance for a label of the sequence,
-    but may have some for labels of steps: there, and for a single sequence, take `unit='step'`.
-    Features that say the same share their importance, or seem to have none.
+    Permuted steps are white noise: the network is evaluated on series unlike any it has seen, and
+    the result depends more on how it extrapolates than on the feature [2]_. Therefore the default
+    exchanges whole courses, as work on models of time series does [3]_. It leaves in place what all
+    sequences have in common: a feature that only counts the steps has no importance for labels of
+    sequences, but may have some for labels of steps. There, and for a single sequence, use
+    `unit='step'`. Features with the same information share their importance, or seem to have none.
 
     NaN at the end of a sequence, which is padding or is to be forecast, stays where it is.
 

@@ -1,4 +1,4 @@
-"""RNNRegressor: one or more numbers for each sequence."""
+"""RNNRegressor: predict one or more numbers for each sequence."""
 
 from numbers import Real
 
@@ -19,10 +19,10 @@ from skrnn._target_scale import fold, learn_scale, unfold
 
 @documented
 class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentNetwork):
-    """Recurrent network that gives each sequence one or more numbers.
+    """Recurrent network that predicts one or more numbers for each sequence.
 
-    The network is trained by back-propagation through time on half the squared error, or another
-    `loss`, averaged over outputs. Targets may have any scale: they are standardized inside, and
+    The network is trained by back-propagation through time on half the squared error, or on another
+    `loss`, averaged over outputs. Targets may have any scale: they are standardized internally, and
     losses are those of the standardized targets.
 
     Parameters
@@ -32,26 +32,26 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
     $cell_parameter
 
     bidirectional : bool, default=False
-        Run a second network from the last step to the first.
+        Add a second network that runs from the last step to the first.
 
     $pooling_parameter
 
     $gradient_parameters
 
     embedding_dim : int, array-like of int or None, default=None
-        Width of the embedding of token input, or one width for each column of ids. For sequences
-        of `str` it is chosen from the vocabulary when None; for integers it declares that they are
-        token ids.
+        Width of the embedding of token input, or one width per column of ids. None chooses it from
+        the vocabulary for sequences of `str`. For integers, a width declares that they are token
+        ids.
 
     $dtype_parameter
 
     loss : {'squared_error', 'absolute_error', 'quantile', 'poisson'}, default='squared_error'
-        What is predicted: the mean; the median; the `quantile` (pinball loss [7]_); or the mean of
-        counts, through its logarithm (deviance of a Poisson distribution), for which targets must
-        not be negative.
+        Loss function. It decides what is predicted: the mean; the median; the `quantile` (pinball
+        loss [7]_); or the mean of counts, through its logarithm (deviance of a Poisson
+        distribution), for which targets must not be negative.
 
     quantile : float, default=0.5
-        Level between 0 and 1 for `loss='quantile'`.
+        Level of the quantile, between 0 and 1, for `loss='quantile'`.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
 
     See Also
     --------
-    RNNClassifier : A label for each sequence.
+    RNNClassifier : Classify sequences.
 
     References
     ----------
@@ -174,18 +174,18 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         ----------
         X : sequences
             A list of arrays of shape (n_timesteps, n_features) or (n_timesteps,), a 3-D array, a
-            2-D array of univariate series one a row, or a list of lists of `str`; the guide has
-            the whole table.
+            2-D array with one univariate series per row, or a list of lists of `str`. The user
+            guide lists all forms.
 
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
             Targets.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative: one counts like so many repetitions of its sequence. None
-            weighs all sequences 1.
+            Non-negative weights; a weight counts as that many repetitions of its sequence. None
+            gives all sequences weight 1.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X.
+            Validation data for `early_stopping`, which then holds out no part of X.
 
         Returns
         -------
@@ -194,14 +194,14 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the sequence, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, vocabulary=None):
-        """Go once through the given sequences, from where the network stands.
+        """Continue training with one epoch over the given sequences.
 
         Parameters
         ----------
@@ -209,14 +209,14 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
             As in `fit`.
 
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-            Targets. The first call's set the scale at which the network learns: they should be
-            as large, and as far apart, as those to come.
+            Targets. Those of the first call set the scale at which the network learns, and should
+            have the mean and spread of those to come.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative; 1 counts as one sequence.
+            Non-negative weights; 1 counts as one sequence.
 
         vocabulary : array-like of str or of int, default=None
-            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            All tokens (or ids) that will ever occur, for the first call only; None takes those of
             its X.
 
         Returns
@@ -240,10 +240,11 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         if self.loss == "poisson":
             self._check_counts(numbers)
         if reset:
-            learnt = slice(None) if held is None else ~held
+            learned = slice(None) if held is None else ~held
             self._y_ndim = y_ndim
+            weights = None if sample_weight is None else sample_weight[learned]
             self._target_center, self._target_scale = learn_scale(
-                numbers[learnt], None if sample_weight is None else sample_weight[learnt], self.loss
+                numbers[learned], weights, self.loss
             )
         with np.errstate(over="ignore"):  # too large for the network: found as infinity below
             numbers = ((numbers - self._target_center) / self._target_scale).astype(self.dtype)
@@ -251,7 +252,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
             row, column = np.argwhere(~np.isfinite(numbers))[0]
             raise ValueError(
                 f"The target of sequence {row} (output {column}) is too far from those that the "
-                f"scale was learnt from for dtype('{np.dtype(self.dtype)}'). Transform y, for "
+                f"scale was learned from for dtype('{np.dtype(self.dtype)}'). Transform y, for "
                 "example with TransformedTargetRegressor, or use dtype='float64'."
             )
         return Targets(None, np.ascontiguousarray(numbers), sample_weight)
@@ -278,7 +279,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         return {**super()._network_parameters(), "quantiles": levels}
 
     def _initial_bias(self, targets):
-        """Return outputs that are right on average before anything is learnt."""
+        """Return outputs that are right on average before anything is learned."""
         if self.loss == "poisson":  # of a mean of 1
             return np.zeros(targets.numbers.shape[1])
         numbers, weights = targets.numbers.astype(np.float64), targets.weights
@@ -287,10 +288,10 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
 
     @property
     def weights_(self):
-        """Weights under PyTorch's names and in its layout: a dict of copies.
+        """Weights under the names of PyTorch and in its layout, as a dict of copies.
 
-        Those of the plain network: its outputs are predictions in the units of y (of 'poisson'
-        their logarithms). The output layer's are float64.
+        These are the weights of the plain network, whose outputs are predictions in the units of y
+        (with 'poisson' their logarithms). Those of the output layer are float64.
         """
         weights = super().weights_  # an AttributeError before fit
         scale = self._target_center, self._target_scale
@@ -302,7 +303,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         Parameters
         ----------
         weights : dict of str to array-like
-            As `weights_`, all of them.
+            All weights, as in `weights_`.
 
         Returns
         -------
@@ -311,8 +312,8 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         Raises
         ------
         ValueError
-            For a name that is missing or not known, a shape that differs, or a number that is not
-            finite. The estimator is then as it was.
+            If a name is missing or unknown, a shape differs, or a number is not finite. The
+            estimator is then left unchanged.
         """
         check_is_fitted(self)
         shapes = {name: p.shape for name, p in self._get_plan().parameters.items()}
@@ -324,7 +325,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         return super().set_weights(weights)
 
     def score(self, X, y, sample_weight=None):
-        """Return R² of the predictions.
+        """Return the coefficient of determination R² of the predictions.
 
         Parameters
         ----------
@@ -335,7 +336,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
             True targets.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative.
+            Non-negative weights.
 
         Returns
         -------
@@ -345,7 +346,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         return super().score(X, read_target_numbers(y, np.float64), sample_weight=weights)
 
     def predict(self, X):
-        """Return the predicted numbers.
+        """Predict the targets of each sequence.
 
         Parameters
         ----------
@@ -355,7 +356,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         Returns
         -------
         ndarray of shape (n_sequences,), or (n_sequences, n_outputs) where y was 2-D; float64
-            Means; with `loss='absolute_error'` medians, with 'quantile' quantiles.
+            Means, or with `loss='absolute_error'` medians, or with `loss='quantile'` quantiles.
         """
         outputs = self._in_units_of_y(self._outputs(X))
         return outputs[:, 0] if self._y_ndim == 1 else outputs

@@ -339,12 +339,12 @@ def _read_tokens(estimator, items, learn, columns, vocabulary):
         )
     vocabulary = [] if vocabulary is None else _as_vocabulary(vocabulary, str)
     if learn:
-        learnt = tokens if learn[0] is None else [tokens[row] for row in learn[0](offsets)]
-        if not learnt and not vocabulary:
+        learned = tokens if learn[0] is None else [tokens[row] for row in learn[0](offsets)]
+        if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-        _warn_if_numbers(learnt)
+        _warn_if_numbers(learned)
         columns = columns or token_columns()
-        vocabularies = Vocabularies(columns).fit(learnt, vocabulary)
+        vocabularies = Vocabularies(columns).fit(learned, vocabulary)
         estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
         set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
     elif vocabulary:
@@ -393,16 +393,16 @@ def _as_table_rows(estimator, sequences, learn, vocabulary):
     if known and values.shape[1] > 1:
         raise ValueError(f"vocabulary is for one column of ids, but X has {values.shape[1]}.")
     if learn:
-        learnt = values if learn[0] is None else values[learn[0](offsets)]
-        if len(learnt) == 0 and not known:
+        learned = values if learn[0] is None else values[learn[0](offsets)]
+        if len(learned) == 0 and not known:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _check_ids_are_dense(values, offsets, known)
     # What lies beyond 64 bits is larger than any id fit has seen, and so is LARGEST_ID.
     ids = np.full(values.shape, LARGEST_ID, np.int64)
     np.copyto(ids, values, where=values < LARGEST_ID, casting="unsafe")
     if learn:
-        learnt = ids if learn[0] is None else ids[learn[0](offsets)]
-        counts = learnt.max(axis=0, initial=-1) + 1
+        learned = ids if learn[0] is None else ids[learn[0](offsets)]
+        counts = learned.max(axis=0, initial=-1) + 1
         estimator._token_counts = np.maximum(counts, max(known, default=-1) + 1)
     else:
         _check_known([id_ for id_ in known if id_ >= estimator._token_counts[0]])

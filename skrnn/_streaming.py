@@ -1,4 +1,4 @@
-"""Step by step: estimators that go on as data arrive, with a state that the caller holds."""
+"""Step-wise inference: estimators that continue as data arrive; the caller holds the state."""
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -27,54 +27,55 @@ class StreamingMixin:
         Parameters
         ----------
         n_sequences : int, default=1
-            Number of sequences that go on side by side.
+            Number of sequences that run in parallel.
 
         Returns
         -------
         state : ndarray of shape (n_sequences, n_numbers)
-            A plain array of zeros with one row per sequence, to copy, to stack, to cut and to save
-            as you please.
+            A plain array of zeros with one row per sequence, which may be copied, stacked, cut and
+            saved.
 
         Raises
         ------
         ValueError
-            For a network whose output at a step depends on later steps.
+            If the output of the network at a step depends on later steps.
         """
         return np.zeros((check_count(n_sequences), self._stream(1).n_state), self._get_plan().dtype)
 
     def step(self, x, state, *, out=None):
         """Read one step of each sequence.
 
-        After the last step of a sequence the output is what the estimator says of the whole, to
+        After the last step of a sequence the output is the prediction for the whole sequence, up to
         rounding (1e-6): `predict_proba` of a classifier or tagger, `predict` of a regressor.
 
         Parameters
         ----------
         x : array-like of shape (n_sequences, n_features), or tokens
-            The step of each sequence; tokens as a list of n_sequences `str`, or ids of shape
-            (n_sequences,) or (n_sequences, n_columns). An array of the network's own `dtype`, in C
-            order, is taken as it is, which is fastest.
+            Step of each sequence. Tokens are a list of n_sequences `str`, or ids of shape
+            (n_sequences,) or (n_sequences, n_columns). An array in C order with the `dtype` of the
+            network is used without a copy, which is fastest.
 
         state : array-like of shape (n_sequences, n_numbers)
-            From `initial_state`, or the step before; it is not changed. Rows may be cut out,
-            reordered, stacked, of another type of numbers, or nested lists (from JSON).
+            State from `initial_state` or from the step before, which is not changed. Rows may be
+            selected, reordered and stacked; other types of numbers and nested lists (from JSON) are
+            accepted.
 
         out : (output, state), default=None
-            Arrays for the results, which may be the state given: then nothing is allocated.
+            Arrays for the results, which may include the given state; then nothing is allocated.
 
         Returns
         -------
         output : ndarray of shape (n_sequences, n_outputs), or (n_sequences,) for one number
-            Probabilities in the order of `classes_`, of the network's dtype; a regressor's numbers
-            are float64.
+            Probabilities in the order of `classes_`, with the dtype of the network; the numbers of
+            a regressor are float64.
 
         state : ndarray of shape (n_sequences, n_numbers)
 
         Raises
         ------
         ValueError, TypeError
-            For a step, a state or `out` that does not fit, and for numbers that are not finite;
-            the text names the sequence. Nothing is written to `out` then.
+            If a step, a state or `out` does not fit, or if numbers are not finite. The message
+            names the sequence, and nothing is written to `out`.
         """
         try:
             n = len(state)
@@ -171,13 +172,13 @@ class SymbolStreamingMixin(StreamingMixin):
         Parameters
         ----------
         n_sequences : int, default=1
-            Sequences that go on side by side.
+            Number of sequences that run in parallel.
 
         Returns
         -------
         state : ndarray of shape (n_sequences, n_numbers)
-            A plain array, a row a sequence. The start of a sequence has been read; a network
-            fitted to a stream knows none and begins with zeros.
+            A plain array with one row per sequence. The start symbol has been read; a network
+            fitted to a stream has none and starts from zeros.
         """
         state = super().initial_state(n_sequences)
         for symbol in self._symbols.start:
@@ -186,33 +187,33 @@ class SymbolStreamingMixin(StreamingMixin):
         return state
 
     def step(self, x, state, *, out=None):
-        """Read one token of each sequence, and say what may come next.
+        """Read one token of each sequence, and predict the next one.
 
         Parameters
         ----------
         x : list of n_sequences `str`, or array of ids of shape (n_sequences,)
-            The token of each sequence. Ids of shape (n_sequences, 1) and dtype intp are read as
-            they are, which is fastest.
+            Token of each sequence. Ids of shape (n_sequences, 1) and dtype intp are used without a
+            copy, which is fastest.
 
         state : ndarray of shape (n_sequences, n_numbers)
-            From `initial_state`, or the step before; it is not changed.
+            State from `initial_state` or from the step before, which is not changed.
 
         out : (output, state), default=None
-            Arrays for the results, which may be the state given.
+            Arrays for the results, which may include the given state.
 
         Returns
         -------
         output : ndarray of shape (n_sequences, n_outputs)
             Probabilities of the next token, in the order of ids (those of `vocabulary_` for
-            strings); of the end of the sequence, unless fitted to a stream; and of any token that
-            `fit` did not know. They sum to one.
+            strings), then of the end of the sequence, unless fitted to a stream, and of any token
+            unknown to `fit`. They sum to one.
 
         state : ndarray of shape (n_sequences, n_numbers)
 
         Raises
         ------
         ValueError, TypeError
-            For tokens or a state that do not fit.
+            If tokens or a state do not fit.
         """
         if type(x) is np.ndarray and x.dtype.kind in "iu":
             # The ids behind the last token's are the network's own: as a user's they are unknown.
@@ -233,18 +234,18 @@ class SeriesStreamingMixin(StreamingMixin):
         Parameters
         ----------
         n_sequences : int, default=1
-            Series that go on side by side.
+            Number of series that run in parallel.
 
         Returns
         -------
         state : ndarray of shape (n_sequences, n_numbers), dtype=float64
-            A plain array, a row a series: the network's state, the number of steps read, and the
-            last values, newest first.
+            A plain array with one row per series: the state of the network, the number of steps
+            read, and the last values, newest first.
 
         Raises
         ------
         ValueError
-            With `scaling='series'`, whose scale is that of the whole series.
+            With `scaling='series'`, because the scale is that of the whole series.
         """
         size = self._stream(1).n_state
         if self._frame.own_scale:
@@ -259,34 +260,34 @@ class SeriesStreamingMixin(StreamingMixin):
         return max(1, self._frame.reach, self._frame.lags) + 1
 
     def step(self, x, state, *, out=None):
-        """Read the next observation of each series, and forecast what follows.
+        """Read the next observation of each series, and forecast its continuation.
 
-        The output is that of `predict` for a history of all steps read, as long as `lookback` is
-        not shorter: then `predict` has forgotten what came before, and this has not.
+        The output is that of `predict` for a history of all steps read, as long as they are not
+        more than `lookback`: `predict` reads only that many, while the state remembers all of them.
 
         Parameters
         ----------
         x : array-like of shape (n_sequences, n_features)
-            What has been observed; with covariates (n_sequences, 1 + horizon, n_features), with
-            those of the steps to come, whose targets are NaN.
+            Observation of each series; with covariates (n_sequences, 1 + horizon, n_features),
+            followed by those of the future steps, whose targets are NaN.
 
         state : ndarray of shape (n_sequences, n_numbers)
-            From `initial_state`, or the step before; it is not changed.
+            State from `initial_state` or from the step before, which is not changed.
 
         out : (output, state), default=None
-            Arrays for the results, which may be the state given.
+            Arrays for the results, which may include the given state.
 
         Returns
         -------
         output : ndarray of shape (n_sequences, horizon), or (n_sequences, horizon, n_targets)
-            The points that `predict` gives; float64.
+            Forecasts as from `predict`, float64.
 
         state : ndarray of shape (n_sequences, n_numbers)
 
         Raises
         ------
         ValueError, TypeError
-            For a step or a state that does not fit.
+            If a step or a state does not fit.
         """
         width = self.initial_state(0).shape[1]
         state = read_state(state, width, np.float64)
@@ -321,7 +322,7 @@ class SeriesStreamingMixin(StreamingMixin):
             after[at, size + 1 :] = 0
             after[at, size + 1 : size + 1 + newest.shape[1] * k] = newest.reshape(len(at), -1)
             details = raw.astype(np.float64).reshape(len(at), frame.horizon, k, -1)
-            if network.loss == "quantile":  # learnt apart, they may cross
+            if network.loss == "quantile":  # learned apart, they may cross
                 details = np.sort(details, axis=-1)
             point = details[..., network.point] * frame.target_scale + frame.last_base(y)
             output[at] = point * scale + center

@@ -1,4 +1,4 @@
-"""LSTMTagger: a label for every step of a sequence."""
+"""LSTMTagger: label every step of a sequence."""
 
 from itertools import pairwise
 from numbers import Integral, Real
@@ -33,13 +33,13 @@ PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
 
 @documented
 class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
-    """Recurrent network that gives each step of a sequence a label.
+    """Recurrent network that labels each step of a sequence.
 
-    Part-of-speech tags, named entities, chunks, or frames of audio and sensors. A bidirectional
-    network reads the whole sequence; a softmax at each step, or a conditional random field over
-    all of them, chooses the labels. Sequences of `str` are taken as they are: a token is known by
-    its embedding and those of its prefixes, suffixes and shape, so that words never seen in
-    training are tagged by what they look like.
+    It predicts part-of-speech tags, named entities, chunks, or the states of audio and sensor
+    frames. A bidirectional network reads the whole sequence; a softmax at each step, or a
+    conditional random field over all steps, chooses the labels. Sequences of `str` need no
+    preparation: a token is represented by its embedding and those of its prefixes, suffixes and
+    shape, so that words never seen in training are tagged by their form.
 
     Parameters
     ----------
@@ -48,43 +48,44 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     $cell_parameter
 
     bidirectional : bool, default=True
-        Run a second network from the last step to the first, so that a label can depend on what
-        follows.
+        Add a second network that runs from the last step to the first, so that a label can depend
+        on the steps that follow.
 
     $gradient_parameters
 
     embedding_dim : int, array-like of int or None, default=None
-        Width of the embedding of tokens; for several columns of integers of each of them, or one
-        width a column. None chooses it from the number of different tokens. For integers a width
-        declares that they are token ids. The parts of `str` tokens get at most 32.
+        Width of the embedding of tokens; for several columns of integers the width of each, or one
+        width per column. None chooses it from the number of different tokens. For integers, a width
+        declares that they are token ids. The parts of `str` tokens have a width of at most 32.
 
     $dtype_parameter
 
     crf : bool, default=False
-        Put a linear-chain conditional random field [7]_ over the labels of a sequence: it learns
-        a score for each pair of neighbouring labels, and the most probable sequence of labels is
+        Use a linear-chain conditional random field [7]_ over the labels of a sequence. It learns
+        a score for each pair of neighboring labels, and the most probable sequence of labels is
         predicted (Viterbi) rather than the most probable label of each step.
 
     tag_scheme : {'auto', 'BIO', 'BIOES'} or None, default='auto'
-        Scheme of chunk labels such as 'B-PER', 'I-PER', 'O': label sequences that it forbids, such
-        as an I- after an O, are never predicted, with the CRF or without it. 'auto' recognises
-        the scheme by the labels, and warns where y breaks it.
+        Scheme of chunk labels such as 'B-PER', 'I-PER', 'O'. Label sequences that it forbids, such
+        as an I- after an O, are never predicted, with or without the CRF. 'auto' recognizes the
+        scheme by the labels, and warns if y violates it.
 
     subwords : bool, default=True
         For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape
-        of a token beside the token itself, as
-        :class:`~skrnn.preprocessing.TokenEncoder` does; it has parameters for more.
+        of a token in addition to the token itself, as :class:`~skrnn.preprocessing.TokenEncoder`
+        does, which has more parameters.
 
     min_freq : int, default=1
-        Tokens, and parts of tokens, that occur less often in training count as unknown.
+        Minimum frequency in training; tokens, and parts of tokens, that occur less often count as
+        unknown.
 
     word_dropout : float, default=0.1
-        Probability that, in training, a token, and each of its parts on its own, is replaced by
-        the unknown one. What an unknown token means is learnt from these places.
+        Probability that a token, and each of its parts independently, is replaced by the unknown
+        one in training. The network learns from these places what an unknown token means.
 
     class_weight : dict, 'balanced' or None, default=None
-        Weight of each label, multiplied with `sample_weight`; 'balanced' weighs labels inversely
-        to their frequency. Not with `crf=True`, whose loss is that of whole sequences.
+        Weight of each label, multiplied by `sample_weight`; 'balanced' weights labels inversely to
+        their frequency. It is not supported with `crf=True`, whose loss is that of whole sequences.
 
     Attributes
     ----------
@@ -92,26 +93,26 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         Labels in sorted order.
 
     transitions_ : ndarray of shape (n_classes, n_classes)
-        Score of label j after label i; with `crf=True` only.
+        Score of label j after label i; defined only with `crf=True`.
 
     tag_scheme_ : {'BIO', 'BIOES'} or None
-        The scheme that predictions keep.
+        Scheme that predictions obey.
 
     weights_ : dict of ndarray
-        Weights under PyTorch's names and in its layout.
+        Weights under the names of PyTorch and in its layout.
 
     $fitted_attributes
 
     See Also
     --------
-    RNNClassifier : A label for each sequence.
-    skrnn.preprocessing.TokenEncoder : Token columns with parameters of their own.
-    skrnn.metrics : Scores of label sequences and of entities.
+    RNNClassifier : Classify sequences.
+    skrnn.preprocessing.TokenEncoder : Encode tokens as columns of ids.
+    skrnn.metrics : Metrics for label sequences and entities.
 
     Notes
     -----
-    A step whose label is None or NaN does not count in the loss; the CRF sums over
-    all labels it might have [8]_. The loss is the mean over the labelled steps.
+    Steps whose label is None or NaN do not count in the loss; the CRF sums over all labels that
+    they might have [8]_. The loss is the mean over the labeled steps.
 
     References
     ----------
@@ -238,19 +239,19 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         ----------
         X : sequences
             A list of lists of `str`, a list of arrays of shape (n_timesteps, n_features) or
-            (n_timesteps,), a 3-D array, or a 2-D array of univariate series one a row; the guide
-            has the whole table. A sequence may be empty.
+            (n_timesteps,), a 3-D array, or a 2-D array with one univariate series per row. The user
+            guide lists all forms. Sequences may be empty.
 
         y : collection of label sequences
-            A label for each step: strings or integers. None and NaN are no label, nor is -1 at the
-            end of a sequence of integers, which is padding; other negative integers are refused.
+            One label per step, a string or an integer. None and NaN mark a step without a label;
+            -1 at the end of a sequence of integers is padding; other negative integers are refused.
 
         sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
-            Weights, not negative, one a sequence or one a step. With `crf=True` the steps of a
-            sequence weigh the same, or nothing.
+            Non-negative weights, one per sequence or one per step. With `crf=True` the weights of
+            the steps of a sequence must be equal, or 0.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X.
+            Validation data for `early_stopping`, which then holds out no part of X.
 
         Returns
         -------
@@ -259,31 +260,32 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the sequence, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None, vocabulary=None):
-        """Go once through the given sequences, from where the network stands.
+        """Continue training with one epoch over the given sequences.
 
         Parameters
         ----------
         X : sequences
-            As in `fit`. Tokens that neither the first call nor its `vocabulary` held are unknown.
+            As in `fit`. Tokens that are neither in the first call nor in its `vocabulary` are
+            unknown.
 
         y : collection of label sequences
             As in `fit`.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever occur; needed in the first call.
+            All labels that will ever occur; required in the first call.
 
         sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
             As in `fit`; 1 counts as one step.
 
         vocabulary : array-like of str or of int, default=None
-            All tokens (or ids) that will ever occur; in the first call, where None are those of
+            All tokens (or ids) that will ever occur, for the first call only; None takes those of
             its X.
 
         Returns
@@ -338,7 +340,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     def _step_weights(self, codes, sample_weight, offsets, held):
         """Weight of each step, 0 without a label; None where all weigh 1.
 
-        Weights of classes are learnt from the steps that are not `held`.
+        Weights of classes are learned from the steps that are not `held`.
         """
         counts = codes >= 0
         if sample_weight is None and self.class_weight is None and counts.all():
@@ -352,10 +354,10 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
                     "class_weight needs crf=False: the loss of a CRF is that of whole sequences. "
                     "Weigh sequences with sample_weight."
                 )
-            learnt = counts & ~held
-            if learnt.any() or not held.all():
+            learned = counts & ~held
+            if learned.any() or not held.all():
                 self._class_weights = class_weights(
-                    self.class_weight, self.classes_, codes[learnt], weights[learnt]
+                    self.class_weight, self.classes_, codes[learned], weights[learned]
                 )
             weights[counts] *= self._class_weights[codes[counts]]
         if self.crf:
@@ -364,7 +366,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             total = weights.sum()
         if not 0 < total < np.inf:
             raise ValueError(
-                f"The weights of labelled steps add up to {total}: there is nothing to learn from."
+                f"The weights of labeled steps add up to {total}: there is nothing to learn from."
             )
         return weights
 
@@ -413,7 +415,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         return outputs.argmax(axis=1)
 
     def predict(self, X):
-        """Return the label of each step: the most probable allowed sequence of labels.
+        """Predict the label of each step, the most probable allowed sequence of labels.
 
         Parameters
         ----------
@@ -440,8 +442,8 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         -------
         ndarray of shape (n_sequences,), dtype=object
             An array of shape (T_i, n_classes) for each sequence, columns in the order of
-            `classes_`: the softmax of a step; with `crf=True` the marginal probabilities among
-            all label sequences that `tag_scheme` allows.
+            `classes_`: the softmax of each step or, with `crf=True`, the marginal probabilities
+            over all label sequences that `tag_scheme` allows.
         """
         sequences = self._sequences(X)
         plan = self._get_plan()
@@ -454,7 +456,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         return split_steps(outputs, sequences.offsets)
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of labelled steps that are predicted right.
+        """Return the accuracy: the fraction of labeled steps that are predicted correctly.
 
         Parameters
         ----------
@@ -465,7 +467,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             As in `fit`.
 
         sample_weight : array-like of shape (n_sequences,), or collection of sequences, default=None
-            Weights, one a sequence or one a step.
+            Weights, one per sequence or one per step.
 
         Returns
         -------
@@ -481,7 +483,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
 
     @property
     def transitions_(self):
-        """Score of label j after label i, learnt by the CRF: (n_classes, n_classes), a copy."""
+        """Score of label j after label i, learned by the CRF, as a copy (n_classes, n_classes)."""
         if not ("_params" in self.__dict__ and self._has_crf()):
             raise AttributeError("transitions_ needs a fit with crf=True.")
         return self.weights_["crf_transitions"]

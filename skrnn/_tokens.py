@@ -90,7 +90,7 @@ def _shapes(tokens):
 
 
 class Vocabularies:
-    """What each column knows: learnt from tokens, applied to others.
+    """What each column knows: learned from tokens, applied to others.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from skrnn._early_stopping import Validation, Watch
 from skrnn._optim import MAX_HALVINGS
 
 AUTO_BATCH_SIZE = 32
-# Where the penalty is so many times as large as alpha itself, it is all that is learnt.
+# Where the penalty is so many times as large as alpha itself, it is all that is learned.
 MOST_PENALTY = 1e6
 
 
@@ -52,7 +52,7 @@ class Training:
         if data.targets.weights is not None and estimator.alpha > MOST_PENALTY * total:
             raise ValueError(
                 f"The weights (sample_weight, class_weight) add up to {total:.3g}, beside which "
-                f"the L2 penalty, alpha={estimator.alpha}, is all that would be learnt. A weight "
+                f"the L2 penalty, alpha={estimator.alpha}, is all that would be learned. A weight "
                 "counts as so many repetitions: multiply the weights until their mean is about 1, "
                 "or set alpha=0."
             )
@@ -109,7 +109,7 @@ class Training:
                     "sequences out of X and y, or set early_stopping=False."
                 )
         self.validation = part
-        return data.learnt_from()
+        return data.learned_from()
 
     def _watch(self, validation, batch_size):
         """Return what scores the weights on the validation part."""

@@ -196,7 +196,7 @@ def target_labels(rows, vocabulary, held=None):
     vocabulary : dict
         Token to number.
     held : ndarray of shape (n_sequences,), dtype=bool, default=None
-        Targets that are not learnt from: a token of theirs that is not known has no label.
+        Targets that are not learned from: a token of theirs that is not known has no label.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Seq2SeqTranslator: a sequence of tokens from a sequence of another length."""
+"""Seq2SeqTranslator: translate a sequence into tokens of another length."""
 
 from numbers import Integral, Real
 
@@ -27,10 +27,10 @@ from skrnn.metrics import sequence_error_rate
 class Seq2SeqTranslator(BaseRecurrentNetwork):
     """Encoder-decoder network that turns a sequence into another of any length.
 
-    Spelling into pronunciation, one language into another, a date as written into its parts. An
-    encoder reads the source; its final states start a decoder, which says the target token by
-    token [7]_ [3]_ and, with attention, looks back at each step at the parts of the source that
-    matter [8]_ [9]_. Sources are token sequences, or sequences of numbers as for the other
+    It translates spelling into pronunciation, one language into another, or a written date into its
+    parts. An encoder reads the source; its final states start a decoder, which predicts the target
+    token by token [7]_ [3]_ and, with attention, looks back at each step at the relevant parts of
+    the source [8]_ [9]_. Sources are token sequences, or sequences of numbers as for the other
     estimators.
 
     Parameters
@@ -40,67 +40,68 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     $cell_parameter
 
     bidirectional : bool, default=True
-        Run a second encoder from the last step to the first. Levels of the decoder are as wide as
-        all directions of the encoder's together.
+        Add a second encoder that runs from the last step to the first. Each layer of the decoder is
+        as wide as all directions of that of the encoder together.
 
     $gradient_parameters
 
     embedding_dim : int, array-like of int or None, default=None
         Width of the embeddings of source and target tokens; None chooses it from the number of
-        different tokens. For integers a width declares that they are token ids. An array holds the
-        widths of the source's columns; the target's is then chosen.
+        different tokens. For integers, a width declares that they are token ids. An array holds the
+        widths of the columns of the source; that of the target is then chosen.
 
     $dtype_parameter
 
     attention : {'dot', 'additive'} or None, default='dot'
-        How a decoder state scores an encoder output: by their product [9]_, or by a layer of tanh
-        units [8]_, which costs more time. None leaves the final states to carry everything.
+        Score of an encoder output for a decoder state: their product [9]_, or a layer of tanh units
+        [8]_, which takes more time. Without attention the final states carry all information.
 
     beam_width : int, default=1
-        Hypotheses that prediction follows for each source; 1 takes the most probable token at each
-        step.
+        Number of hypotheses that prediction follows per source; 1 takes the most probable token at
+        each step.
 
     length_penalty : float, default=1.0
-        Hypotheses of a beam compare by `log_probability / length ** length_penalty`; 0 does not
-        make up for length, larger values prefer longer targets [10]_.
+        Exponent of the length: hypotheses are compared by `log_probability / length **
+        length_penalty`. 0 does not compensate for length, larger values prefer longer targets
+        [10]_.
 
     max_length : int or None, default=None
-        Most tokens of a prediction, which ends there; None is twice the longest target seen in
-        training.
+        Maximum number of tokens of a prediction; None is twice the length of the longest target
+        seen in training.
 
     min_freq : int, default=1
-        Rarer `str` tokens of the source count as unknown.
+        Minimum frequency in training; rarer `str` tokens of the source count as unknown.
 
     word_dropout : float, default=0.0
-        Part of the tokens that the encoder and the decoder read that are replaced, in training, by
-        the unknown token.
+        Fraction of the tokens read by the encoder and the decoder that are replaced by the unknown
+        token in training.
 
     label_smoothing : float, default=0.0
-        Part of the probability that training asks for not of the true token but of all tokens
-        alike [11]_. Some 0.1 keeps the network from being too sure of what it has seen.
+        Fraction of the target probability that is distributed evenly over all tokens rather than
+        assigned to the true one [11]_. About 0.1 keeps the network from overconfidence.
 
     Attributes
     ----------
     target_vocabulary_ : dict
-        Target token to output, in sorted order. The end symbol is the output behind them, the
-        start symbol the embedding's row of that number: no token can be mistaken for either.
+        Output of each target token, in sorted order. The end symbol is the output after them, the
+        start symbol the row of that number of the embedding: neither can be confused with a token.
 
     weights_ : dict of ndarray
-        Weights under PyTorch's names and in its layout.
+        Weights under the names of PyTorch and in its layout.
 
     $fitted_attributes
 
     See Also
     --------
-    LSTMTagger : A label for each step of the source.
-    skrnn.metrics.sequence_error_rate : Share of sequences not predicted exactly.
-    skrnn.metrics.token_error_rate : Edit distance, a token.
+    LSTMTagger : Label each step of the source.
+    skrnn.metrics.sequence_error_rate : Fraction of sequences not predicted exactly.
+    skrnn.metrics.token_error_rate : Edit distance per true token.
 
     Notes
     -----
     In training the decoder reads the true target, shifted by one (teacher forcing). The loss is
     the mean cross entropy of the target tokens and the end symbol. Attention is Luong's "global"
-    form without input feeding: what is attended to goes to the output layer, not into the next
+    form without input feeding: the context vector goes to the output layer, not into the next
     step. `weights_` has `encoder_weight_ih_l0` and so on, `decoder_weight_ih_l0` and so on,
     `encoder_embedding_weight`, `decoder_embedding_weight` (n_tokens + 2, dim), whose last rows are
     those of the start symbol and of unknown tokens, `head_weight` and `head_bias`, and
@@ -241,19 +242,19 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Parameters
         ----------
         X : sequences
-            A list of lists of `str`, or any of the forms of numbers and ids the other estimators
-            take; the guide has the whole table. A source has at least one step.
+            A list of lists of `str`, or any of the forms of numbers and ids that the other
+            estimators take; the user guide lists all of them. A source has at least one step.
 
         y : collection of token sequences
-            The target of each source: lists of strings, or of integers, of any lengths; a target
-            may be empty.
+            Target of each source: lists of strings, or of integers, of any lengths; targets may be
+            empty.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative: of every token of a target.
+            Non-negative weights, each of which applies to every token of a target.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Validation data for `early_stopping`, which then holds out nothing of X. Target tokens
-            that `y` lacks do not count.
+            Validation data for `early_stopping`, which then holds out no part of X. Target tokens
+            that do not occur in `y` do not count.
 
         Returns
         -------
@@ -262,32 +263,33 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the sequence, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, target_tokens=None, sample_weight=None, vocabulary=None):
-        """Go once through the given sequences, from where the network stands.
+        """Continue training with one epoch over the given sequences.
 
         Parameters
         ----------
         X : sequences
-            As in `fit`. Tokens that neither the first call nor its `vocabulary` held are unknown.
+            As in `fit`. Tokens that are neither in the first call nor in its `vocabulary` are
+            unknown.
 
         y : collection of token sequences
             As in `fit`.
 
         target_tokens : array-like, default=None
-            All target tokens that will ever occur; in the first call, where None are those of its
+            All target tokens that will ever occur, for the first call only; None takes those of its
             `y`.
 
         sample_weight : array-like of shape (n_sequences,), default=None
             As in `fit`; 1 counts as one token.
 
         vocabulary : array-like of str or of int, default=None
-            All source tokens (or ids) that will ever occur; in the first call, where None are
+            All source tokens (or ids) that will ever occur, for the first call only; None takes
             those of its X.
 
         Returns
@@ -305,8 +307,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         if target_tokens is not None:
             (target_tokens,) = read_targets([target_tokens])
         if reset:
-            learnt = [row for row, out in zip(rows, held, strict=True) if not out]
-            tokens = {t for row in learnt for t in row} if target_tokens is None else target_tokens
+            learned = [row for row, out in zip(rows, held, strict=True) if not out]
+            tokens = {t for row in learned for t in row} if target_tokens is None else target_tokens
             self._set_vocabulary(sorted(set(tokens)))
             self._longest = 0
         elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
@@ -358,7 +360,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         return found
 
     def predict(self, X):
-        """Return the target of each source.
+        """Predict the target of each source.
 
         Parameters
         ----------
@@ -368,7 +370,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Returns
         -------
         list of list
-            Of target tokens; at most `max_length` a source.
+            Target tokens, at most `max_length` per source.
         """
         sequences = self._sequences(X)
         tokens = self._tokens()
@@ -384,14 +386,14 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             As in `fit`.
 
         n_best : int, default=5
-            Most targets a source; the beam is at least as wide.
+            Maximum number of targets per source; the beam is at least as wide.
 
         Returns
         -------
         list of list of (list, float)
-            For each source targets and natural logarithms of their probabilities, the end symbol
-            included, in the order of `length_penalty`: the first is that of `predict` where the
-            beam is as wide.
+            Targets of each source with the natural logarithms of their probabilities, including the
+            end symbol, in the order of `length_penalty`. The first is that of `predict` if the beam
+            is equally wide.
         """
         if not isinstance(n_best, Integral) or n_best < 1:
             raise ValueError(f"n_best must be a positive integer; got {n_best!r}.")
@@ -404,7 +406,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         ]
 
     def attention_weights(self, X, y=None):
-        """Return how much each target token looks at each step of the source.
+        """Return the attention weights of each target token over the steps of the source.
 
         Parameters
         ----------
@@ -412,12 +414,12 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             As in `fit`.
 
         y : collection of token sequences, default=None
-            Targets to look from; those of `predict` by default.
+            Targets; None takes those of `predict`.
 
         Returns
         -------
         list of ndarray of shape (n_tokens + 1, n_timesteps)
-            A row for each target token, and one for the end symbol; rows add up to 1.
+            Weights with one row per target token, and one for the end symbol; rows add up to 1.
         """
         sequences = self._sequences(X)
         if self._get_plan().attention is None:
@@ -428,7 +430,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         return attention_weights(self._get_plan(), self._params, sequences, labels, offsets)
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of sequences that are predicted exactly.
+        """Return the fraction of sequences that are predicted exactly.
 
         Parameters
         ----------
@@ -436,10 +438,10 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             As in `fit`.
 
         y : collection of token sequences
-            True targets; their tokens need not be known.
+            True targets, which may contain unknown tokens.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights, not negative.
+            Non-negative weights.
 
         Returns
         -------

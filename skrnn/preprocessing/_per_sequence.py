@@ -1,4 +1,4 @@
-"""Any transformer fitted and applied to each sequence by itself."""
+"""Fit and apply any transformer to each sequence separately."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -16,44 +16,44 @@ from skrnn.preprocessing._per_step import TransformerOfSteps, features_of
 
 
 class PerSequence(TransformerOfSteps):
-    """Fit a transformer on each sequence by itself, and apply it to this sequence alone.
+    """Fit a transformer on each sequence separately, and apply it to this sequence only.
 
-    Each sequence is a table ``(n_timesteps, n_features)``, of which a clone of the transformer's
-    ``fit_transform`` makes another: z-normalization of each series, the rank of each value within
-    its series, differences that do not cross from one sequence to the next. What differs between
-    sequences as wholes, their levels for instance, is gone from the result.
+    Each sequence is a table ``(n_timesteps, n_features)``, which a clone of the transformer
+    transforms by its ``fit_transform``: z-normalization of each series, the rank of each value
+    within its series, or differences that do not cross from one sequence to the next. Differences
+    between whole sequences, such as their levels, are lost in the result.
 
     Parameters
     ----------
     transformer : estimator, 'passthrough' or None
-        Any transformer that keeps the number of rows and needs no y: a scaler, an imputer, a
-        ``FunctionTransformer``, a pipeline of these. 'passthrough' and None leave the sequences as
-        they are.
+        Any transformer that keeps the number of rows and needs no y, such as a scaler, an imputer,
+        a ``FunctionTransformer``, or a pipeline of these. 'passthrough' and None leave the
+        sequences unchanged.
 
     Attributes
     ----------
     transformer_ : estimator
-        A clone fitted on the first sequence that is not empty, which tells the names of the
-        features; every sequence has to give the same.
+        Clone fitted on the first sequence that is not empty, which determines the names of the
+        features; they must be the same for every sequence.
 
     n_features_in_ : int
         Number of features per step; for 2-D input the number of its columns.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where sequences are DataFrames with string column names.
+        Names of the features; defined only if sequences are DataFrames with string column names.
 
     See Also
     --------
-    PerStep : Fits one transformer on the steps of all training sequences.
+    PerStep : Fit one transformer on the steps of all training sequences.
 
     Notes
     -----
-    The output has the form of the input, as that of :class:`PerStep`, and every form that
-    :class:`PerStep` takes is read alike.
+    The output has the form of the input, as with :class:`PerStep`, and all forms that
+    :class:`PerStep` takes are read in the same way.
 
-    Since transform fits as well, there is no ``inverse_transform``, and y is not handed on: new
-    sequences come without. ``LSTMForecaster(scaling="series")`` scales each series by itself and
-    brings its forecasts back.
+    Because `transform` fits as well, there is no ``inverse_transform``, and y is not passed on: new
+    sequences have none. ``LSTMForecaster(scaling="series")`` scales each series separately and
+    converts its forecasts back.
 
     Examples
     --------

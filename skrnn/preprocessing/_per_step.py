@@ -1,4 +1,4 @@
-"""Any transformer applied to the steps of sequences."""
+"""Apply any transformer to the steps of sequences."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -217,14 +217,14 @@ class PerStep(TransformerOfSteps):
     """Apply a transformer to the steps of all sequences.
 
     The steps of all sequences are stacked into one table ``(total_steps, n_features)``, the
-    transformer is fitted on it, and what it makes of the table is cut into sequences again.
+    transformer is fitted on it, and its output is cut into sequences again.
 
     Parameters
     ----------
     transformer : estimator, 'passthrough' or None
-        Any transformer that keeps the number of rows: a scaler, an imputer, a PCA, a
-        ``ColumnTransformer``, a pipeline of these. It is cloned, not changed. 'passthrough' and
-        None leave the steps as they are.
+        Any transformer that keeps the number of rows, such as a scaler, an imputer, a PCA, a
+        ``ColumnTransformer``, or a pipeline of these. It is cloned and not changed. 'passthrough'
+        and None leave the steps unchanged.
 
     Attributes
     ----------
@@ -235,24 +235,24 @@ class PerStep(TransformerOfSteps):
         Number of features per step; for 2-D input the number of its columns.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where sequences are DataFrames with string column names.
+        Names of the features; defined only if sequences are DataFrames with string column names.
 
     See Also
     --------
-    PerSequence : Fits the transformer on each sequence by itself.
+    PerSequence : Fit the transformer on each sequence separately.
 
     Notes
     -----
-    The output has the form of the input: a list gives a list of arrays, an object array or a
-    Series its like, a 3-D array a 3-D array whose padding stays NaN. A 2-D array, which holds
-    univariate series, gives a 2-D array if the transformer makes one column and a 3-D array if
-    it makes several. Where the transformer puts out DataFrames, collections of sequences hold
-    DataFrames, with the index that each had, and with :meth:`set_output` 3-D arrays become lists
-    of DataFrames. Sparse output is made dense.
+    The output has the form of the input: a list becomes a list of arrays, an object array or a
+    Series one of the same type, a 3-D array a 3-D array whose padding stays NaN. A 2-D array of
+    univariate series becomes a 2-D array if the transformer makes one column, and a 3-D array if it
+    makes several. If the transformer returns DataFrames, collections of sequences contain
+    DataFrames with their original index, and with :meth:`set_output` 3-D arrays become lists of
+    DataFrames. Sparse output is converted to dense.
 
-    One series, that is a 1-D array or a Series of numbers, or a DataFrame with dates as its index,
-    comes out as one: a Series or DataFrame with its dates. As for
-    :class:`~skrnn.LSTMForecaster`, such a DataFrame is several samples, one per row, where fit is
+    One series (a 1-D array or a Series of numbers, or a DataFrame with dates as its index) is
+    returned as one series: a Series or DataFrame with its dates. As for
+    :class:`~skrnn.LSTMForecaster`, such a DataFrame means several samples, one per row, if `fit` is
     given a y.
 
     Sequences given as DataFrames of pandas or polars reach the transformer as one DataFrame, so
