@@ -6,6 +6,8 @@ from skrnn._frame import Frame
 from skrnn._persistence import Misfit, count, has_shape, is_count
 from skrnn._sequences import Sequences
 
+LONGEST_SEASON = 2**24  # steps: the state of a series that goes on has room for one
+
 
 def _check_frame(frame, state, plan):
     if not isinstance(frame, Frame) or not all(
@@ -24,7 +26,7 @@ def _check_frame(frame, state, plan):
     if (
         min(h, k, frame.lookback) < 1
         or frame.difference not in (None, "last", "season")
-        or (frame.difference == "season" and frame.season < 1)
+        or not (frame.difference == "season") <= frame.season <= LONGEST_SEASON
         or not isinstance(frame.own_scale, (bool, np.bool_))
         or (frame.lag_weights is None) != (frame.lags == 0)
         or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())

@@ -314,7 +314,7 @@ def _check_token_counts(counts, state, plan):
         return
     own = state.get("_own_symbols", 0) + 1  # rows beside the vocabulary's: the unknown token's
     rows = [n for n, _ in plan.embedding or []]
-    fits = isinstance(counts, np.ndarray) and counts.dtype.kind in "iu" and counts.ndim == 1
+    fits = isinstance(counts, np.ndarray) and counts.dtype.kind == "i" and counts.ndim == 1
     if not fits or counts.tolist() != [n - own for n in rows]:
         raise Misfit("its embedding does not fit its vocabulary")
 
