@@ -25,7 +25,7 @@ PROJECTED_NUMBERS = 67_108_864
 
 
 class Targets(NamedTuple):
-    """What the loss compares with: labels or numbers, and weights; one a sequence, or a step."""
+    """Labels or numbers that the loss compares with, and weights; one per sequence, or per step."""
 
     labels: np.ndarray | None  # (n,) intp, for softmax and crf; -1 does not count
     numbers: np.ndarray | None  # (n, n_targets), for the other losses; NaN does not count

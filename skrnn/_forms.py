@@ -157,7 +157,7 @@ def take_items(X, indices):
 
 
 def check_same_columns(frames):
-    """Raise if DataFrames, one a sequence, differ in their columns.
+    """Raise if DataFrames, one per sequence, differ in their columns.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _uneven(steps, where):
 
 
 def align(arrays, expected):
-    """Return arrays of one number of dimensions, and the number of features a step.
+    """Return arrays of one number of dimensions, and the number of features per step.
 
     The common case, all sequences alike, is decided by two passes of set building.
     """
@@ -271,7 +271,7 @@ def align(arrays, expected):
         if found != width:
             reference = f"sequence {first} has {width}" if expected is None else f"not {width}"
             raise ValueError(
-                f"sequence {i} has {found} features a step, {reference}.{_swap_hint(arrays)}"
+                f"sequence {i} has {found} features per step, {reference}.{_swap_hint(arrays)}"
             )
     if width is None:
         raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
@@ -298,7 +298,7 @@ def token_row(item, i):
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(
-            f"sequence {i} has shape {array.shape}, but strings are tokens, one a step. Encode "
+            f"sequence {i} has shape {array.shape}, but strings are tokens, one per step. Encode "
             "several columns of strings as integers and set embedding_dim."
         )
     return array.tolist()

@@ -87,7 +87,7 @@ def read_labels(y, offsets):
             padding = " Padding behind a sequence is None, NaN or -1." if len(row) > length else ""
             raise ValueError(
                 f"sequence {i} has {length} step(s), but y has {len(row)} label(s) for it. Give "
-                f"each step a label; None, or NaN, where it has none.{padding}"
+                f"each step a label; None or NaN where it has none.{padding}"
             )
         labels += row
     return plain_labels(labels, offsets)
@@ -242,7 +242,7 @@ def label_classes(labels):
 
 
 def split_steps(flat, offsets):
-    """Cut an array of all steps into a 1-D object array of arrays, one a sequence.
+    """Cut an array of all steps into a 1-D object array of arrays, one per sequence.
 
     Parameters
     ----------

@@ -184,7 +184,7 @@ def check_sequences(
         Whether NaN may stand inside a sequence, as it may for a transformer.
 
     min_length : int, default=1
-        Fewest steps a sequence may have.
+        Minimum number of steps of a sequence.
 
     columns : list of TokenColumn, default=None
         What fit makes of strings; of None one column, the tokens as they are.
@@ -335,7 +335,7 @@ def _read_tokens(estimator, items, learn, columns, vocabulary):
         i, t = locate(offsets, row)
         raise TypeError(
             f"X mixes strings and other values: sequence {i} has {tokens[row]!r} at step {t}, "
-            "where one string a step is expected."
+            "where one string per step is expected."
         )
     vocabulary = [] if vocabulary is None else _as_vocabulary(vocabulary, str)
     if learn:

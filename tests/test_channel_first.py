@@ -38,7 +38,7 @@ def test_transformers_leave_the_warning_to_the_estimator():
 
 def test_ragged_channel_first_names_the_remedy():
     walks = swapped_walks()
-    message = r"sequence 1 has 50 features a step, sequence 0 has 100\. .*\[x\.T for x in X\]"
+    message = r"sequence 1 has 50 features per step, sequence 0 has 100\. .*\[x\.T for x in X\]"
     with pytest.raises(ValueError, match=message):
         fit([walks[0], walks[1, :, :50]])
 

@@ -126,7 +126,7 @@ BAD_Y = {
         instead(Y[I][:-1]),
         ValueError,
         rf"sequence {I} has {len(X[I])} step\(s\), but y has {len(X[I]) - 1} label\(s\) for it. "
-        "Give each step a label; None, or NaN, where it has none",
+        "Give each step a label; None or NaN where it has none",
     ),
     "too long": (instead([*Y[I], "NOUN"]), ValueError, rf"y has {len(X[I]) + 1} label\(s\)"),
     "a number among strings": (

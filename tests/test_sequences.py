@@ -444,9 +444,9 @@ def test_wrong_number_of_features():
     for X in ([np.ones((4, 3))], np.ones((1, 4, 3))):
         with pytest.raises(ValueError, match=message):
             door.read(X if isinstance(X, np.ndarray) else [*X, *X])
-    with pytest.raises(ValueError, match="sequence 1 has 3 features a step, not 2"):
+    with pytest.raises(ValueError, match="sequence 1 has 3 features per step, not 2"):
         door.read([np.ones((4, 2)), np.ones((4, 3))])
-    with pytest.raises(ValueError, match="sequence 1 has 3 features a step, sequence 0 has 2"):
+    with pytest.raises(ValueError, match="sequence 1 has 3 features per step, sequence 0 has 2"):
         fit([np.ones((4, 2)), np.ones((5, 3))])
     with pytest.raises(ValueError, match=r"Door is expecting 2 features(.|\n)*\[X\] for a single"):
         door.read(np.ones((5, 2)))
