@@ -314,7 +314,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         asked |= {name: getattr(self, name) for name in self._reading_parameters}
         started = self._architecture | getattr(self, "_read_by", {})
         for name, value in asked.items():
-            if not np.array_equal(value, started.get(name, value)):
+            if value != started.get(name, value):
                 name = self._plan_names.get(name, name)
                 raise ValueError(
                     f"{name} has changed since the network was started, which is now to go on: "

@@ -78,9 +78,9 @@ class restore_on_error:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is None or (kind is KeyboardInterrupt and self.keeps_interrupts):
+        # Nothing is called up to the store, not even issubclass: at calls Python looks for signals.
+        if kind is None or (self.keeps_interrupts and KeyboardInterrupt in kind.__mro__):
             return
-        # Nothing is called up to the store: at calls Python looks for signals.
         failed = self._estimator.__dict__
         self._estimator.__dict__ = self._before
         # scikit-learn tears its callbacks down after this, by attributes of theirs.
