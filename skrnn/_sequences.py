@@ -228,8 +228,9 @@ def check_sequences(
     _check_lengths(estimator, sequences.offsets, min_length)
     if form == "tokens":
         return sequences
-    _check_finite(estimator, sequences, allow_nan and not embed)
-    _check_size(estimator, sequences)
+    if not _is_surely_sound(sequences.values):
+        _check_finite(estimator, sequences, allow_nan and not embed)
+        _check_size(estimator, sequences)
     if embed:
         return _as_table_rows(estimator, sequences, learn, vocabulary)
     # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
@@ -461,12 +462,12 @@ def _check_lengths(estimator, offsets, min_length):
     )
 
 
-def _is_surely_finite(values):
-    """Tell cheaply that all is finite; a sum that overflows only costs the full search."""
-    if values.dtype.kind != "f":
+def _is_surely_sound(values):
+    """Tell by two quick passes that all is finite, and far from the end of single precision."""
+    if values.dtype.kind != "f" or values.size == 0:
         return True
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum()))
+    largest = LARGEST_SINGLE if values.dtype == np.float32 else np.finfo(values.dtype).max
+    return bool(-largest <= values.min() and values.max() <= largest)  # NaN is neither
 
 
 def _check_size(estimator, sequences):
@@ -475,12 +476,12 @@ def _check_size(estimator, sequences):
     They are finite, and so would be what is predicted, but not what double precision predicts.
     """
     values = sequences.values
-    if values.dtype != np.float32 or values.size == 0:
+    if values.dtype != np.float32:
         return
-    numbers = values.ravel()  # NaN is passed over
-    if not max(np.fmax.reduce(numbers), -np.fmin.reduce(numbers)) > LARGEST_SINGLE:
+    wrong = np.abs(values) > LARGEST_SINGLE  # NaN is passed over
+    if not wrong.any():
         return
-    row, column = np.argwhere(np.abs(values) > LARGEST_SINGLE)[0]
+    row, column = np.argwhere(wrong)[0]
     i, t = locate(sequences.offsets, row)
     raise ValueError(
         f"Input X has a value too near the end of single precision.\nsequence {i} has "
@@ -493,7 +494,7 @@ def _check_size(estimator, sequences):
 
 def _check_finite(estimator, sequences, allow_nan):
     values = sequences.values
-    if _is_surely_finite(values):
+    if values.dtype.kind != "f":
         return
     wrong = np.isinf(values) if allow_nan else ~np.isfinite(values)
     if not wrong.any():
