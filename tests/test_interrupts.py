@@ -107,15 +107,15 @@ def test_label_sequences(interrupt, method):
 @pytest.mark.parametrize("name", ["classifier", "crf", "two directions"])
 def test_one_batch_of_fit(interrupt, name):
     model, X, y = {
-        "classifier": (quick(RNNClassifier, hidden_layer_sizes=(64,)), noise(2, 100_000), [0, 1]),
+        "classifier": (quick(RNNClassifier, hidden_layer_sizes=(64,)), noise(2, 300_000), [0, 1]),
         "crf": (
-            quick(LSTMTagger, crf=True, batch_size=200),
-            list(noise(200, 100)),
-            list(np.random.default_rng(0).integers(0, 200, (200, 100))),
+            quick(LSTMTagger, crf=True, batch_size=600),
+            list(noise(600, 100)),
+            list(np.random.default_rng(0).integers(0, 200, (600, 100))),
         ),
         "two directions": (
             quick(RNNClassifier, hidden_layer_sizes=(32, 32), bidirectional=True, dropout=0.1),
-            noise(2, 60_000),
+            noise(2, 180_000),
             [0, 1],
         ),
     }[name]
