@@ -58,7 +58,7 @@ $(MATRIX)/%/.installed: $(SOURCES)
 	@touch $@
 
 faults: $(VENV)/.installed
-	$(BIN)/python tests/planted_faults.py
+	$(BIN)/python tests/mutants/planted_faults.py
 
 sanitize: $(VENV)/.installed
 	tests/sanitize.sh $(BIN)/python

@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from timing import alternate, best_threads
 
 import skrnn
-from skrnn._plan import Options, Plan
-from skrnn._threads import effective_n_threads
+from skrnn._network.plan import Options, Plan
+from skrnn._network.threads import effective_n_threads
 
 # Parameters of LSTMTagger that both sides follow; one epoch keeps the whole run within minutes.
 NETWORK = {

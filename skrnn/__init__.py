@@ -3,7 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from skrnn._versions import __version__, show_versions
+from skrnn._show_versions import show_versions
+from skrnn._version import __version__
 
 if TYPE_CHECKING:  # for editors and type checkers
     from skrnn._classifier import RNNClassifier

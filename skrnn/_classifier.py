@@ -7,15 +7,15 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skrnn._base import BaseRecurrentNetwork, check_sample_weight, check_weights
-from skrnn._batching import Targets
-from skrnn._class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
-from skrnn._class_targets import class_weights
-from skrnn._docs import documented
-from skrnn._early_stopping import hold_out
-from skrnn._features import FeaturesMixin
-from skrnn._initialize import log_odds, log_priors
-from skrnn._streaming import StreamingMixin
+from skrnn._base.class_targets import class_weights
+from skrnn._base.docstrings import documented
+from skrnn._base.early_stopping import hold_out
+from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight, check_weights
+from skrnn._base.features import FeaturesMixin
+from skrnn._base.streaming import StreamingMixin
+from skrnn._data.class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
+from skrnn._network.batches import Targets
+from skrnn._network.initialize import log_odds, log_priors
 
 MIN_CLASSES = 2
 
@@ -165,9 +165,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
-    ):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to sequences and their labels.
 
         Parameters

@@ -7,14 +7,14 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_y, check_is_fitted
 
-from skrnn._base import BaseRecurrentNetwork, check_sample_weight
-from skrnn._batching import Targets
-from skrnn._docs import documented
-from skrnn._features import FeaturesMixin
-from skrnn._frame import first_outputs
-from skrnn._numbers import read_target_numbers
-from skrnn._streaming import StreamingMixin
-from skrnn._target_scale import fold, learn_scale, unfold
+from skrnn._base.docstrings import documented
+from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
+from skrnn._base.features import FeaturesMixin
+from skrnn._base.streaming import StreamingMixin
+from skrnn._base.target_scale import fold, learn_scale, unfold
+from skrnn._data.numbers import read_target_numbers
+from skrnn._network.batches import Targets
+from skrnn._network.initialize import first_outputs
 
 
 @documented
@@ -165,9 +165,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         self.quantile = quantile
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
-    ):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to sequences and their targets.
 
         Parameters

@@ -7,12 +7,11 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skrnn._base import BaseRecurrentNetwork, check_n_targets
-from skrnn._batching import Targets, best_labels, label_marginals, predict
-from skrnn._class_targets import class_weights
-from skrnn._docs import documented
-from skrnn._initialize import log_priors
-from skrnn._labels import (
+from skrnn._base.class_targets import class_weights
+from skrnn._base.docstrings import documented
+from skrnn._base.estimator import BaseRecurrentNetwork, check_n_targets
+from skrnn._base.streaming import StreamingMixin
+from skrnn._data.labels import (
     choose_scheme,
     forbidden_paths,
     label_classes,
@@ -20,10 +19,11 @@ from skrnn._labels import (
     read_labels,
     split_steps,
 )
-from skrnn._sample_weight import check_even_weights, read_step_weights
-from skrnn._sequences import locate
-from skrnn._streaming import StreamingMixin
-from skrnn._tokens import token_columns
+from skrnn._data.sample_weight import check_even_weights, read_step_weights
+from skrnn._data.sequences import locate
+from skrnn._data.vocabulary import token_columns
+from skrnn._network.batches import Targets, best_labels, label_marginals, predict
+from skrnn._network.initialize import log_priors
 from skrnn.metrics import token_accuracy_score
 
 MIN_CLASSES = 2
@@ -230,9 +230,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
-    ):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to sequences and the labels of their steps.
 
         Parameters

@@ -27,7 +27,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 cp -r skrnn tests benchmarks docs examples .ci ./*.py ./*.toml ./*.md ./*.in Makefile LICENSE "$tree"
 cd "$tree"
-rm -rf skrnn/_kernels/*.so tests/__pycache__
+rm -rf skrnn/_kernels/*.so 
 flags=-fsanitize=address,undefined,float-cast-overflow
 echo "Building with sanitizers, some minutes"
 SKRNN_BOUNDSCHECK=1 LDFLAGS="$flags" \
@@ -59,9 +59,9 @@ if [ $# != 0 ]; then
     tested "$@"
     exit
 fi
-tested -m "" tests/test_hostile.py tests/test_damage.py
+tested -m "" tests/guarantees/test_hostile.py tests/guarantees/test_damage.py
 # Left out: what the sanitizers themselves change, a process's memory.
-tested -m "not long" --ignore tests/test_hostile.py --ignore tests/test_damage.py \
-    --deselect tests/test_resources.py::test_a_limit_of_address_space \
-    --deselect tests/test_resources.py::test_resident_memory \
-    --deselect tests/test_persistence.py::test_flipped_bits_never_crash
+tested -m "not long" --ignore tests/guarantees/test_hostile.py --ignore tests/guarantees/test_damage.py \
+    --deselect tests/guarantees/test_resources.py::test_a_limit_of_address_space \
+    --deselect tests/guarantees/test_resources.py::test_resident_memory \
+    --deselect tests/base/test_persistence.py::test_flipped_bits_never_crash

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from skrnn._numbers import refuse_masked
+from skrnn._data.numbers import refuse_masked
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 _REMEDY = (

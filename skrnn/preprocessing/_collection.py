@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skrnn._forms import is_column
+from skrnn._data.formats import is_column
 
 
 def as_collection(X, offsets, table, indexes=None):

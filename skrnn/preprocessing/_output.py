@@ -3,7 +3,6 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-
 from sklearn.base import TransformerMixin
 from sklearn.utils._set_output import _get_output_config
 

@@ -9,7 +9,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MethodMapping, _raise_for_params
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._guards import restore_on_error
+from skrnn._data.guards import restore_on_error
 from skrnn.preprocessing._collection import split_table
 from skrnn.preprocessing._output import is_polars
 from skrnn.preprocessing._per_step import TransformerOfSteps, features_of

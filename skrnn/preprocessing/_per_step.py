@@ -20,8 +20,8 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._forms import is_column
-from skrnn._guards import restore_on_error
+from skrnn._data.formats import is_column
+from skrnn._data.guards import restore_on_error
 from skrnn.preprocessing._output import SequenceTransformerMixin
 from skrnn.preprocessing._step_table import read_steps
 

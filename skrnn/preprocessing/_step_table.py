@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skrnn._dates import unwrap
-from skrnn._forms import check_same_columns, recognise
-from skrnn._numbers import refuse_masked
-from skrnn._sample_weight import read_step_weights
-from skrnn._sequences import check_sequences, lengths_to_offsets
+from skrnn._data.formats import check_same_columns, recognise
+from skrnn._data.numbers import refuse_masked
+from skrnn._data.sample_weight import read_step_weights
+from skrnn._data.sequences import check_sequences, lengths_to_offsets
+from skrnn._data.single_series import unwrap
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import is_polars, to_frame
 
@@ -33,7 +33,7 @@ class StepTable:
         Where the sequences start in `table`.
 
     form : {"lone", "ragged", "cube", "rows"}
-        A lone series, or as in :mod:`skrnn._sequences`.
+        A lone series, or as in :mod:`skrnn._data.sequences`.
 
     n_timesteps : int or None
         Of an array: the number of steps, padding included.
@@ -190,7 +190,7 @@ def read_steps(estimator, X, *, reset, lone=True):
     Parameters
     ----------
     estimator : estimator instance
-        Gets, or is checked on, what :func:`skrnn._sequences.check_sequences` says.
+        Gets, or is checked on, what :func:`skrnn._data.sequences.check_sequences` says.
 
     X : array-like, or collection of sequences
 

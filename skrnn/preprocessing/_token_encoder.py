@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._guards import restore_on_error
-from skrnn._sequences import check_sequences
-from skrnn._tokens import UNKNOWN, token_columns
+from skrnn._data.guards import restore_on_error
+from skrnn._data.sequences import check_sequences
+from skrnn._data.vocabulary import UNKNOWN, token_columns
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 

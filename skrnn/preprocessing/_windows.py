@@ -10,8 +10,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
-from skrnn._forms import is_column, recognise
-from skrnn._sequences import check_sequences, lengths_to_offsets, locate
+from skrnn._data.formats import is_column, recognise
+from skrnn._data.sequences import check_sequences, lengths_to_offsets, locate
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 

@@ -1,0 +1,43 @@
+"""Hidden states as features: pooled, of a whole sequence, or of each of its steps."""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from skrnn._network.batches import top_states
+
+
+class FeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """`transform` of an estimator whose output layer reads one row of features per sequence."""
+
+    def transform(self, X):
+        """Return what the output layer reads of each sequence.
+
+        These are the hidden states of the top layer, pooled over time as `pooling` says, before
+        the output layer makes a prediction of them: features for another estimator. For hidden
+        states of every step see :func:`skrnn.inspection.hidden_states`.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_sequences, n_directions * hidden_layer_sizes[-1])
+            Of the network's dtype. Those of the forward direction come first. `set_output` chooses
+            the container, `get_feature_names_out` gives the names.
+        """
+        sequences = self._sequences(X)
+        features = top_states(self._get_plan(), self._params, sequences)
+        self._check_finite(np.isfinite(features).all(axis=1))
+        return features
+
+    @property
+    def _n_features_out(self):
+        plan = self._get_plan()
+        return plan.n_directions * plan.hidden[-1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # the network has a dtype of its own
+        return tags

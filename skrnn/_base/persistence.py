@@ -1,0 +1,421 @@
+"""What the state of an estimator must be, loaded or in use: of this version, whole and finite.
+
+The kernels check sizes again; here the error comes at once and says what is wrong. It is no shield
+against malice: a pickle may run any code, before any check (SECURITY.md).
+"""
+
+import dataclasses
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._base.portable import portable
+from skrnn._data.vocabulary import Vocabularies
+from skrnn._network.optimizer import MAX_HALVINGS, PARAMETERS, Optimiser
+from skrnn._version import __version__
+
+VERSION_KEY = "_skrnn_version"
+# Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
+FINITE = ("_frame", "_histories", "_conformal")
+# Tokens of a target: predictions need memory for twice the longest.
+LONGEST_TARGET = 1_000_000
+
+
+class StateMixin:
+    """Saving, loading and looking through the attributes of a fitted estimator."""
+
+    # What a fitted one has, as `check_whole` takes it.
+    _allowed: dict = {}
+    _needed: tuple = ()
+    _state_checks: dict = {}
+
+    def _check_whole(self):
+        """Raise where attributes that `fit` set were replaced by what does not fit the network.
+
+        Returns
+        -------
+        Plan or Pair
+        """
+        check_is_fitted(self)
+        try:
+            plan = self._get_plan()
+            check_whole(self.__dict__, plan, self._allowed, self._needed, self._state_checks)
+        except (Misfit, LookupError, OverflowError) as error:
+            raise ValueError(
+                f"This {type(self).__name__} is not what was fitted: {error}. Leave its attributes "
+                "as fit has set them, load it anew, or fit anew with warm_start=False."
+            ) from error
+        return plan
+
+    def __getstate__(self):
+        """Leave out what can be made again, and the optimiser unless `warm_start` needs it."""
+        state = super().__getstate__().copy()
+        for name in ("_plan", "_stream_ready", "_weights_version"):
+            state.pop(name, None)
+        if not self.warm_start and "_optimiser" in state:
+            state["_optimiser"] = None
+        state[VERSION_KEY] = __version__
+        return state
+
+    def __reduce_ex__(self, protocol):
+        """Write arrays so that every version of NumPy can load them."""
+        make, args, state, *rest = super().__reduce_ex__(protocol)
+        return make, args, portable(state), *rest
+
+    def __copy__(self):
+        """Copy without a pickle between, whose arrays are not arrays yet."""
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
+
+    def __setstate__(self, state):
+        """Take a saved state, if it is whole; warn where another version saved it."""
+        own = self._plan_class, self._allowed, self._needed, self._state_checks
+        super().__setstate__(check_state(type(self).__name__, state, *own))
+
+
+def check_state(name, state, plan_class, allowed, needed, checks):
+    """Validate the state of an estimator that is being loaded.
+
+    Parameters
+    ----------
+    name : str
+        Of the estimator's class.
+    state : dict
+    plan_class : type
+        What the saved architecture is one of.
+    allowed, needed, checks
+        As in `check_whole`.
+
+    Returns
+    -------
+    dict
+        The state without its version, with its plan.
+
+    Raises
+    ------
+    ValueError
+        Where weights, optimiser and architecture do not belong together, or are not finite.
+    """
+    if not isinstance(state, dict):
+        raise _refused(name, f"its state is of type {type(state).__name__}, not a dict")
+    state = state.copy()
+    found = state.pop(VERSION_KEY, "an unknown version")
+    if found != __version__:
+        warnings.warn(
+            f"This {name} was saved by skrnn {found} and is loaded by {__version__}: it may not "
+            "work, or give other results. Fit it anew, or load it with the version that saved it.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if "_params" in state or "_architecture" in state:
+        try:
+            plan = _check_network(state, plan_class)
+            check_whole(state, plan, allowed, needed, checks)
+            check_optimiser(state.get("_optimiser"), plan)
+            _check_contents(state)
+        except Misfit as error:
+            raise _refused(name, error) from error
+        state["_plan"] = plan
+    return state
+
+
+class Misfit(ValueError):
+    """Parts of a state do not belong together; says which."""
+
+
+def _refused(name, why):
+    return ValueError(
+        f"This {name} cannot be loaded: {why}. The file is damaged or has been changed; load "
+        "another copy of it, or fit anew."
+    )
+
+
+def _check_network(state, plan_class):
+    """Return the plan of the saved architecture, which the saved weights fit."""
+    params, architecture = state.get("_params"), state.get("_architecture")
+    if not isinstance(params, np.ndarray) or params.ndim != 1:
+        raise Misfit("its weights are not one vector")
+    if type(architecture) is not dict:
+        raise Misfit("its architecture is not a dict")
+    try:
+        # The level is the process's own: another one's instructions may not exist here.
+        if "level" in architecture:
+            raise ValueError("it names an instruction set")
+        return make_plan(plan_class, architecture, params)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise Misfit(f"its architecture is none ({error!r})") from error
+
+
+def make_plan(plan_class, architecture, params=None):
+    """Return the plan of an architecture, that of `params` if there are any.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or larger than the parameters.
+    """
+    try:
+        # A plan has tables as long as layers are wide: no layer is wider than there are weights.
+        if params is not None and sum(_sizes(architecture)) > np.size(params):
+            raise ValueError("it is larger than its weights")
+        plan = plan_class(**architecture)
+    except (TypeError, LookupError, OverflowError) as error:
+        raise ValueError(f"the architecture is none: {error!r}") from error
+    plan.architecture = dict(architecture)
+    return plan
+
+
+def _sizes(architecture):
+    """Return the sizes that the network has at least as many weights as."""
+    rows = [n for size in architecture.get("embedding") or [] for n in size]
+    rows += architecture.get("target_embedding", ())
+    sizes = [*architecture["hidden"], architecture["n_outputs"], *rows]
+    if not all(isinstance(n, Integral) and n > 0 for n in (*sizes, architecture["n_features"])):
+        raise ValueError("sizes must be positive integers")
+    return sizes
+
+
+def check_whole(state, plan, allowed, needed, checks):
+    """Check that the parts of a fitted estimator fit its network and one another.
+
+    Cheap, because every prediction asks: it looks at kinds and sizes, not at contents.
+
+    Parameters
+    ----------
+    state : dict
+        The estimator's attributes.
+    plan : Plan or Pair
+    allowed : dict of str to tuple
+        Values of the architecture that the estimator's class has.
+    needed : collection of str
+        Attributes that the estimator's class always has.
+    checks : dict of str to callable
+        Checks of attributes that only this class has, or that go before those of `CHECKS`.
+
+    Raises
+    ------
+    Misfit
+        Saying what does not fit.
+    """
+    params, architecture = state["_params"], state["_architecture"]
+    if type(architecture) is not dict:
+        raise Misfit("its architecture is not a dict")
+    for key in allowed:
+        if architecture.get(key) not in allowed[key]:
+            raise Misfit(f"its {key} is {architecture.get(key)!r}, which its class does not have")
+    if architecture != plan.architecture:
+        raise Misfit("its architecture has changed")
+    if not isinstance(params, np.ndarray) or params.ndim != 1:
+        raise Misfit("its weights are not one vector")
+    if params.size != plan.n_params:
+        raise Misfit(f"it has {params.size} weights where {plan.n_params} are needed")
+    if params.dtype != plan.dtype or not params.flags.c_contiguous:
+        raise Misfit(f"its weights are {params.dtype} where {plan.dtype} is needed")
+    for key in (*NEEDED, *needed, *checks):
+        if key not in state:
+            raise Misfit(f"{key} is missing")
+    for key, check in (checks | CHECKS | checks).items():
+        if key in state:
+            check(state[key], state, plan)
+    if (state.get("_token_counts") is None) != (plan.embedding is None):
+        raise Misfit("it has an embedding without tokens, or tokens without one")
+    if ("vocabulary_" in state) != ("_vocabularies" in state):
+        raise Misfit("a part of its vocabulary is missing")
+
+
+def check_optimiser(optimiser, plan):
+    """Check that an optimiser, which may be None, can go on from where it stands.
+
+    Raises
+    ------
+    Misfit
+    """
+    if optimiser is None:
+        return
+    if not isinstance(optimiser, Optimiser):
+        raise Misfit("its optimiser is none")
+    parts = vars(optimiser)
+    params = parts.get("params")
+    if (
+        type(params) is not dict
+        or set(params) != set(PARAMETERS)
+        or not all(isinstance(value, (Real, str, type(None))) for value in params.values())
+    ):
+        raise Misfit("its optimiser has other parameters")
+    for key in ("first", "second"):
+        moments = parts.get(key)
+        fits = isinstance(moments, np.ndarray) and moments.dtype == plan.dtype
+        size = 0 if key == "second" and params["solver"] != "adam" else plan.n_params
+        if not fits or moments.shape != (size,):
+            raise Misfit("its optimiser does not fit its weights")
+    if not optimiser.is_finite():
+        raise Misfit("its optimiser holds NaN or infinity")
+    rate = parts.get("learning_rate")
+    if not (is_count(parts.get("step"), 2**53) and is_count(parts.get("halvings"), MAX_HALVINGS)):
+        raise Misfit("its optimiser counts steps that it cannot have taken")
+    if not isinstance(rate, Real) or not 0 <= rate < np.inf:
+        raise Misfit(f"the learning rate of its optimiser is {rate!r}")
+
+
+def is_count(n, most=np.inf):
+    """Whether n is an integer from 0 to `most`."""
+    return isinstance(n, Integral) and 0 <= n <= most
+
+
+# What each attribute must be: (value, state, plan).
+
+
+def count(key, least=0, most=2**62):
+    """Return the check of an integer."""
+
+    def check(n, state, plan):
+        if not is_count(n, most) or n < least:
+            raise Misfit(f"{key} is {n!r}")
+
+    return check
+
+
+def has_shape(array, shape):
+    """Whether it is an array of float64 of that shape."""
+    return isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == shape
+
+
+def _per_output(key, positive=False, optional=False):
+    """Return the check of one finite number for each output."""
+
+    def check(numbers, state, plan):
+        if numbers is None and optional:
+            return
+        if not has_shape(numbers, (plan.n_outputs,)):
+            raise Misfit(f"{key} is not one number for each output")
+        if not ((numbers > 0 if positive else numbers == numbers) & np.isfinite(numbers)).all():
+            raise Misfit(f"{key} holds NaN or infinity, or what is not positive")
+
+    return check
+
+
+def _check_classes(classes, state, plan):
+    if not isinstance(classes, np.ndarray) or classes.shape != (plan.n_outputs,):
+        raise Misfit(f"classes_ has not one label for each of {plan.n_outputs} outputs")
+
+
+def _check_target_vocabulary(known, state, plan):
+    if type(known) is not dict or len(known) + 1 != plan.n_outputs:
+        raise Misfit("target_vocabulary_ has not one token for each output but the end's")
+    if plan.decoder.embedding[0][0] != len(known) + 2:
+        raise Misfit("its embedding of targets does not fit its vocabulary")
+
+
+def _check_token_counts(counts, state, plan):
+    if counts is None:
+        return
+    own = state.get("_own_symbols", 0) + 1  # rows beside the vocabulary's: the unknown token's
+    rows = [n for n, _ in plan.embedding or []]
+    fits = isinstance(counts, np.ndarray) and counts.dtype.kind == "i" and counts.ndim == 1
+    if not fits or counts.tolist() != [n - own for n in rows]:
+        raise Misfit("its embedding does not fit its vocabulary")
+
+
+def _check_own_symbols(n, state, plan):
+    if not is_count(n, 1) or plan.embedding is None or plan.n_outputs != plan.embedding[0][0]:
+        raise Misfit("its outputs are not one for each token that it reads")
+
+
+def _check_vocabularies(vocabularies, state, plan):
+    columns = getattr(vocabularies, "columns", None)
+    known = getattr(vocabularies, "known", None)
+    if (
+        type(vocabularies) is not Vocabularies
+        or type(columns) is not list
+        or type(known) is not list
+    ):
+        raise Misfit("its vocabularies are none")
+    sizes = [len(words) if type(words) is dict else None for words in known]
+    if len(columns) != len(sizes) or sizes != np.ravel(state.get("_token_counts")).tolist():
+        raise Misfit("its vocabularies do not fit its embeddings")
+    if type(state.get("vocabulary_")) is not dict or len(state["vocabulary_"]) != sizes[0]:
+        raise Misfit("vocabulary_ does not fit its embedding")
+
+
+def _check_step_width(width, state, plan):
+    wanted = state["_architecture"]["n_features"]
+    if not is_count(width) or width != (1 if "vocabulary_" in state else wanted):
+        raise Misfit(f"a step has {width!r} features, which does not fit its network")
+
+
+def _check_y_ndim(n, state, plan):
+    if not is_count(n, 2) or n < 1 or (n == 1 and plan.n_outputs > 1):
+        raise Misfit(f"_y_ndim is {n!r}")
+
+
+def _check_scheme(scheme, state, plan):
+    if scheme not in (None, "BIO", "BIOES"):
+        raise Misfit(f"tag_scheme_ is {scheme!r}")
+
+
+def _check_curve(curve, state, plan):
+    if type(curve) is not list:
+        raise Misfit("loss_curve_ is not a list")
+
+
+def _check_loss(loss, state, plan):
+    if loss != state["_architecture"]["loss"]:
+        raise Misfit(f"_loss is {loss!r}, which is not that of its network")
+
+
+def _check_read_by(params, state, plan):
+    if type(params) is not dict:
+        raise Misfit("_read_by is not a dict")
+
+
+NEEDED = ("_token_counts", "_step_width", "n_features_in_")
+CHECKS = {
+    "_token_counts": _check_token_counts,
+    "_own_symbols": _check_own_symbols,
+    "_vocabularies": _check_vocabularies,
+    "_step_width": _check_step_width,
+    "n_features_in_": count("n_features_in_", 1),
+    "classes_": _check_classes,
+    "target_vocabulary_": _check_target_vocabulary,
+    "tag_scheme_": _check_scheme,
+    "_y_ndim": _check_y_ndim,
+    "_longest": count("_longest", 0, LONGEST_TARGET),
+    "_class_weights": _per_output("_class_weights", optional=True),
+    "_target_center": _per_output("_target_center"),
+    "_target_scale": _per_output("_target_scale", positive=True),
+    "_counts": _per_output("_counts"),
+    "_loss": _check_loss,
+    "_read_by": _check_read_by,
+    "n_iter_": count("n_iter_"),
+    "t_": count("t_"),
+    "loss_curve_": _check_curve,
+}
+
+
+def _check_contents(state):
+    """Check what is too much to look at in every call: finite numbers, ids of vocabularies."""
+    if not np.isfinite(state["_params"]).all():
+        raise Misfit("its weights hold NaN or infinity")
+    for key in FINITE:
+        if not _is_finite(state.get(key)):
+            raise Misfit(f"{key} holds NaN or infinity")
+    known = [state.get("target_vocabulary_"), state.get("vocabulary_")]
+    known += getattr(state.get("_vocabularies"), "known", [])
+    for ids in known:
+        if ids is not None and list(ids.values()) != list(range(len(ids))):
+            raise Misfit("a vocabulary does not number its tokens")
+
+
+def _is_finite(value):
+    """Tell whether arrays, alone, in lists or in data classes, hold finite numbers."""
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return all(_is_finite(getattr(value, field.name, None)) for field in fields)
+    if isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind in "fc":
+        return bool(np.isfinite(value).all())
+    return True

@@ -1,0 +1,549 @@
+"""LSTMForecaster: forecast the next values of series, which may share one network.
+
+Above 500 lines because parameters and their documentation are half of it.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skrnn._base.docstrings import documented
+from skrnn._base.early_stopping import hold_out
+from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
+from skrnn._base.streaming import SeriesStreamingMixin
+from skrnn._data.numbers import read_target_numbers
+from skrnn._data.sequences import Sequences
+from skrnn._data.single_series import unwrap
+from skrnn._forecaster.intervals import IntervalsMixin
+from skrnn._forecaster.rollout import Network, forecast
+from skrnn._forecaster.series import (
+    Series,
+    count_targets,
+    cut_ends,
+    late_forecasts,
+    late_windows,
+    learn,
+    learn_frame,
+    read_followers,
+    read_series,
+)
+from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS
+from skrnn._network.batches import Targets, TrainingData
+from skrnn._network.initialize import first_outputs
+
+
+@documented
+class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseRecurrentNetwork):
+    """Recurrent network that forecasts the next values of series.
+
+    It learns from one long series, or from thousands of series with one shared network. At every
+    step of every series the network predicts the next `horizon` values at once, relative to the
+    last known value (or to that of the last season), so that levels far from those in training are
+    forecast as well as those within their range. Longer forecasts feed predictions back as input.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Number of steps to forecast.
+
+    lookback : int or None, default=None
+        Number of steps of history that a forecast is made from. None takes the length of the
+        longest series, at most 96.
+
+    loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian'}, default='squared_error'
+        Loss function. It decides what is forecast: the mean; the median; the `quantiles` (pinball
+        loss [7]_); or mean and standard deviation of a normal distribution.
+
+    quantiles : sequence of float, default=(0.05, 0.5, 0.95)
+        Levels between 0 and 1 for `loss='quantile'`; `predict` returns the one closest to 0.5.
+
+    n_targets : int or None, default=None
+        Number of columns, counted from the first, that are forecast. The other columns are
+        covariates known beforehand, such as calendar features, which are read for the future steps
+        as well. None forecasts all columns.
+
+    scaling : {'global', 'series', 'none'}, default='global'
+        Scaling of the values: 'global' divides by one standard deviation for all series, 'series'
+        by that of the given history of each series; 'none' does not scale.
+
+    difference : {'last', 'season'} or None, default='last'
+        Differencing of the values read and forecast: relative to the value before ('last'), to the
+        value of the season before ('season', `season_length` steps), or not at all.
+
+    season_length : int or None, default=None
+        Number of steps per season, for `difference='season'`.
+
+    autoregression : int or None, default=None
+        Number of last values for a linear autoregression, a ridge regression of each target on its
+        own past, whose residuals the network then learns [8]_. None uses the network alone.
+
+    $training_parameters
+
+    $cell_parameter
+
+    $gradient_parameters
+
+    $dtype_parameter
+
+    Attributes
+    ----------
+    horizon_, lookback_ : int
+        Number of steps forecast at once, and of steps read for a forecast.
+
+    $fitted_attributes
+
+    See Also
+    --------
+    RNNRegressor : Predict numbers for each sequence.
+    skrnn.preprocessing.SlidingWindow : Cut series into windows, for any regressor.
+    skrnn.preprocessing.CalendarFeatures : Compute covariates from dates.
+
+    Notes
+    -----
+    Series longer than two lookbacks are learned in pieces: each step counts once, after at least
+    one lookback of history (less at the start of a series). With `bptt_steps` the pieces have that
+    many steps and are consecutive, and the state is carried from each to the next; `batch_size`
+    series advance together.
+
+    References
+    ----------
+    $references
+    .. [7] Koenker and Bassett (1978). Regression quantiles.
+    .. [8] Lai et al. (2018). Modeling long- and short-term temporal patterns with deep neural
+       networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import LSTMForecaster
+    >>> series = np.sin(np.arange(300) / 5)
+    >>> model = LSTMForecaster(horizon=10, lookback=40, max_iter=60, learning_rate_init=0.01,
+    ...                        n_iter_no_change=np.inf, random_state=0).fit(series[:280])
+    >>> bool(np.abs(model.predict() - series[280:290]).max() < 0.2)
+    True
+    """
+
+    _allowed: dict = FORECASTER_ALLOWED
+    _state_checks: dict = FORECASTER_CHECKS
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "lookback": [Interval(Integral, 1, None, closed="left"), None],
+        "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "gaussian"})],
+        "quantiles": ["array-like"],
+        "n_targets": [Interval(Integral, 1, None, closed="left"), None],
+        "scaling": [StrOptions({"global", "series", "none"})],
+        "difference": [StrOptions({"last", "season"}), None],
+        "season_length": [Interval(Integral, 1, None, closed="left"), None],
+        "autoregression": [Interval(Integral, 1, None, closed="left"), None],
+    }
+    _reading_parameters = (
+        "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
+    )  # fmt: skip
+    for _name in ("pooling", "bidirectional", "embedding_dim"):
+        del _parameter_constraints[_name]
+
+    def __init__(
+        self,
+        horizon=1,
+        lookback=None,
+        *,
+        loss="squared_error",
+        quantiles=(0.05, 0.5, 0.95),
+        n_targets=None,
+        scaling="global",
+        difference="last",
+        season_length=None,
+        autoregression=None,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        scoring="loss",
+        cell="lstm",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        dtype="float32",
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            cell=cell,
+            bidirectional=False,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=None,
+            dtype=dtype,
+        )
+        self.horizon = horizon
+        self.lookback = lookback
+        self.loss = loss
+        self.quantiles = quantiles
+        self.n_targets = n_targets
+        self.scaling = scaling
+        self.difference = difference
+        self.season_length = season_length
+        self.autoregression = autoregression
+
+    # -- fit ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to series, or to histories and the values that followed them.
+
+        Parameters
+        ----------
+        X : series
+            One series: a 1-D array, a pandas Series, or a DataFrame with dates as its index and one
+            column per feature. Several series: a list of arrays of shape (n_timesteps,) or
+            (n_timesteps, n_features), a 3-D array, or a 2-D array with one series per row.
+
+        y : array-like of shape (n,), (n, horizon) or (n, horizon, n_targets), default=None
+            Values that followed each of the n series of X. None learns from the series themselves,
+            at each step the values that come next.
+
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative weight of each series; a weight counts as that many repetitions.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out no part of X.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input the network cannot learn from; the text names the series, the step and a
+            remedy, and the estimator stays as it was.
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Continue training with one epoch over the given series.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+            The scales remain those of the first call.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _encode(self, X, y, sample_weight, *, reset, split_seed=None, validation=False):
+        X, form = unwrap(X) if y is None else (X, None)
+        known, future = read_series(self, X, reset=reset)
+        k, y_ndim = count_targets(self), None
+        weights = check_sample_weight(sample_weight, known)
+        weights = np.ones(len(known)) if weights is None else weights
+        if y is not None:
+            y, y_ndim = read_followers(y, len(known), self.horizon, k)
+        if not reset and (self.horizon != self._frame.horizon or self._every_step != (y is None)):
+            raise ValueError(
+                "horizon has changed, or y has come or gone, since the network was started: start "
+                "anew with fit and warm_start=False."
+            )
+        if not validation:
+            self._every_step = y is None
+        learned, held = Series(known, future, weights, y), None
+        if split_seed is not None:
+            learned, held = self._split(learned, split_seed)
+        # Nothing is learned from what early stopping holds out, not a scale either.
+        if reset:
+            self._frame = learn_frame(self, learned.known, learned.weights)
+            self._y_ndim, self._conformal = y_ndim or (3 if k > 1 else 2), None
+        asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
+        self._frame, pieces = learn(self._frame, learned, reset=reset, **asked)
+        mask = None
+        if held is not None:
+            _, late = learn(self._frame, held, reset=False, **asked)
+            mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
+            pieces = pieces.followed_by(late)
+        if not validation:
+            self._keep_histories(known, form)
+        rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
+        return TrainingData(
+            Sequences(rows.values.astype(self.dtype), rows.offsets),
+            Targets(
+                None, numbers.astype(self.dtype, copy=False), pieces.weights,
+                rows.offsets if self._every_step else None,
+            ),
+            pieces.series if self.bptt_steps and self._every_step else None,
+            mask,
+        )  # fmt: skip
+
+    def _split(self, given, seed):
+        """Return the series that are learned from, and those (or their ends) that are held out."""
+        parts = given
+        if self._every_step:
+            parts = cut_ends(given, self.validation_fraction)
+        self._piece_series = parts.series
+        train, held = self._hold_out(len(parts.known), seed, parts)
+        return parts.take(train), parts.take(held)
+
+    def _hold_out(self, n, seed, parts):
+        """Choose parts of series: what comes later judges what came before, in every series.
+
+        Returns
+        -------
+        train, held : ndarray of int
+        """
+        late = parts.cuts > 0
+        if self._every_step and late.any():
+            return np.flatnonzero(~late), np.flatnonzero(late)
+        if not self._every_step:
+            late, gaps = late_windows(parts, self.validation_fraction)
+            if late.sum() > 1:
+                return np.flatnonzero(~(late | gaps)), np.flatnonzero(late)
+        # Each series by itself is too short: whole ones are held out.
+        held = hold_out(n, self.validation_fraction, seed, weights=parts.weights)
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _held_out(self, X, y, sample_weight, seed):
+        X = unwrap(X)[0] if y is None else X
+        known, future = read_series(self, X, reset=False)
+        followers = None
+        if y is not None:
+            followers, _ = read_followers(y, len(known), self._frame.horizon, self._frame.n_targets)
+        _, held = self._split(Series(known, future, np.ones(len(known)), followers), seed)
+        histories, y = late_forecasts(held, self._frame)
+        return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
+
+    def _keep_histories(self, known, form, n_given=None):
+        """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
+        need = None if self._frame.own_scale else -self._frame.need
+        self._histories = Sequences.of([values[need:] for values in known.split()])
+        self._form, self._n_given = form, n_given or int(known.lengths[0])
+
+    def _initial_bias(self, targets):
+        levels = self._levels() if self.loss == "quantile" else []
+        return first_outputs(targets.numbers, targets.weights, self.loss, levels)
+
+    def _levels(self):
+        levels = np.sort(np.asarray(self.quantiles, dtype=np.float64).ravel())
+        if len(levels) == 0 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"quantiles={self.quantiles!r} must lie between 0 and 1.")
+        return levels
+
+    def _loss_name(self):
+        return self.loss
+
+    def _network_parameters(self):
+        levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
+        pooling = "all" if self._every_step else "last"
+        return {**super()._network_parameters(), "pooling": pooling, "quantiles": levels}
+
+    # -- use ---------------------------------------------------------------------------------
+
+    def _forecast(self, X, horizon):
+        """Forecast each series of X, or from the ends of the fitted ones where X is None.
+
+        Returns
+        -------
+        details : ndarray of shape (n, horizon, n_targets, outputs per target)
+            In the units of the series: points, quantiles, or mean and standard deviation.
+        form : Lone or None
+        n_given : int
+            Known steps of the first series.
+        """
+        self._check_whole()
+        if X is None:
+            known, form, n_given = self._histories, self._form, self._n_given
+            nothing = np.empty((0, self._frame.n_covariates))
+            future = Sequences(nothing, np.zeros_like(known.offsets))
+        else:
+            rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
+            X, form = (X, None) if rows else unwrap(X)
+            known, future = read_series(self, X, reset=False)
+            n_given = int(known.lengths[0])
+        if horizon is None:
+            horizon = int(future.lengths[0]) or self._frame.horizon
+        if self._frame.n_covariates:
+            self._check_futures(future.lengths, horizon)
+        details = forecast(self._network(), known, future, horizon)
+        self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
+        return details, form, n_given
+
+    def _network(self, params=None):
+        """Return the fitted network as pure functions take it."""
+        loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
+        params = self._params if params is None else params
+        return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
+
+    def _check_futures(self, given, horizon):
+        needed = -(-horizon // self._frame.horizon) * self._frame.horizon
+        if (short := np.flatnonzero(given < needed)).size:
+            raise ValueError(
+                f"series {short[0]} ends in {given[short[0]]} step(s) of covariates to come, but a "
+                f"forecast of {horizon} step(s) needs {needed}. Append rows with the covariates, "
+                "and NaN in place of the targets."
+            )
+
+    def _shaped(self, forecast, form, n_given):
+        """Return (n, horizon, n_targets, ...) without axes that y, or a lone series, had not."""
+        if form is not None:
+            forecast = forecast[0]
+            flat = forecast[:, 0] if forecast.shape[1] == 1 else forecast
+            return form.wrap(flat, n_given) if flat.ndim <= forecast.ndim else flat
+        if self._y_ndim == 1 and forecast.shape[1] == 1:
+            return forecast[:, 0, 0]
+        if forecast.shape[2] == 1:
+            return forecast[:, :, 0]
+        return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast
+
+    def predict(self, X=None, *, horizon=None):
+        """Forecast the continuation of each series.
+
+        Parameters
+        ----------
+        X : series, default=None
+            As in `fit`; with covariates each series ends with rows for the future steps, whose
+            targets are NaN. None forecasts from the ends of the fitted series.
+
+        horizon : int, default=None
+            Number of steps to forecast. More than the network was trained for feeds its forecasts
+            back as input. None takes the number of future rows, or `horizon` of the estimator.
+
+        Returns
+        -------
+        ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
+            Forecasts; of shape (n,) if `fit` had such a y. For a single series (horizon,) or
+            (horizon, n_targets), as a pandas Series or DataFrame with the dates that follow if the
+            series was one.
+        """
+        details, form, n_given = self._forecast(X, horizon)
+        return self._shaped(details[..., self._network().point], form, n_given)
+
+    def update(self, X):
+        """Append new observations to the histories of `predict()`; the weights do not change.
+
+        Parameters
+        ----------
+        X : series
+            New observations of each fitted series, in their order.
+
+        Returns
+        -------
+        self : object
+        """
+        self._check_whole()
+        X, form = unwrap(X)
+        new, _ = read_series(self, X, reset=False)
+        if len(new) != len(self._histories):
+            raise ValueError(
+                f"X has {len(new)} series, but the forecaster was fitted on "
+                f"{len(self._histories)}: new steps of each are needed."
+            )
+        pairs = zip(self._histories.split(), new.split(), strict=True)
+        known = Sequences.of([np.concatenate(pair) for pair in pairs])
+        self._keep_histories(known, form if self._form else None, int(new.lengths[0]))
+        return self
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the coefficient of determination R² of the forecasts.
+
+        Parameters
+        ----------
+        X : series
+            Histories, whose continuation is y; without y, series whose last `horizon` steps are
+            forecast from the steps before.
+
+        y : array-like, default=None
+            As in `fit`.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the series.
+
+        Returns
+        -------
+        float
+        """
+        if y is None:
+            X, y = self._last_steps(X)
+        forecast = np.asarray(self.predict(X))
+        y = read_target_numbers(y, np.float64)
+        sample_weight = check_sample_weight(sample_weight, y)
+        if len(y) == 1 and sample_weight is None:  # one series: R² over its steps
+            return r2_score(y.ravel(), forecast.ravel())
+        return r2_score(
+            y.reshape(len(y), -1), forecast.reshape(len(y), -1), sample_weight=sample_weight
+        )
+
+    def _last_steps(self, X):
+        self._check_whole()
+        known, _ = read_series(self, unwrap(X)[0], reset=False)
+        h, k = self._frame.horizon, self._frame.n_targets
+        if (short := np.flatnonzero(known.lengths <= h)).size:
+            raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
+        series = [values.copy() for values in known.split()]
+        y = np.array([values[-h:, :k] for values in series])
+        for values in series:
+            values[-h:, :k] = np.nan
+        return (series if self._frame.n_covariates else [values[:-h] for values in series]), y
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_piece_series", None)  # of the training series: `fit` alone asks for it
+        return state
+
+    @property
+    def horizon_(self):
+        """Number of steps forecast at once."""
+        return self._frame.horizon
+
+    @property
+    def lookback_(self):
+        """Number of steps read for a forecast."""
+        return self._frame.lookback

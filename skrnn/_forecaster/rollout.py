@@ -1,0 +1,148 @@
+"""Forecasts of any length from a network that makes them in blocks."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skrnn._data.sequences import Sequences
+from skrnn._forecaster.series import stacked
+from skrnn._forecaster.transform import Frame
+from skrnn._network.batches import first_states, predict
+from skrnn._network.plan import Options, Plan
+from skrnn._network.threads import effective_n_threads
+
+ROLL_SEQUENCES = 4096  # that feed themselves in one call
+
+
+class Network(NamedTuple):
+    """A fitted forecaster without its parameters."""
+
+    frame: Frame
+    plan: Plan
+    params: np.ndarray
+    loss: str
+    levels: np.ndarray  # of the quantile loss
+
+    def outputs(self, sequences, states=None):
+        """Return outputs, of every step or of the last: (n, horizon, n_targets, a target)."""
+        with np.errstate(over="ignore"):  # what is too large saturates, or is found in the outputs
+            values = sequences.values.astype(self.plan.dtype)
+        sequences = Sequences(values, sequences.offsets)
+        outputs = predict(self.plan, self.params, sequences, states=states).astype(np.float64)
+        return outputs.reshape(len(outputs), self.frame.horizon, self.frame.n_targets, -1)
+
+    @property
+    def point(self):
+        """Which output of a target is the point forecast."""
+        return int(np.argmin(np.abs(self.levels - 0.5))) if self.loss == "quantile" else 0
+
+
+def forecast(network, known, future, horizon):
+    """Forecast series, those of one length together.
+
+    Parameters
+    ----------
+    network : Network
+    known : Sequences
+        Of shape (total_steps, n_features).
+    future : Sequences
+        Of shape (total_steps_to_come, n_covariates).
+    horizon : int
+
+    Returns
+    -------
+    ndarray of shape (n, horizon, n_targets, outputs per target)
+        In the units of the series: points, quantiles, or mean and standard deviation.
+    """
+    width = network.plan.n_outputs // (network.frame.horizon * network.frame.n_targets)
+    details = np.empty((len(known), horizon, network.frame.n_targets, width))
+    for at, values, ahead in stacked(network.frame, known, future):
+        details[at] = _forecast(network, values, ahead, horizon)
+    return details
+
+
+def _forecast(network, known, future, horizon):
+    """Forecast series of one length block by block, feeding points back in.
+
+    The state is carried on: what was fed back is all that the network reads for the next block.
+    """
+    frame = network.frame
+    k, h, T = frame.n_targets, frame.horizon, known.shape[1]
+    center, scale = frame.scales(known[..., :k])
+    y, z = frame.prepare(known, future)
+    states = first_states(network.plan, len(known)) if horizon > h else None
+    details = _first_block(network, y, z, states)
+    if horizon > h:
+        more = -(-(horizon - h) // h) * h
+        steps = np.empty((len(known), T + h + more, k))
+        steps[:, :T], steps[:, T : T + h] = y, details[..., network.point]
+        rest = np.empty((len(known), more, k, details.shape[-1]))
+        rule = {
+            "input_scale": np.broadcast_to(frame.input_scale, (k,)).astype(np.float64),
+            "target_scale": np.broadcast_to(frame.target_scale, (h, k)).astype(np.float64),
+            "lag_weights": frame.lag_weights,
+            "reach": frame.reach,
+            "season": frame.season if frame.difference == "season" else 0,
+            "point": network.point,
+        }
+        _roll(network.plan, network.params, states, rule, steps, z, rest)
+        details = np.concatenate([details, rest], axis=1)[:, :horizon]
+    details = details * scale[..., np.newaxis]
+    shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
+    if network.loss == "gaussian":
+        return np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
+    return np.sort(details + shift, axis=-1)  # quantiles learned apart may cross
+
+
+def _first_block(network, y, z, states):
+    """Forecast `horizon` steps of scaled series y (n, T, n_targets) from their last lookback.
+
+    Returns
+    -------
+    ndarray of shape (n, horizon, n_targets, outputs per target), scaled
+    """
+    frame = network.frame
+    start = max(0, y.shape[1] - frame.need)
+    y, z = y[:, start:], None if z is None else z[:, start:]
+    inputs = frame.inputs(y, z)[:, -frame.lookback :]
+    n, T, width = inputs.shape
+    offsets = np.arange(n + 1, dtype=np.int64) * T
+    outputs = network.outputs(Sequences(inputs.reshape(-1, width), offsets), states)
+    if network.plan.pooling == "all":
+        outputs = outputs[offsets[1:] - 1]
+    base = frame.last_base(y)[..., np.newaxis]
+    size = np.asarray(frame.target_scale)[..., np.newaxis]
+    if network.loss == "gaussian":
+        mean = outputs[..., :1] * size + base
+        return np.concatenate([mean, np.exp(outputs[..., 1:]) * size], axis=-1)
+    return outputs * size + base
+
+
+def _roll(plan, params, states, rule, y, z, out):
+    """Forecast series block after block, each from what was forecast before.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of one direction.
+    params : ndarray of shape (n_params,)
+    states : (h, c)
+        After the steps before the last known block of y.
+    rule : dict
+        How steps are read and outputs become values: fields of `Roll` in ``_kernels/roll.pxd``.
+    y : ndarray of shape (n, steps, n_targets)
+        Known steps; the rest, as many as `out` has, is filled with what is fed back.
+    z : ndarray of shape (n, at least steps - 1, n_covariates), or None
+        Covariates from step 1 on.
+    out : ndarray of shape (n, steps to forecast, n_targets, outputs per target)
+    """
+    options = Options(threads=effective_n_threads())
+    for start in range(0, len(y), ROLL_SEQUENCES):
+        part = slice(start, start + ROLL_SEQUENCES)
+        h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
+        n = h.shape[1]
+        workspace = plan.workspace(options, (n, n, 1))
+        covariates = None if z is None else np.ascontiguousarray(z[part])
+        plan.engine.roll(
+            plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
+        )

@@ -1,0 +1,501 @@
+"""What a forecaster learns from series: how they are read, cut into pieces, and asked about."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import column_or_1d
+
+from skrnn._data.numbers import read_target_numbers
+from skrnn._data.sequences import Sequences, check_sequences, lengths_to_offsets, locate
+from skrnn._forecaster.transform import Frame, size, spread
+
+LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
+SCORED_ORIGINS = 50  # of a series held out, for a scorer
+COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
+
+
+class Series(NamedTuple):
+    """Series to learn from, as `read_series` gives them; or parts of series."""
+
+    known: Sequences
+    future: Sequences  # covariates of the steps to come
+    weights: np.ndarray  # (n_series,)
+    followers: np.ndarray | None = None  # (n_series, horizon, n_targets) what followed each
+    # Steps at the start of each that are history alone: no target lies among them, and scales are
+    # theirs. (n_series,), None for none.
+    history: np.ndarray | None = None
+    # Which series each is a part of; None: all are different.
+    parts_of: np.ndarray | None = None
+
+    @property
+    def cuts(self):
+        """Return `history` as an array."""
+        return np.zeros(len(self.known), int) if self.history is None else self.history
+
+    @property
+    def series(self):
+        """Return `parts_of` as an array."""
+        return np.arange(len(self.known)) if self.parts_of is None else self.parts_of
+
+    def take(self, indices):
+        """Return the chosen series."""
+        arrays = (None if part is None else part[indices] for part in self[2:])
+        return Series(self.known.take(indices), self.future.take(indices), *arrays)
+
+
+class Pieces(NamedTuple):
+    """What a network reads of series, and is asked for."""
+
+    rows: Sequences  # (total_steps, n_inputs), one per piece
+    # (n_asked, horizon, n_targets) of each step, or with followers of each series; NaN where it
+    # does not count
+    numbers: np.ndarray
+    weights: np.ndarray  # (n_asked,)
+    series: np.ndarray  # (n_pieces,) which series each is a piece of
+
+    def followed_by(self, others):
+        """Return these pieces and those of other series."""
+        offsets = np.append(self.rows.offsets, others.rows.offsets[1:] + self.rows.offsets[-1])
+        return Pieces(
+            Sequences(np.concatenate([self.rows.values, others.rows.values]), offsets),
+            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.weights, others.weights]),
+            np.concatenate([self.series, others.series + self.series.max(initial=-1) + 1]),
+        )
+
+
+def read_series(estimator, X, *, reset):
+    """Validate series; tell what is known from what is to be forecast.
+
+    Parameters
+    ----------
+    estimator : LSTMForecaster
+    X : series
+        Steps at the end of a series whose targets are NaN are to be forecast.
+    reset : bool
+        True in `fit`.
+
+    Returns
+    -------
+    known : Sequences
+        All columns of the known steps.
+    future : Sequences
+        Covariates of the steps to come.
+
+    Raises
+    ------
+    ValueError
+        For NaN elsewhere, or a series of which nothing is known.
+    """
+    sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
+    if estimator._token_counts is not None:
+        raise TypeError(
+            f"{type(estimator).__name__} forecasts numbers, but X holds strings. Convert the "
+            "series first, for example with numpy.asarray(x, dtype=float) or X.astype(float)."
+        )
+    k = count_targets(estimator) if reset else estimator._frame.n_targets
+    values, offsets = sequences.values, sequences.offsets
+    gaps = np.isnan(values)
+    if not gaps.any():
+        nothing = np.empty((0, values.shape[1] - k))
+        return sequences, Sequences(nothing, np.zeros_like(offsets))
+    steps = np.arange(len(values))
+    last = np.where(gaps[:, :k].all(axis=1), -1, steps)
+    stops = np.maximum.reduceat(last, offsets[:-1]) + 1  # of what is known
+    if (empty := np.flatnonzero(stops <= offsets[:-1])).size:
+        raise ValueError(
+            f"Input X contains NaN.\nseries {empty[0]} has no step with known targets."
+        )
+    to_come = steps >= np.repeat(stops, np.diff(offsets))
+    gaps[to_come, :k] = False
+    if gaps.any():
+        row, column = np.argwhere(gaps)[0]
+        i, t = locate(offsets, row)
+        raise ValueError(
+            f"Input X contains NaN.\nseries {i} has NaN at step {t} (feature {column}). Impute it "
+            "first, for example with PerStep(SimpleImputer()); only targets at the end of a "
+            "series, which are to be forecast, may be NaN."
+        )
+    n_known = stops - offsets[:-1]
+    return (
+        Sequences(values[~to_come], lengths_to_offsets(n_known)),
+        Sequences(values[to_come, k:], lengths_to_offsets(np.diff(offsets) - n_known)),
+    )
+
+
+def count_targets(estimator):
+    """Return how many columns are forecast."""
+    width, k = estimator._step_width, estimator.n_targets
+    if k is not None and k > width:
+        raise ValueError(f"n_targets={k}, but a step of X has only {width} feature(s).")
+    return width if k is None else k
+
+
+def read_followers(y, n, horizon, k):
+    """Return what followed n series as (n, horizon, k), and how many dimensions it had.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,), (n, horizon) or (n, horizon, k)
+    n, horizon, k : int
+    """
+    y = read_target_numbers(y, np.float64).astype(np.float64)
+    if horizon == k == 1 and y.ndim > 1:
+        y = column_or_1d(y, warn=True)
+    if len(y) != n:
+        raise ValueError(f"X has {n} series and y has {len(y)} targets.")
+    if y.size != n * horizon * k:
+        raise ValueError(
+            f"y has shape {y.shape}, but horizon={horizon} and {k} target(s) need "
+            f"({n}, {horizon}{f', {k}' if k > 1 else ''}). Set horizon to what y holds."
+        )
+    return y.reshape(n, horizon, k), y.ndim
+
+
+def cut_ends(given, fraction):
+    """Cut every series in two: its beginning, and its end with the beginning as history.
+
+    Parameters
+    ----------
+    given : Series
+    fraction : float
+        Of the steps that can be forecast, those after the first.
+
+    Returns
+    -------
+    Series
+        Twice as many, a beginning and an end in turn; as it was where ends would hold fewer than
+        two steps in all, or leave too little to learn from.
+    """
+    lengths = given.known.lengths
+    n_held = np.round(fraction * (lengths - 1)).astype(int)
+    n_held = np.where(lengths - n_held < 2, 0, n_held)
+    if n_held.sum() < 2:
+        return given
+    parts, ahead, history = [], [], []
+    k = given.known.values.shape[1] - given.future.values.shape[1]
+    for values, future, held in zip(given.known.split(), given.future.split(), n_held, strict=True):
+        cut = len(values) - held
+        parts += [values[:cut], values if held else values[:0]]
+        ahead += [np.concatenate([values[cut:, k:], future]), future]
+        history += [0, cut if held else 0]
+    at = np.repeat(np.arange(len(given.known)), 2)
+    whole = Series(Sequences.of(parts), Sequences.of(ahead), given.weights[at], None,
+                   np.array(history), at)  # fmt: skip
+    return whole.take(np.flatnonzero(whole.known.lengths > 0))
+
+
+def late_windows(given, fraction):
+    """Find the last windows of each series, and those before that have targets in common with them.
+
+    Windows that follow one another in a series repeat its values; that is how they are known.
+
+    Parameters
+    ----------
+    given : Series
+        Windows and what followed them.
+    fraction : float
+        Of the windows of each series.
+
+    Returns
+    -------
+    late, gaps : ndarray of shape (n_windows,), dtype=bool
+    """
+    n, lengths = len(given.known), given.known.lengths
+    late, gaps = np.zeros(n, bool), np.zeros(n, bool)
+    horizon, k = given.followers.shape[1:]
+    if n < 2 or (lengths != lengths[0]).any():
+        return late, gaps
+    windows = given.known.values.reshape(n, lengths[0], -1)[:, :, :k]
+    whole = np.concatenate([windows, given.followers], axis=1)
+
+    def follows(shift, few=None):
+        """Tell which windows are the one before, so many steps later."""
+        return (whole[1:few, :-shift] == whole[: few and few - 1, shift:][: n - 1]).all(axis=(1, 2))
+
+    shifts = range(1, whole.shape[1])
+    step = max(shifts, key=lambda shift: np.count_nonzero(follows(shift, COMPARED_WINDOWS)))
+    follow = np.append(False, follows(step))
+    group = np.cumsum(~follow) - 1
+    sizes = np.bincount(group)
+    to_end = np.cumsum(sizes)[group] - np.arange(n)  # 1 for the last window of a series
+    n_held = np.round(fraction * sizes).astype(int)[group]
+    late = to_end <= n_held
+    gaps = ~late & (n_held > 0) & (to_end <= n_held + (horizon - 1) // step)
+    return late, gaps
+
+
+def late_forecasts(held, frame):
+    """Make of what is held out histories to forecast from, and what followed them.
+
+    Parameters
+    ----------
+    held : Series
+    frame : Frame
+
+    Returns
+    -------
+    histories : list of ndarray of shape (n_timesteps, n_features)
+        With covariates they end in rows for the steps to come, whose targets are NaN.
+    followers : ndarray of shape (n_histories, horizon, n_targets)
+    """
+    k, h = frame.n_targets, frame.horizon
+    histories, followers = [], []
+    for i, (values, ahead) in enumerate(zip(held.known.split(), held.future.split(), strict=True)):
+        if held.followers is not None:
+            stops = [len(values)]
+        else:
+            stops = range(max(held.cuts[i], 1), len(values) - h + 1)
+            stops = stops[:: max(1, len(stops) // SCORED_ORIGINS)]
+        for stop in stops:
+            after = held.followers[i] if held.followers is not None else values[stop : stop + h, :k]
+            followers.append(after)
+            rows = np.concatenate([values[stop:, k:], ahead])[:h]
+            rows = np.column_stack([np.full((len(rows), k), np.nan), rows])
+            histories.append(np.concatenate([values[:stop], rows[: h * bool(frame.n_covariates)]]))
+    if not histories:
+        raise ValueError(
+            f"The validation part of no series has the {h} steps of a forecast, which `scoring` "
+            "needs. Increase validation_fraction, pass X_val and y_val, or set scoring='loss'."
+        )
+    return histories, np.array(followers)
+
+
+def learn_frame(estimator, known, weights):
+    """Learn the scales of training series.
+
+    Parameters
+    ----------
+    estimator : LSTMForecaster
+    known : Sequences
+    weights : ndarray of shape (n_series,)
+
+    Returns
+    -------
+    Frame
+        Without the scales of what the network reads and is asked for.
+    """
+    if estimator.difference == "season" and estimator.season_length is None:
+        raise ValueError("difference='season' needs season_length, the steps of a season.")
+    rows, k, weights = known.values, count_targets(estimator), np.repeat(weights, known.lengths)
+    weights = weights if weights.any() else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
+    if not np.isfinite(center).all():
+        raise ValueError(
+            f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
+            "divide them by a power of ten first."
+        )
+    if estimator.scaling == "none":
+        center[:k], scale[:k] = 0, 1
+    return Frame(
+        horizon=estimator.horizon,
+        lookback=estimator.lookback or min(int(known.lengths.max()), LONGEST_LOOKBACK),
+        n_targets=k,
+        n_covariates=rows.shape[1] - k,
+        difference=estimator.difference,
+        season=estimator.season_length or 0,
+        lags=estimator.autoregression or 0,
+        center=center,
+        scale=scale,
+        own_scale=estimator.scaling == "series",
+    )
+
+
+def chunks(length, size, overlap):
+    """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
+
+    A piece has `size` steps that count; `overlap` steps of the one before only warm its state up.
+    The first piece has no such steps, and is that much longer.
+    """
+    pieces = [(0, min(length, size + overlap), 0)]
+    while pieces[-1][1] < length:
+        stop = pieces[-1][1]
+        pieces.append((stop - overlap, min(length, stop + size), stop))
+    return pieces
+
+
+def learn(frame, given, *, bptt_steps, reset, dtype=np.float64):
+    """Make of series what the network reads and is asked for.
+
+    Parameters
+    ----------
+    frame : Frame
+    given : Series
+        Without followers every step is asked for what comes next.
+    bptt_steps : int or None
+        As in `learn_every_step`.
+    reset : bool
+        Learn the linear autoregression and the scales of inputs and targets as well.
+    dtype : dtype
+        Of what is asked for at every step.
+
+    Returns
+    -------
+    frame : Frame
+    pieces : Pieces
+    """
+    known, followers, k = given.known, given.followers, frame.n_targets
+    counts = [1] * len(known)
+    if reset and frame.lags:
+        frame = learn_lags(frame, known, given.weights, followers)
+    if followers is None:
+        rows, numbers, counts = learn_every_step(frame, given, bptt_steps, dtype)
+    else:
+        rows, numbers = learn_last_step(frame, known, given.future, followers)
+    if np.isnan(numbers).all():
+        raise ValueError(
+            f"Every series is too short to learn from: the longest has {known.lengths.max()} "
+            "step(s), and at least 2 are needed."
+        )
+    row_weights = np.repeat(np.repeat(given.weights, counts), rows.lengths)
+    weights = row_weights if followers is None else given.weights
+    if reset:
+        scale = spread(rows.values[:, :k], row_weights if row_weights.any() else None)
+        asked = size(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
+        frame = replace(frame, input_scale=scale, target_scale=asked)
+        rows.values[:, :k] /= scale
+    series = np.repeat(np.arange(len(known)), counts)
+    numbers /= frame.target_scale
+    return frame, Pieces(rows, numbers, weights, series)
+
+
+def learn_every_step(frame, given, bptt_steps, dtype):
+    """Make of whole series what the network reads and is asked for, in pieces.
+
+    Parameters
+    ----------
+    frame : Frame
+    given : Series
+        Of what is their `history` no step is asked for; scales are those of history.
+    bptt_steps : int or None
+        With it pieces of so many steps follow one another, and the state is carried on; without it
+        they overlap.
+    dtype : dtype
+        Of `wanted`.
+
+    Returns
+    -------
+    rows : Sequences
+        Of shape (total_steps, n_inputs), one sequence per piece.
+    wanted : ndarray of shape (total_steps, horizon, n_targets)
+        NaN where a step does not count.
+    counts : list of int
+        Pieces of each series.
+    """
+    size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
+    cuts = []
+    for length, cut in zip(given.known.lengths, given.cuts, strict=True):
+        # Steps that only warm the state up: as many as the state of a forecast is made from.
+        first = max(0, cut - frame.horizon - frame.lookback)
+        cuts.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
+    # With a long horizon this takes more memory than all else, so it is filled in place.
+    steps = sum(stop - start for pieces in cuts for start, stop, _ in pieces)
+    wanted = np.empty((steps, frame.horizon, frame.n_targets), dtype)
+    rows, done, ahead_of = [], 0, np.arange(1, frame.horizon + 1)
+    for values, ahead, cut, pieces in zip(
+        given.known.split(), given.future.split(), given.cuts, cuts, strict=True
+    ):
+        y, z = frame.prepare(values, ahead, cut or None)
+        inputs = frame.inputs(y, z)
+        for start, stop, counted in pieces:
+            rows.append(inputs[start:stop])
+            before = max(0, start - frame.need)
+            targets = frame.targets(y[before : stop + frame.horizon])
+            targets = targets[start - before : stop - before]
+            # What the history is followed by within itself has been learned from.
+            targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
+            targets[: counted - start] = np.nan
+            wanted[done : done + len(targets)] = targets
+            done += len(targets)
+    return Sequences.of(rows), wanted, list(map(len, cuts))
+
+
+def learn_last_step(frame, known, future, followers):
+    """Make of histories, and what followed each, what the network reads and is asked for.
+
+    Parameters
+    ----------
+    frame, known, future
+        As in `learn_every_step`.
+    followers : ndarray of shape (n, horizon, n_targets)
+
+    Returns
+    -------
+    rows : Sequences
+        Of shape (total_steps, n_inputs).
+    wanted : ndarray of shape (n, horizon, n_targets)
+    """
+    offsets = lengths_to_offsets(np.minimum(known.lengths, frame.lookback))
+    width = frame.n_targets + frame.horizon * frame.n_covariates
+    rows, wanted = np.empty((offsets[-1], width)), np.empty(followers.shape)
+    for at, values, ahead in stacked(frame, known, future):
+        wanted[at] = wanted_after(frame, values, followers[at])
+        inputs = frame.inputs(*frame.prepare(values, ahead))[:, -frame.lookback :]
+        rows[offsets[at, np.newaxis] + np.arange(inputs.shape[1])] = inputs
+    return Sequences(rows, offsets), wanted
+
+
+def stacked(frame, known, future):
+    """Yield series of one length together, cut to what a forecast reads.
+
+    Yields
+    ------
+    at : ndarray of int
+        Which they are.
+    known : ndarray of shape (n, T, n_targets + n_covariates)
+    future : ndarray of shape (n, F, n_covariates), or None where it is not given
+    """
+    kept = known.lengths if frame.own_scale else np.minimum(known.lengths, frame.need)
+    ahead = np.zeros_like(kept) if future is None else future.lengths
+    pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
+    for g, (T, F) in enumerate(pairs):
+        at = np.flatnonzero(group.ravel() == g)
+        steps = known.offsets[at + 1, np.newaxis] - T + np.arange(T)
+        coming = (
+            None if future is None else future.values[future.offsets[at, np.newaxis] + np.arange(F)]
+        )
+        yield at, known.values[steps], coming
+
+
+def learn_lags(frame, known, weights, followers=None):
+    """Learn the linear autoregression from every step, or from what followed the last ones.
+
+    Parameters
+    ----------
+    frame : Frame
+    known : Sequences
+    weights : ndarray of shape (n_series,)
+    followers : ndarray of shape (n_series, horizon, n_targets), or None
+
+    Returns
+    -------
+    Frame
+    """
+
+    def every_step():
+        for values, weight in zip(known.split(), weights, strict=True):
+            y = scaled_targets(frame, values)
+            wanted = frame.targets(y)
+            for steps, lagged in frame.lagged(y):
+                yield lagged, wanted[steps], np.full(len(lagged), weight)
+
+    def last_step():
+        for at, values, _ in stacked(frame, known, None):
+            y = scaled_targets(frame, values)
+            yield frame.last_lagged(y), wanted_after(frame, values, followers[at]), weights[at]
+
+    return frame.learn_lags(every_step() if followers is None else last_step())
+
+
+def scaled_targets(frame, known):
+    """Return the targets of (..., T, n_targets + n_covariates), scaled."""
+    center, scale = frame.scales(known[..., : frame.n_targets])
+    return (known[..., : frame.n_targets] - center) / scale
+
+
+def wanted_after(frame, known, followers):
+    """Return what is asked for after the last step: (n, horizon, n_targets)."""
+    center, scale = frame.scales(known[..., : frame.n_targets])
+    return (followers - center) / scale - frame.last_base(scaled_targets(frame, known))

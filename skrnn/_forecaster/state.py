@@ -1,0 +1,97 @@
+"""What the attributes of a forecaster must be: sizes of its frame, its histories and its errors."""
+
+import numpy as np
+
+from skrnn._base.persistence import Misfit, count, has_shape, is_count
+from skrnn._data.sequences import Sequences
+from skrnn._forecaster.transform import Frame
+
+LONGEST_SEASON = 2**24  # steps: the state of a series that goes on has room for one
+
+
+def _check_frame(frame, state, plan):
+    if not isinstance(frame, Frame) or not all(
+        is_count(n, 2**40)
+        for n in (frame.horizon, frame.lookback, frame.n_targets, frame.n_covariates, frame.season,
+                  frame.lags)
+    ):  # fmt: skip
+        raise Misfit("_frame has sizes that are none")
+    h, k, width = frame.horizon, frame.n_targets, frame.n_targets + frame.n_covariates
+    shapes = {
+        "center": (width,), "scale": (width,), "input_scale": (k,), "target_scale": (h, k),
+        "lag_weights": (frame.lags, h, k),
+    }  # fmt: skip
+    if not frame.lags:
+        del shapes["lag_weights"]
+    if (
+        min(h, k, frame.lookback) < 1
+        or frame.difference not in (None, "last", "season")
+        or not (frame.difference == "season") <= frame.season <= LONGEST_SEASON
+        or not isinstance(frame.own_scale, (bool, np.bool_))
+        or (frame.lag_weights is None) != (frame.lags == 0)
+        or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())
+    ):
+        raise Misfit("_frame does not fit itself")
+    per_target = plan._outputs_per_target
+    read = state["_architecture"]["n_features"]
+    if plan.n_outputs != h * k * per_target or read != k + h * frame.n_covariates:
+        raise Misfit("_frame does not fit its network")
+    levels = plan.quantiles
+    if not ((levels > 0) & (levels < 1)).all() or (np.diff(levels) < 0).any():
+        raise Misfit("its quantiles are none")
+
+
+def _check_histories(histories, state, plan):
+    if not isinstance(histories, Sequences):
+        raise Misfit("_histories are none")
+    values, offsets, frame = histories.values, histories.offsets, state["_frame"]
+    if (
+        not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2
+        or not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1
+        or values.shape[1] != frame.n_targets + frame.n_covariates
+        or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(values)
+        or (np.diff(offsets) < 1).any()
+    ):  # fmt: skip
+        raise Misfit("_histories do not fit its network")
+
+
+def _check_conformal(errors, state, plan):
+    if errors is None:
+        return
+    if (
+        not isinstance(errors, np.ndarray) or errors.dtype != np.float64 or errors.ndim != 3
+        or min(errors.shape) < 1 or errors.shape[2] != state["_frame"].n_targets
+    ):  # fmt: skip
+        raise Misfit("_conformal does not fit its network")
+
+
+def _check_step_width(width, state, plan):
+    frame = state["_frame"]
+    if not is_count(width) or width != frame.n_targets + frame.n_covariates:
+        raise Misfit(f"a step has {width!r} features, which does not fit its network")
+
+
+def _check_y_ndim(n, state, plan):
+    if not is_count(n, 3) or n < 1:
+        raise Misfit(f"_y_ndim is {n!r}")
+
+
+def _check_every_step(every, state, plan):
+    if not isinstance(every, (bool, np.bool_)) or every != (plan.pooling == "all"):
+        raise Misfit("_every_step does not fit its network")
+
+
+FORECASTER_ALLOWED = {
+    "loss": ("squared_error", "absolute_error", "quantile", "gaussian"),
+    "pooling": ("last", "all"),
+    "bidirectional": (False,),
+}
+FORECASTER_CHECKS = {
+    "_frame": _check_frame,
+    "_step_width": _check_step_width,
+    "_y_ndim": _check_y_ndim,
+    "_every_step": _check_every_step,
+    "_histories": _check_histories,
+    "_conformal": _check_conformal,
+    "_n_given": count("_n_given", 1),
+}

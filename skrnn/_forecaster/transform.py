@@ -1,0 +1,240 @@
+"""What a forecaster makes of values: scaling, differences, a linear forecast, and the way back.
+
+At step t of a series with targets y and known covariates z the network reads, scaled,
+
+    y_t - y_{t-1}    (difference 'last';  y_t - y_{t-s} for 'season', y_t for None)
+    z_{t+1} .. z_{t+h}
+
+and is asked for y_{t+j} - base_{t,j}, j = 1 .. h, each divided by its standard deviation in
+training. The base is the last value y_t, or the last one known of the same season, or 0; to it a
+linear autoregression adds
+
+    sum over i = 0 .. lags - 1 of w_{i,j} (y_{t-i} - y_t)     (w_{i,j} y_{t-i} without differences)
+
+So levels never reach the network, and are given back to its outputs. `_kernels/roll.pxd` says the
+same of one step at a time.
+
+Arrays are (..., T, columns): one series, or several of one length.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+TINY = 1e-8  # a column that varies less, relative to its size, is constant
+RIDGE = (
+    0.01  # of the lags' mean square: between 0.001 and 0.1 ETTh1's months do not tell them apart
+)
+STEPS_AT_ONCE = 4096  # of lags side by side: 3 MB for 96 of them
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How series are read: sizes and scales, learned once.
+
+    Attributes
+    ----------
+    horizon, lookback, n_targets, n_covariates : int
+    difference : {'last', 'season'} or None
+    season : int
+        Steps of a season, for 'season'.
+    lags : int
+        Values that the linear autoregression reads; 0 for none.
+    center, scale : ndarray of shape (n_targets + n_covariates,)
+    own_scale : bool
+        Whether each series has its own center and scale of targets.
+    input_scale : ndarray of shape (n_targets,), or float
+        Of the changes that the network reads.
+    target_scale : ndarray of shape (horizon, n_targets), or float
+        Of what the network is asked for.
+    lag_weights : ndarray of shape (lags, horizon, n_targets), or None
+        None where there are no lags, or before they are learned.
+    """
+
+    horizon: int
+    lookback: int
+    n_targets: int
+    n_covariates: int
+    difference: str | None
+    season: int
+    lags: int
+    center: np.ndarray
+    scale: np.ndarray
+    own_scale: bool
+    input_scale: np.ndarray | float = 1.0
+    target_scale: np.ndarray | float = 1.0
+    lag_weights: np.ndarray | None = None
+
+    @property
+    def reach(self):
+        """Steps back from a step to the value that its input is a difference from."""
+        return {None: 0, "last": 1, "season": self.season}[self.difference]
+
+    @property
+    def need(self):
+        """Steps of a series that a forecast depends on."""
+        return max(self.lookback + self.reach, self.lags)
+
+    def scales(self, y):
+        """Center and scale of the targets y (..., T, n_targets): (..., 1, n_targets) each."""
+        k = self.n_targets
+        if not self.own_scale:
+            return self.center[:k], self.scale[:k]
+        return y.mean(axis=-2, keepdims=True), spread(y)[..., np.newaxis, :]
+
+    def prepare(self, known, future, scaled_by=None):
+        """Scale series of one length.
+
+        Parameters
+        ----------
+        known : ndarray of shape (..., T, n_targets + n_covariates)
+        future : ndarray of shape (..., F, n_covariates)
+        scaled_by : int, default=None
+            First steps whose own scale is taken, where series have their own; of None all.
+
+        Returns
+        -------
+        y : ndarray of shape (..., T, n_targets)
+        z : ndarray of shape (..., at least T + horizon - 1, n_covariates), or None
+            Covariates from step 1 on, 0 where they are not known.
+        """
+        k = self.n_targets
+        center, scale = self.scales(known[..., :scaled_by, :k])
+        y = (known[..., :k] - center) / scale
+        if not self.n_covariates:
+            return y, None
+        z = np.concatenate([known[..., k:], future], axis=-2)[..., 1:, :]
+        z = (z - self.center[k:]) / self.scale[k:]
+        lacking = max(0, known.shape[-2] + self.horizon - 1 - z.shape[-2])
+        return y, np.concatenate([z, np.zeros((*z.shape[:-2], lacking, z.shape[-1]))], axis=-2)
+
+    def bases(self, y):
+        """Return what forecasts are relative to: (..., T, horizon, n_targets)."""
+        bases = self._repeated(y)
+        if self.lag_weights is None:
+            return bases
+        parts = [self._linear(lagged) for _, lagged in self.lagged(y)]
+        return bases + np.concatenate(parts, axis=-3)
+
+    def last_base(self, y):
+        """Return what a forecast from the last step is relative to: (..., horizon, n_targets)."""
+        base = self._repeated(y[..., -max(1, self.reach) :, :])[..., -1, :, :]
+        if self.lag_weights is None:
+            return base
+        return base + self._linear(self.last_lagged(y))
+
+    def _repeated(self, y):
+        """Return the last value, that of the last season, or 0: (..., T, horizon, n_targets)."""
+        T = y.shape[-2]
+        ahead = np.arange(1, self.horizon + 1)
+        at = np.repeat(np.arange(T)[:, np.newaxis], self.horizon, axis=1)
+        if self.difference is None:
+            return np.zeros((*y.shape[:-2], *at.shape, y.shape[-1]))
+        if self.difference == "season":
+            # The last value known of the season of step t + j; the last of all in the first season.
+            seasonal = at + ahead - self.season * -(-ahead // self.season)
+            at = np.where(seasonal < 0, at, seasonal)
+        return y[..., at, :]
+
+    def _linear(self, lagged):
+        """Return the autoregression on lags (..., n_targets, lags): (..., horizon, n_targets)."""
+        columns = [lagged[..., k, :] @ self.lag_weights[:, :, k] for k in range(self.n_targets)]
+        return np.stack(columns, axis=-1)
+
+    def lagged(self, y):
+        """Yield the lags of a few steps at a time: (slice, (..., steps, n_targets, lags)).
+
+        Before the start of a series its first value stands.
+        """
+        before = np.repeat(y[..., :1, :], self.lags - 1, axis=-2)
+        windows = sliding_window_view(np.concatenate([before, y], axis=-2), self.lags, axis=-2)
+        for start in range(0, y.shape[-2], STEPS_AT_ONCE):
+            steps = slice(start, min(start + STEPS_AT_ONCE, y.shape[-2]))
+            yield steps, self._from_last(windows[..., steps, :, ::-1])
+
+    def last_lagged(self, y):
+        """Return the lags of the last step: (..., n_targets, lags)."""
+        at = np.maximum(y.shape[-2] - 1 - np.arange(self.lags), 0)
+        return self._from_last(np.swapaxes(y[..., at, :], -1, -2))
+
+    def _from_last(self, lagged):
+        return lagged - lagged[..., :1] if self.difference else lagged
+
+    def inputs(self, y, future):
+        """Return what the network reads: (..., T, n_targets + horizon * n_covariates).
+
+        `future` holds the scaled covariates of steps 1 .. T + horizon - 1 (those past the end of a
+        series may be anything: what is asked for there does not count), or is None.
+        """
+        T, reach = y.shape[-2], self.reach
+        changes = y.copy()
+        if reach:
+            changes[..., :reach, :] = 0
+            changes[..., reach:, :] = y[..., reach:, :] - y[..., : max(T - reach, 0), :]
+        changes /= self.input_scale
+        if not self.n_covariates:
+            return changes
+        at = np.arange(T)[:, np.newaxis] + np.arange(self.horizon)
+        known = future[..., at, :]
+        return np.concatenate([changes, known.reshape(*known.shape[:-2], -1)], axis=-1)
+
+    def targets(self, y):
+        """Return what is asked for: (..., T, horizon, n_targets), NaN past the end."""
+        T = y.shape[-2]
+        at = np.arange(T)[:, np.newaxis] + np.arange(1, self.horizon + 1)
+        ahead = np.where((at < T)[..., np.newaxis], y[..., np.minimum(at, T - 1), :], np.nan)
+        return ahead - self.bases(y)
+
+    def learn_lags(self, parts):
+        """Return a frame with a linear autoregression: ridge regression for each target.
+
+        Parameters
+        ----------
+        parts : iterable of (lagged, wanted, weights)
+            As `lagged` gives them, (steps, n_targets, lags); what is asked for without them,
+            (steps, horizon, n_targets), NaN where it is not known; and weights (steps,).
+        """
+        k, h, p = self.n_targets, self.horizon, self.lags
+        squares, products = np.zeros((k, p, p)), np.zeros((k, p, h))
+        for lagged, wanted, weights in parts:
+            # Steps near the end, whose horizon is not known to the last, are left out.
+            weights = weights * ~np.isnan(wanted).any(axis=(1, 2))
+            for i in range(k):
+                weighted = lagged[:, i].T * weights
+                squares[i] += weighted @ lagged[:, i]
+                products[i] += weighted @ np.nan_to_num(wanted[:, :, i])
+        ridge = RIDGE * np.trace(squares, axis1=1, axis2=2) / p
+        ridge = np.where(ridge > 0, ridge, 1.0)[:, np.newaxis, np.newaxis] * np.eye(p)
+        weights = np.linalg.solve(squares + ridge, products)  # (n_targets, lags, horizon)
+        return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(1, 2, 0)))
+
+
+def spread(values, weights=None):
+    """Return the standard deviation of each column; 1 for a constant one."""
+    unit = unit_of(values)
+    values = values / unit[..., np.newaxis, :]
+    mean = np.average(values, axis=-2, weights=weights)
+    deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
+    flat = deviation <= TINY * np.abs(values).max(axis=-2, initial=0.0)
+    return np.where(flat, 1.0, deviation * unit)
+
+
+def unit_of(values):
+    """Return a power of two that brings the largest of each column near 1.
+
+    Divided by it, values have squares that neither overflow nor lose a bit.
+    """
+    return np.ldexp(1.0, np.frexp(np.abs(values).max(axis=-2, initial=0.0))[1] - 1)
+
+
+def size(numbers, weights):
+    """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
+    found = []
+    for column in numbers.T:  # one at a time: with a long horizon all take much memory
+        known = ~np.isnan(column) * weights
+        values = np.nan_to_num(column).astype(np.float64, copy=False)
+        unit = unit_of(values[:, np.newaxis])[0]
+        mean = (known * (values / unit) ** 2).sum() / max(known.sum(), 1e-300)
+        found.append(unit * np.sqrt(mean) if mean > 0 else 1.0)
+    return np.array(found)

@@ -1,0 +1,528 @@
+"""LSTMLanguageModel: predict the next token, and with it the probability of sequences."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import DensityMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skrnn._base.docstrings import documented
+from skrnn._base.early_stopping import hold_out
+from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
+from skrnn._base.streaming import SymbolStreamingMixin
+from skrnn._data.formats import take_items
+from skrnn._data.sequences import Sequences, check_sequences, lengths_to_offsets, step_rows
+from skrnn._data.single_series import unwrap
+from skrnn._data.vocabulary import token_columns
+from skrnn._language_model.likelihood import cut, draw, log_likelihoods
+from skrnn._language_model.special_tokens import Symbols
+from skrnn._network.batches import Targets, TrainingData, first_states
+from skrnn._network.initialize import log_priors
+
+AUTO_STREAMS = 32
+
+
+@documented
+class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork):
+    """Recurrent network that predicts each token from those before it [7]_.
+
+    Tokens are characters, words or ids. The network learns the probability of every sequence, the
+    product of those of its tokens; new sequences are drawn from it token by token.
+
+    From many sequences it also learns where they start and end, by symbols that cannot be confused
+    with a token. A single sequence is one long stream, without a start or an end, which is cut into
+    `batch_size` parts that advance together.
+
+    Parameters
+    ----------
+    $training_parameters
+
+    $cell_parameter
+
+    $dropout_parameters
+
+    bptt_steps : int or None, default=100
+        Number of steps of truncated back-propagation through time [8]_: sequences are read in
+        pieces of this many steps. The state is carried from piece to piece, gradients are not, and
+        there is one optimizer step per piece. None reads whole sequences.
+
+    embedding_dim : int or None, default=None
+        Width of the embedding of tokens. None chooses it from the number of different tokens or,
+        with `tie_embeddings`, takes the width of the last layer.
+
+    $dtype_parameter
+
+    tie_embeddings : bool, default=False
+        Use the weights of the output layer as the embedding [9]_, which saves most of the weights
+        of a network for words. The embedding is then as wide as the last layer.
+
+    min_freq : int, default=1
+        Minimum frequency in training; tokens (`str`) that occur less often count as unknown.
+
+    Attributes
+    ----------
+    $fitted_attributes
+
+    See Also
+    --------
+    LSTMTagger : Label each token.
+    RNNClassifier : Classify sequences.
+
+    Notes
+    -----
+    Sequences are lists of `str`, or of integers (ids, which need no vocabulary). All tokens that
+    `fit` has not seen are one unknown token, which has a probability of its own and is never drawn.
+    Together with it and the end symbol, the probabilities of the next token sum to one.
+
+    In a stream the probability of the first token is its frequency, so that the probabilities of
+    all sequences of one length sum to one.
+
+    References
+    ----------
+    $references
+    .. [7] Mikolov et al. (2010). Recurrent neural network based language model.
+    .. [8] Williams and Peng (1990). An efficient gradient-based algorithm for on-line training of
+       recurrent network trajectories.
+    .. [9] Press and Wolf (2017). Using the output embedding to improve language models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import LSTMLanguageModel
+    >>> X = [list("abab"), list("abababab"), list("ab")] * 20
+    >>> model = LSTMLanguageModel((16,), learning_rate_init=0.01, max_iter=30, random_state=0,
+    ...                           n_iter_no_change=np.inf).fit(X)
+    >>> "".join(model.sample(prefix=["a"], temperature=0, max_length=1)[0])
+    'ab'
+    >>> likely, unlikely = model.score_samples([list("abab"), list("bbaa")])
+    >>> bool(likely > unlikely + 5)
+    True
+    """
+
+    _loss = "softmax"
+    _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
+    _needed: tuple = ("_own_symbols", "_counts")
+    _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
+    _reading_parameters = ("min_freq",)
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "tie_embeddings": ["boolean"],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+    }
+    for _name in ("pooling", "bidirectional"):
+        del _parameter_constraints[_name]
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        scoring="loss",
+        cell="lstm",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=100,
+        embedding_dim=None,
+        dtype="float32",
+        tie_embeddings=False,
+        min_freq=1,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            cell=cell,
+            bidirectional=False,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.tie_embeddings = tie_embeddings
+        self.min_freq = min_freq
+
+    # -- fit ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to sequences, or to one long stream.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            Lists of `str`, or lists or arrays of integers >= 0, which may be empty. A single
+            sequence, or a 1-D array or list of integers, is a stream.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Non-negative weight of each sequence; a weight counts as that many repetitions.
+
+        X_val, sample_weight_val : as X and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out no part of X.
+
+        y_val : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None, vocabulary=None):
+        """Continue training with one epoch over the given sequences.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+            Tokens that are neither in the first call nor in its `vocabulary` are unknown. After a
+            stream every sequence is a stream; after sequences every one has a start and an end.
+
+        vocabulary : array-like of str or of int, default=None
+            All tokens (or ids) that will ever occur, for the first call only; None takes those of
+            its X.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True, vocabulary=vocabulary)
+
+    def _encode(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None
+    ):  # fmt: skip
+        def steps_to_learn(offsets):
+            parts, held = self._parts(offsets, sample_weight, split_seed, reset)
+            return step_rows(parts, ~held)[0]
+
+        sequences = self._tokens(
+            X, reset=reset, vocabulary=vocabulary,
+            learn_from=None if split_seed is None else steps_to_learn,
+        )  # fmt: skip
+        if reset:
+            self._own_symbols = int(len(sequences) > 1)
+        weights = check_sample_weight(sample_weight, sequences)
+        inputs, labels = self._symbols.next_tokens(sequences)
+        if len(labels) == 0:
+            raise ValueError(
+                "X is a stream of fewer than 2 tokens: there is nothing to predict. Pass a longer "
+                "one, or several sequences."
+            )
+        if weights is not None:
+            weights = np.repeat(weights, inputs.lengths)
+        offsets, held = inputs.offsets, np.zeros(len(inputs), bool)
+        if split_seed is not None:
+            parts, held = self._parts(sequences.offsets, sample_weight, split_seed, reset)
+            # Of a stream the first token is not predicted, so that places are one less.
+            offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
+        if not self._own_symbols and not validation:
+            n_learned = int(np.diff(offsets)[~held].sum())
+            steps = -(-n_learned // self._n_streams(n_learned))
+            offsets, held = self._cut(offsets, held, steps)[:2]
+        streams = None
+        if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
+            offsets, held, streams = self._cut(offsets, held, self.bptt_steps)
+        if not validation:
+            self._count_tokens(labels, weights, np.repeat(held, np.diff(offsets)), reset)
+        return TrainingData(
+            Sequences(inputs.values, offsets), Targets(labels, None, weights, offsets), streams,
+            None if split_seed is None else held,
+        )  # fmt: skip
+
+    @staticmethod
+    def _cut(offsets, held, steps):
+        """Cut sequences into pieces: their offsets, whether held out, and of which sequence."""
+        held = held[np.diff(offsets) > 0]
+        offsets, sequence = cut(offsets, steps)
+        return offsets, held[sequence], sequence
+
+    def _parts(self, offsets, sample_weight, seed, reset):
+        """Return the offsets of parts of X, and whether early stopping holds each of them out.
+
+        Parts are the sequences; of a stream its beginning, and its end, which is held out.
+        """
+        n, n_tokens = len(offsets) - 1, int(offsets[-1])
+        if n > 1 or not (reset or not self._own_symbols):
+            weights = check_sample_weight(sample_weight, np.empty(n))
+            return offsets, hold_out(n, self.validation_fraction, seed, weights=weights)
+        n_held = round(self.validation_fraction * (n_tokens - 1))
+        if not 1 <= n_held <= n_tokens - 2:
+            raise ValueError(
+                f"The validation set is too small: of a stream of {n_tokens} tokens "
+                f"validation_fraction={self.validation_fraction} holds out {n_held}. Pass a longer "
+                "one, or validation data of your own as X_val."
+            )
+        return np.array([0, n_tokens - n_held, n_tokens]), np.array([False, True])
+
+    def _held_out(self, X, y, sample_weight, seed):
+        X, _ = unwrap(X)
+        lengths = [len(x) for x in X]
+        parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed, False)
+        if len(held) > len(X):
+            return [take_items(X[0], np.arange(parts[1], parts[2]))], None, None
+        held = np.flatnonzero(held)
+        weights = None if sample_weight is None else take_items(sample_weight, held)
+        return take_items(X, held), None, weights
+
+    def _tokens(self, X, *, reset, vocabulary=None, learn_from=None):
+        """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
+        X, _ = unwrap(X)
+        sequences = check_sequences(
+            self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
+            columns=token_columns(self.min_freq), vocabulary=vocabulary, learn_from=learn_from,
+        )  # fmt: skip
+        if sequences.values.shape[1] != 1:
+            raise ValueError(
+                f"X has {sequences.values.shape[1]} columns of ids, but a language model reads "
+                "one token per step. Pass sequences of shape (n_timesteps,)."
+            )
+        return sequences
+
+    def _count_tokens(self, labels, weights, held, reset):
+        """Count what comes next where: its shares are the first token's probabilities of a stream.
+
+        `partial_fit` and warm starts add to the counts.
+        """
+        n, learned = self._symbols.unknown + 1, ~held
+        counts = np.bincount(
+            labels[learned], weights=None if weights is None else weights[learned], minlength=n
+        )
+        self._counts = counts.astype(np.float64) + (0 if reset else self._counts)
+
+    @property
+    def _log_frequencies(self):
+        return log_priors(np.arange(len(self._counts)), self._counts, len(self._counts))
+
+    @property
+    def _symbols(self):
+        return Symbols(int(self._token_counts[0]), bool(self._own_symbols))
+
+    def _n_streams(self, n_steps):
+        """Parallel parts of a stream: no more than have a whole piece each."""
+        wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
+        return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
+
+    def _initial_bias(self, targets):
+        return log_priors(targets.labels, targets.weights, self._symbols.unknown + 1)
+
+    def _network_parameters(self):
+        return {"tied": bool(self.tie_embeddings), **super()._network_parameters()}
+
+    def _embedding_size(self):
+        [(rows, width)] = super()._embedding_size()
+        if self.tie_embeddings:
+            last = int(np.ravel(self.hidden_layer_sizes)[-1])
+            if self.embedding_dim not in (None, last):
+                raise ValueError(
+                    f"tie_embeddings=True needs an embedding as wide as the last layer ({last}), "
+                    f"but embedding_dim={self.embedding_dim}. Set embedding_dim=None."
+                )
+            width = last
+        return [(rows + self._own_symbols, width)]
+
+    # -- use ---------------------------------------------------------------------------------
+
+    def _sequences(self, X):
+        self._check_whole()
+        return self._tokens(X, reset=False)
+
+    def score_samples(self, X):
+        """Return the log-likelihood of each sequence.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=float64
+            Natural logarithm of the probability of each sequence, including its end unless the
+            network was fitted to a stream.
+        """
+        return self._log_likelihoods(self._sequences(X))
+
+    def _log_likelihoods(self, sequences):
+        inputs, labels = self._symbols.next_tokens(sequences)
+        logs, _ = log_likelihoods(self._get_plan(), self._params, inputs, labels)
+        self._check_finite(np.isfinite(logs), inputs)
+        rows = np.repeat(np.arange(len(inputs)), inputs.lengths)
+        sums = np.zeros(len(inputs))  # bincount of nothing would be integers
+        sums += np.bincount(rows, weights=logs, minlength=len(inputs))
+        if not self._own_symbols:
+            given = sequences.lengths > 0
+            first = self._symbols.of(sequences)[sequences.offsets[:-1][given]]
+            sums[given] += self._log_frequencies[first]
+        return sums
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood of the sequences.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        float
+        """
+        return float(self.score_samples(X).mean())
+
+    def perplexity(self, X):
+        """Return the perplexity: exp of the mean negative log-likelihood per token.
+
+        Parameters
+        ----------
+        X : collection of n_sequences token sequences
+            As in `fit`. Ends of sequences count as tokens.
+
+        Returns
+        -------
+        float
+            Perplexity: 1 for a network that is always certain and correct, the number of different
+            tokens for one that guesses.
+        """
+        sequences = self._sequences(X)
+        n_tokens = len(sequences.values) + self._own_symbols * len(sequences)
+        if n_tokens == 0:
+            raise ValueError("Every sequence of X is empty: perplexity needs a token.")
+        return float(np.exp(-self._log_likelihoods(sequences).sum() / n_tokens))
+
+    @validate_params(
+        {
+            "n_samples": [Interval(Integral, 1, None, closed="left")],
+            "random_state": ["random_state"],
+            "temperature": [Interval(Real, 0, None, closed="left")],
+            "top_k": [Interval(Integral, 1, None, closed="left"), None],
+            "prefix": ["array-like"],
+            "max_length": [Interval(Integral, 1, None, closed="left")],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def sample(
+        self, n_samples=1, random_state=None, *, temperature=1.0, top_k=None, prefix=(),
+        max_length=100,
+    ):  # fmt: skip
+        """Draw sequences from the network.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of sequences.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. With an int the sample is the same each time, for any number of
+            threads.
+
+        temperature : float, default=1.0
+            Divisor of the logarithms of probabilities: below 1, probable tokens become more
+            probable; 0 takes the most probable token each time.
+
+        top_k : int or None, default=None
+            Number of most probable tokens to draw from; None draws from all.
+
+        prefix : sequence of tokens, default=()
+            Beginning of all sequences. Without one, after a fit to a stream, the first token is
+            drawn by its frequency.
+
+        max_length : int, default=100
+            Maximum number of tokens drawn, not counting those of `prefix`.
+
+        Returns
+        -------
+        list of list
+            Tokens of each sequence, including `prefix`, in the form that `fit` takes.
+        """
+        self._check_whole()
+        symbols, rng = self._symbols, check_random_state(random_state)
+        read = symbols.start
+        if len(prefix):
+            read += symbols.of(self._sequences([prefix])).tolist()
+        uniforms = rng.random_sample((n_samples, max_length))
+        tokens = np.empty((n_samples, max_length + bool(read)), np.intp)
+        if read:
+            tokens[:, 0] = read[-1]
+        else:
+            shares = np.cumsum(np.exp(self._log_frequencies[: symbols.unknown]))
+            tokens[:, 0] = np.searchsorted(shares, uniforms[:, 0] * shares[-1], side="right")
+            uniforms = np.ascontiguousarray(uniforms[:, 1:])
+        if uniforms.shape[1]:
+            draw(
+                self._get_plan(), self._params, self._states_after(read[:-1], n_samples), tokens,
+                uniforms, temperature=float(temperature), barred=symbols.unknown, end=symbols.end,
+                top_k=0 if top_k is None or top_k >= symbols.unknown else int(top_k),
+            )  # fmt: skip
+        drawn = tokens[:, bool(read) :]
+        self._check_finite((drawn >= 0).all(axis=1))
+        names = range(symbols.n_known)
+        if hasattr(self, "vocabulary_"):
+            names = sorted(self.vocabulary_, key=self.vocabulary_.get)
+        return symbols.lists(drawn, names, list(prefix))
+
+    def _states_after(self, read, n):
+        """Return n copies of the states after some symbols."""
+        plan, ids = self._get_plan(), np.array(read, dtype=np.intp)
+        if len(ids) == 0:
+            return first_states(plan, n)
+        one = Sequences(ids[:, np.newaxis], lengths_to_offsets([len(ids)]))
+        _, states = log_likelihoods(plan, self._params, one, ids)  # any labels do
+        return tuple(None if s is None else np.repeat(s, n, axis=1) for s in states)

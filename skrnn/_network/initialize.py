@@ -1,0 +1,136 @@
+"""Initial weights: what lets a recurrent network learn without tuning."""
+
+import numpy as np
+
+from skrnn._network.threads import one_blas_thread
+
+# Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
+# a finite bias.
+PRIOR_SMOOTHING = 0.01
+
+
+def initialize(plan, rng, head_bias):
+    """Draw the parameters of a network.
+
+    - weight_ih: Glorot uniform, gate by gate (Glorot and Bengio 2010).
+    - weight_hh: orthogonal, gate by gate, so that a repeated product neither grows nor shrinks
+      (Saxe et al. 2014).
+    - biases 0, but the LSTM's forget gate 1, so that it remembers before it has learned when to
+      (Jozefowicz et al. 2015).
+    - head_weight, attention_...: Glorot uniform; head_bias: given, so that the first outputs are
+      already right on average.
+    - embedding_weight: uniform with standard deviation 1 / sqrt(dim); 0 for unknown tokens.
+    - crf_start, crf_transitions, crf_end: 0, a label does not yet say anything of the next.
+
+    Parameters
+    ----------
+    plan : Plan
+    rng : RandomState
+    head_bias : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    ndarray of shape (n_params,), dtype of the plan
+    """
+    params = np.zeros(plan.n_params, plan.dtype)
+    gates = plan.cell.gates
+    for name, weight in plan.views(params).items():
+        if name.startswith("weight_ih"):
+            H, D = weight.shape[0] // gates, weight.shape[1]
+            weight[...] = _glorot(rng, weight.shape, D + H)
+        elif name.startswith("weight_hh"):
+            H = weight.shape[1]
+            with one_blas_thread():
+                weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
+        elif name.startswith("bias_ih") and plan.cell.has_c:
+            H = weight.shape[0] // gates
+            weight[H : 2 * H] = 1.0
+        elif name in plan.embedding_names:  # the head's too, where they are tied
+            bound = np.sqrt(3.0 / weight.shape[1])
+            weight[:-1] = rng.uniform(-bound, bound, weight[:-1].shape)
+        elif name == "head_weight" or name.startswith("attention"):
+            weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
+        elif name == "head_bias":
+            weight[...] = head_bias
+    return params
+
+
+def log_priors(labels, weights, n_classes):
+    """Log of the class priors: a head bias with which the first outputs are right on average.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        -1 does not count.
+    weights : ndarray of float, or None
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    counted = labels >= 0
+    weights = None if weights is None else weights[counted]
+    priors = np.bincount(labels[counted], weights=weights, minlength=n_classes)
+    priors = (1 - PRIOR_SMOOTHING) * priors / priors.sum() + PRIOR_SMOOTHING / n_classes
+    return np.log(priors)
+
+
+def log_odds(indicators, weights):
+    """Log-odds of each label: a head bias with which the first outputs are right on average.
+
+    Parameters
+    ----------
+    indicators : ndarray of shape (n, n_labels)
+        0 or 1.
+    weights : ndarray of shape (n,), or None
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    shares = np.average(indicators, axis=0, weights=weights)
+    shares = (1 - PRIOR_SMOOTHING) * shares + PRIOR_SMOOTHING / 2
+    return np.log(shares) - np.log1p(-shares)
+
+
+def _glorot(rng, shape, fan):
+    bound = np.sqrt(6.0 / fan)
+    return rng.uniform(-bound, bound, shape)
+
+
+def _orthogonal(rng, n):
+    """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diag(r))
+
+
+def first_outputs(numbers, weights, loss, levels):
+    """Return the head's bias: outputs that are right on average before anything is learned.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n, n_targets), with NaN
+    weights : ndarray of shape (n,)
+    loss : str
+    levels : sequence of float
+        Of 'quantile'.
+    """
+    bias = []
+    for column in numbers.T:
+        known = ~np.isnan(column) & (weights > 0)
+        x, w = np.zeros(1), np.ones(1)
+        if known.any():
+            x, w = column[known].astype(np.float64), weights[known]
+        mean = np.average(x, weights=w)
+        if loss == "squared_error":
+            bias.append(mean)
+        elif loss == "gaussian":
+            deviation = np.sqrt(np.average((x - mean) ** 2, weights=w))
+            bias += [mean, np.log(max(deviation, 1e-3))]
+        else:
+            order = np.argsort(x)
+            share = np.cumsum(w[order]) / w.sum()
+            at = np.searchsorted(share, levels if loss == "quantile" else [0.5])
+            bias += x[order][np.minimum(at, len(x) - 1)].tolist()
+    return np.array(bias)

@@ -1,0 +1,448 @@
+"""Seq2SeqTranslator: translate a sequence into tokens of another length."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skrnn._base.docstrings import documented
+from skrnn._base.estimator import BaseRecurrentNetwork, check_n_targets, check_sample_weight
+from skrnn._data.vocabulary import token_columns
+from skrnn._network.batches import Targets
+from skrnn._network.initialize import log_priors
+from skrnn._network.plan import embedding_width
+from skrnn._translator.encoder_decoder import (
+    Pair,
+    PairTrainer,
+    attention_weights,
+    decode,
+    read_targets,
+    target_labels,
+)
+from skrnn.metrics import sequence_error_rate
+
+
+@documented
+class Seq2SeqTranslator(BaseRecurrentNetwork):
+    """Encoder-decoder network that turns a sequence into another of any length.
+
+    It translates spelling into pronunciation, one language into another, or a written date into its
+    parts. An encoder reads the source; its final states start a decoder, which predicts the target
+    token by token [7]_ [3]_ and, with attention, looks back at each step at the relevant parts of
+    the source [8]_ [9]_. Sources are token sequences, or sequences of numbers as for the other
+    estimators.
+
+    Parameters
+    ----------
+    $training_parameters
+
+    $cell_parameter
+
+    bidirectional : bool, default=True
+        Add a second encoder that runs from the last step to the first. Each layer of the decoder is
+        as wide as all directions of that of the encoder together.
+
+    $gradient_parameters
+
+    embedding_dim : int, array-like of int or None, default=None
+        Width of the embeddings of source and target tokens; None chooses it from the number of
+        different tokens. For integers, a width declares that they are token ids. An array holds the
+        widths of the columns of the source; that of the target is then chosen.
+
+    $dtype_parameter
+
+    attention : {'dot', 'additive'} or None, default='dot'
+        Score of an encoder output for a decoder state: their product [9]_, or a layer of tanh units
+        [8]_, which takes more time. Without attention the final states carry all information.
+
+    beam_width : int, default=1
+        Number of hypotheses that prediction follows per source; 1 takes the most probable token at
+        each step.
+
+    length_penalty : float, default=1.0
+        Exponent of the length: hypotheses are compared by `log_probability / length **
+        length_penalty`. 0 does not compensate for length, larger values prefer longer targets
+        [10]_.
+
+    max_length : int or None, default=None
+        Maximum number of tokens of a prediction; None is twice the length of the longest target
+        seen in training.
+
+    min_freq : int, default=1
+        Minimum frequency in training; rarer `str` tokens of the source count as unknown.
+
+    word_dropout : float, default=0.0
+        Fraction of the tokens read by the encoder and the decoder that are replaced by the unknown
+        token in training.
+
+    label_smoothing : float, default=0.0
+        Fraction of the target probability that is distributed evenly over all tokens rather than
+        assigned to the true one [11]_. About 0.1 keeps the network from overconfidence.
+
+    Attributes
+    ----------
+    target_vocabulary_ : dict
+        Output of each target token, in sorted order. The end symbol is the output after them, the
+        start symbol the row of that number of the embedding: neither can be confused with a token.
+
+    weights_ : dict of ndarray
+        Weights under the names of PyTorch and in its layout.
+
+    $fitted_attributes
+
+    See Also
+    --------
+    LSTMTagger : Label each step of the source.
+    skrnn.metrics.sequence_error_rate : Fraction of sequences not predicted exactly.
+    skrnn.metrics.token_error_rate : Edit distance per true token.
+
+    Notes
+    -----
+    In training the decoder reads the true target, shifted by one (teacher forcing). The loss is
+    the mean cross entropy of the target tokens and the end symbol. Attention is Luong's "global"
+    form without input feeding: the context vector goes to the output layer, not into the next
+    step. `weights_` has `encoder_weight_ih_l0` and so on, `decoder_weight_ih_l0` and so on,
+    `encoder_embedding_weight`, `decoder_embedding_weight` (n_tokens + 2, dim), whose last rows are
+    those of the start symbol and of unknown tokens, `head_weight` and `head_bias`, and
+    `attention_combine` (H, 2 H), `attention_query`, `attention_key` (H, H), `attention_vector`
+    (H,), H the width of the decoder.
+
+    References
+    ----------
+    $references
+    .. [7] Sutskever, Vinyals and Le (2014). Sequence to sequence learning with neural networks.
+    .. [8] Bahdanau, Cho and Bengio (2015). Neural machine translation by jointly learning to
+       align and translate.
+    .. [9] Luong, Pham and Manning (2015). Effective approaches to attention-based neural machine
+       translation.
+    .. [10] Wu et al. (2016). Google's neural machine translation system.
+    .. [11] Szegedy et al. (2016). Rethinking the inception architecture for computer vision.
+
+    Examples
+    --------
+    >>> from skrnn import Seq2SeqTranslator
+    >>> X = [list(word) for word in ("ab", "ba", "abb", "bab", "aab", "bba")] * 20
+    >>> y = [[letter.upper() for letter in reversed(word)] for word in X]
+    >>> translator = Seq2SeqTranslator((16,), learning_rate_init=0.02, max_iter=20, random_state=0,
+    ...                                n_iter_no_change=np.inf).fit(X, y)
+    >>> translator.predict([["a", "b"], ["b", "a", "b"]])
+    [['B', 'A'], ['B', 'A', 'B']]
+    """
+
+    _plan_class = Pair
+    _trainer_class = PairTrainer
+    _loss = "softmax"
+    _allowed: dict = {"loss": ("softmax",)}
+    _needed: tuple = ("target_vocabulary_", "_longest")
+    _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
+    _reading_parameters = ("min_freq",)
+    _parameter_constraints: dict = {
+        **BaseRecurrentNetwork._parameter_constraints,
+        "attention": [StrOptions({"dot", "additive"}), None],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, None, closed="left")],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+    del _parameter_constraints["pooling"]
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        activation="tanh",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        scoring="loss",
+        cell="lstm",
+        bidirectional=True,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        max_grad_norm=1.0,
+        bptt_steps=None,
+        embedding_dim=None,
+        dtype="float32",
+        attention="dot",
+        beam_width=1,
+        length_penalty=1.0,
+        max_length=None,
+        min_freq=1,
+        word_dropout=0.0,
+        label_smoothing=0.0,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            cell=cell,
+            bidirectional=bidirectional,
+            pooling="all",
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            max_grad_norm=max_grad_norm,
+            bptt_steps=bptt_steps,
+            embedding_dim=embedding_dim,
+            dtype=dtype,
+        )
+        self.attention = attention
+        self.beam_width = beam_width
+        self.length_penalty = length_penalty
+        self.max_length = max_length
+        self.min_freq = min_freq
+        self.word_dropout = word_dropout
+        self.label_smoothing = label_smoothing
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to sources and their targets.
+
+        Parameters
+        ----------
+        X : sequences
+            A list of lists of `str`, or any of the forms of numbers and ids that the other
+            estimators take; the user guide lists all of them. A source has at least one step.
+
+        y : collection of token sequences
+            Target of each source: lists of strings, or of integers, of any lengths; targets may be
+            empty.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Non-negative weights, each of which applies to every token of a target.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Validation data for `early_stopping`, which then holds out no part of X. Target tokens
+            that do not occur in `y` do not count.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the network cannot learn from the input. The message names the sequence, the step and
+            a remedy, and the estimator is left unchanged.
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, target_tokens=None, sample_weight=None, vocabulary=None):
+        """Continue training with one epoch over the given sequences.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`. Tokens that are neither in the first call nor in its `vocabulary` are
+            unknown.
+
+        y : collection of token sequences
+            As in `fit`.
+
+        target_tokens : array-like, default=None
+            All target tokens that will ever occur, for the first call only; None takes those of its
+            `y`.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            As in `fit`; 1 counts as one token.
+
+        vocabulary : array-like of str or of int, default=None
+            All source tokens (or ids) that will ever occur, for the first call only; None takes
+            those of its X.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(
+            X, y, sample_weight, incremental=True, target_tokens=target_tokens,
+            vocabulary=vocabulary,
+        )  # fmt: skip
+
+    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, target_tokens=None):
+        rows = read_targets(y)
+        held = np.zeros(len(rows), bool) if held is None else held
+        if target_tokens is not None:
+            (target_tokens,) = read_targets([target_tokens])
+        if reset:
+            learned = [row for row, out in zip(rows, held, strict=True) if not out]
+            tokens = {t for row in learned for t in row} if target_tokens is None else target_tokens
+            self._set_vocabulary(sorted(set(tokens)))
+            self._longest = 0
+        elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
+            raise ValueError("target_tokens are not those the network was started with.")
+        labels, offsets = target_labels(rows, self.target_vocabulary_, held)
+        self._longest = max(
+            self._longest, *(0 if out else len(row) for row, out in zip(rows, held, strict=True))
+        )
+        weights = check_sample_weight(sample_weight, np.empty(len(rows)))
+        if weights is not None:
+            weights = np.repeat(weights, np.diff(offsets))
+        return Targets(labels, None, weights, offsets)
+
+    def _set_vocabulary(self, tokens):
+        if not tokens:
+            raise ValueError("Every target is empty: there is nothing to learn to say.")
+        self.target_vocabulary_ = {token: k for k, token in enumerate(tokens)}
+
+    def _tokens(self):
+        """Target tokens in the order of the outputs."""
+        return list(self.target_vocabulary_)
+
+    def _network_parameters(self):
+        named = super()._network_parameters()
+        del named["pooling"]
+        rows = len(self.target_vocabulary_) + 2
+        given = self.embedding_dim
+        width = int(given) if isinstance(given, Integral) else embedding_width(rows)
+        return {**named, "target_embedding": (rows, width), "attention": self.attention}
+
+    def _draw_weights(self, rng, bias):
+        return self._get_plan().initialize(rng, bias)
+
+    def _token_columns(self):
+        return token_columns(self.min_freq)
+
+    def _noise(self):
+        own = {"word_dropout": self.word_dropout, "label_smoothing": self.label_smoothing}
+        return {**super()._noise(), **own}
+
+    def _initial_bias(self, targets):
+        return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)
+
+    def _decode(self, params, sequences, beam_width):
+        most = 2 * max(self._longest, 1) if self.max_length is None else self.max_length
+        penalty = self.length_penalty
+        found = decode(self._get_plan(), params, sequences, beam_width, penalty, most)
+        self._check_finite(np.array([len(tokens) > 0 for tokens in found.tokens]))
+        return found
+
+    def predict(self, X):
+        """Predict the target of each source.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        list of list
+            Target tokens, at most `max_length` per source.
+        """
+        sequences = self._sequences(X)
+        tokens = self._tokens()
+        found = self._decode(self._params, sequences, self.beam_width)
+        return [[tokens[k] for k in best[0]] for best in found.tokens]
+
+    def predict_n_best(self, X, n_best=5):
+        """Return the best targets of each source, with their log-probabilities.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        n_best : int, default=5
+            Maximum number of targets per source; the beam is at least as wide.
+
+        Returns
+        -------
+        list of list of (list, float)
+            Targets of each source with the natural logarithms of their probabilities, including the
+            end symbol, in the order of `length_penalty`. The first is that of `predict` if the beam
+            is equally wide.
+        """
+        if not isinstance(n_best, Integral) or n_best < 1:
+            raise ValueError(f"n_best must be a positive integer; got {n_best!r}.")
+        sequences = self._sequences(X)
+        tokens = self._tokens()
+        found = self._decode(self._params, sequences, max(self.beam_width, int(n_best)))
+        return [
+            [([tokens[k] for k in y], float(p)) for y, p in zip(best[:n_best], logs, strict=False)]
+            for best, logs in zip(found.tokens, found.log_probabilities, strict=True)
+        ]
+
+    def attention_weights(self, X, y=None):
+        """Return the attention weights of each target token over the steps of the source.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of token sequences, default=None
+            Targets; None takes those of `predict`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_tokens + 1, n_timesteps)
+            Weights with one row per target token, and one for the end symbol; rows add up to 1.
+        """
+        sequences = self._sequences(X)
+        if self._get_plan().attention is None:
+            raise ValueError("A network with attention=None has no attention weights.")
+        rows = self.predict(X) if y is None else read_targets(y)
+        check_n_targets(rows, len(sequences))
+        labels, offsets = target_labels(rows, self.target_vocabulary_)
+        return attention_weights(self._get_plan(), self._params, sequences, labels, offsets)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the fraction of sequences that are predicted exactly.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of token sequences
+            True targets, which may contain unknown tokens.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+        """
+        return 1.0 - sequence_error_rate(y, self.predict(X), sample_weight=sample_weight)

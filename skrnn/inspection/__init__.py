@@ -1,0 +1,27 @@
+"""Inspection: gradients over time, hidden states, permutation importance, displays."""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skrnn.inspection._attention import AttentionDisplay
+from skrnn.inspection._displays import (
+    ForecastDisplay,
+    GradientFlowDisplay,
+    LossCurveDisplay,
+    TagConfusionDisplay,
+)
+from skrnn.inspection._gradient_flow import GradientFlow, gradient_flow
+from skrnn.inspection._hidden_states import hidden_states
+from skrnn.inspection._permutation_importance import permutation_importance
+
+__all__ = [
+    "AttentionDisplay",
+    "ForecastDisplay",
+    "GradientFlow",
+    "GradientFlowDisplay",
+    "LossCurveDisplay",
+    "TagConfusionDisplay",
+    "gradient_flow",
+    "hidden_states",
+    "permutation_importance",
+]

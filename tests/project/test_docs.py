@@ -1,0 +1,106 @@
+"""The pages are true: their Python runs, their links lead somewhere, and the files they name exist.
+
+The blocks of a page run one after the other in one namespace, as a reader would type them. A block
+after ``<!-- not run: why -->`` is left out; one between ``<!-- run`` and ``-->`` is not shown on
+the page but runs, to make the data that the next block speaks of.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+PAGES = [page for page in PAGES if page.is_file()]
+
+BLOCK = re.compile(
+    r"(?P<skip><!-- not run: [^\n]+ -->\n+)?^```python\n(?P<shown>.*?)^```$"
+    r"|^<!-- run\n(?P<hidden>.*?)^-->$",
+    re.DOTALL | re.MULTILINE,
+)
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+# A word of code that looks like a file of this repository, and a name said to be in such a file.
+FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyx|pxd|pxi|h|sh|md|toml)(?![\w*/])")
+NAME_IN_FILE = re.compile(rf"`(\w+)` (?:in|of)\s+`({FILE.pattern})`")
+FOLDERS = ("skrnn", "tests", "docs", "examples", "benchmarks")
+# The running example of "Adding a cell", which the reader is to write.
+TO_BE_WRITTEN = {"skrnn/_kernels/mgu.pxd"}
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def blocks_of(page):
+    """Return the matches of the blocks that run."""
+    text = page.read_text(encoding="utf-8")
+    return [match for match in BLOCK.finditer(text) if not match["skip"]]
+
+
+def each(pages):
+    """Parametrize a test by page."""
+    return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
+
+
+def anchors(text):
+    """Make the anchors of a page's headings, as GitHub does."""
+    titles = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@each([page for page in PAGES if blocks_of(page)])
+def test_python_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        # The pages' few epochs need not converge.
+        warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
+        for match in blocks_of(page):
+            code = match["shown"] or match["hidden"]
+            start = match.start("shown" if match["shown"] else "hidden")
+            line = match.string[:start].count("\n")
+            # Blank lines before it give an error the line number it has on the page.
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+@each(PAGES)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for link in LINK.findall(FENCED.sub("", text)):
+        if re.match(r"[a-z]+:", link):
+            continue  # the world outside is not ours to test
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert target.resolve().is_relative_to(ROOT), f"{page.name}: {link} leaves the repository"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page.name}: {link}"
+
+
+def files_named(name):
+    """List the files of the repository that a page calls by this name or path."""
+    paths = [*ROOT.glob("*"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))]
+    return [path for path in paths if path.relative_to(ROOT).match(name) and path.is_file()]
+
+
+@each([page for page in PAGES if page.name != "CHANGELOG.md"])  # history names what was
+def test_files_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    spans = CODE.findall(FENCED.sub("", text)) + FENCED.findall(text)
+    names = {name for span in spans for name in FILE.findall(span)} - TO_BE_WRITTEN
+    assert not {name for name in names if not files_named(name)}
+    for name, file in NAME_IN_FILE.findall(text):
+        sources = [path.read_text(encoding="utf-8") for path in files_named(file)]
+        found = any(re.search(rf"\b{name}\b", source) for source in sources)
+        assert found or file in TO_BE_WRITTEN, f"{page.name}: {name} in {file}"
+
+
+def test_make_draws_every_picture_of_the_theory():
+    named = set(re.findall(r"examples/(\w+)\.py", (ROOT / "docs/theory.md").read_text()))
+    drawn = re.search(r"^FIGURES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named == set(drawn[1].split())
+    for name in named:  # each is drawn to where it runs, and named as the script
+        assert f'path="{name}.png"' in (ROOT / "examples" / f"{name}.py").read_text()
