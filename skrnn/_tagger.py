@@ -11,16 +11,10 @@ from skrnn._base.class_targets import class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork, check_n_targets
 from skrnn._base.streaming import StreamingMixin
-from skrnn._data.labels import (
-    choose_scheme,
-    forbidden_paths,
-    label_classes,
-    read_classes,
-    read_labels,
-    split_steps,
-)
+from skrnn._data.labels import label_classes, read_classes, read_labels, split_steps
 from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
+from skrnn._data.tag_schemes import SCHEMES, choose_scheme, forbidden_paths
 from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets, best_labels, label_marginals, predict
 from skrnn._network.initialize import log_priors
@@ -139,7 +133,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],
-        "tag_scheme": [StrOptions({"auto", "BIO", "BIOES"}), None],
+        "tag_scheme": [StrOptions({"auto", *SCHEMES}), None],
         "subwords": ["boolean"],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],

@@ -2,10 +2,8 @@
 
 A label is a string, an integer or a boolean. None and NaN are no label, of a step; so is -1, but
 only at the end of a sequence of integers, where it is padding: other negative integers are refused.
-The tag schemes of chunks (BIO, BIOES) say which label may follow which.
 """
 
-import warnings
 from itertools import pairwise
 from numbers import Integral, Number
 
@@ -15,7 +13,6 @@ from skrnn._data.numbers import is_missing, refuse_masked
 from skrnn._data.sequences import locate
 
 PADDING = -1
-OUTSIDE = "O"
 
 
 # Tokens
@@ -257,132 +254,3 @@ def split_steps(flat, offsets):
     for i in range(len(parts)):
         parts[i] = flat[offsets[i] : offsets[i + 1]].copy()
     return parts
-
-
-# Tag schemes
-
-
-def choose_scheme(tag_scheme, classes, codes, offsets):
-    """Return the scheme that predictions are to keep; 'auto' takes none that y itself breaks.
-
-    Parameters
-    ----------
-    tag_scheme : {'auto', 'BIO', 'BIOES'} or None
-        What the user asked for.
-
-    classes : ndarray of shape (n_classes,)
-
-    codes : ndarray of shape (total_steps,)
-        Labels of y as places in `classes`; -1 for none.
-
-    offsets : ndarray of shape (n_sequences + 1,)
-
-    Returns
-    -------
-    {'BIO', 'BIOES'} or None
-    """
-    scheme = find_scheme(classes) if tag_scheme == "auto" else tag_scheme
-    if scheme is None:
-        return None
-    forbidden = forbidden_paths(classes, scheme)  # raises for labels that are not of the scheme
-    row = first_forbidden(codes, offsets, forbidden) if tag_scheme == "auto" else None
-    if row is None:
-        return scheme
-    i, t = locate(offsets, row)
-    warnings.warn(
-        f"The labels look like {scheme}, but y itself does not keep to it: sequence {i} has "
-        f"{classes.tolist()[codes[row]]!r} at step {t}. Predictions are left free; "
-        f"tag_scheme={scheme!r} holds them to it, and tag_scheme=None silences this warning.",
-        UserWarning,
-        stacklevel=6,
-    )
-    return None
-
-
-def find_scheme(classes):
-    """Tell the scheme of labels by their tags: 'BIOES', 'BIO', or None where they are no chunks."""
-    if classes.dtype.kind != "U":
-        return None
-    chunks = [str(c) for c in classes if c != OUTSIDE]
-    tags = {c[0] for c in chunks if c[1:2] == "-" and c[0] in "BIES"}
-    if not all(c[1:2] == "-" and c[0] in tags for c in chunks) or not tags & {"B", "S"}:
-        return None
-    if not tags & {"E", "S"}:
-        return "BIO"
-    return "BIOES" if "S" in tags or OUTSIDE in classes else None  # one may stand alone
-
-
-def forbidden_paths(classes, scheme):
-    """Say where a scheme forbids a label to stand.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-    scheme : {'BIO', 'BIOES'}
-
-    Returns
-    -------
-    ndarray of shape (n_classes + 2, n_classes), dtype=bool
-        First row: at the start. Then: after label i. Last row: at the end.
-
-    Raises
-    ------
-    ValueError
-        For a label that the scheme has not, or labels of which none may stand alone.
-    """
-    tags = []
-    for label in classes.tolist():
-        tag, hyphen, kind = str(label).partition("-")
-        if label != OUTSIDE and not (tag in list(scheme.replace("O", "")) and hyphen):
-            raise ValueError(
-                f"The label {label!r} is not of the scheme {scheme}: 'O', or one of "
-                f"{', '.join(scheme.replace('O', ''))} with a hyphen and a type. Set "
-                "tag_scheme=None for labels without a scheme."
-            )
-        tags.append((tag, kind))
-    closed = "O" if scheme == "BIO" else "OES"  # after these nothing goes on
-    goes_on = "I" if scheme == "BIO" else "IE"
-    n = len(tags)
-    forbidden = np.zeros((n + 2, n), dtype=bool)
-    for j, (tag, kind) in enumerate(tags):
-        forbidden[0, j] = tag in goes_on
-        forbidden[n + 1, j] = scheme == "BIOES" and tag in "BI"
-        for i, (before, kind_before) in enumerate(tags):
-            open_chunk = before not in closed
-            if tag in goes_on:
-                forbidden[1 + i, j] = not (open_chunk and kind == kind_before)
-            else:
-                forbidden[1 + i, j] = open_chunk and scheme == "BIOES"
-    if (forbidden[0] | forbidden[n + 1]).all():
-        raise ValueError(
-            f"No label of {classes.tolist()} may stand alone under the scheme {scheme}. Set "
-            "tag_scheme=None."
-        )
-    return forbidden
-
-
-def first_forbidden(codes, offsets, forbidden):
-    """Find the first step whose label is forbidden where it stands.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (total_steps,)
-        Places in the classes; -1 for no label.
-
-    offsets : ndarray of shape (n_sequences + 1,)
-
-    forbidden : ndarray of shape (n_classes + 2, n_classes)
-        As `forbidden_paths` gives it.
-
-    Returns
-    -------
-    int or None
-        Its row among all steps.
-    """
-    filled = offsets[:-1][np.diff(offsets) > 0], offsets[1:][np.diff(offsets) > 0] - 1
-    before = np.concatenate([[0], codes[:-1] + 1])
-    known = (before > 0) & (codes >= 0)
-    before[filled[0]], known[filled[0]] = 0, codes[filled[0]] >= 0
-    wrong = known & forbidden[before, codes]
-    wrong[filled[1]] |= (codes[filled[1]] >= 0) & forbidden[-1, codes[filled[1]]]
-    return int(np.argmax(wrong)) if wrong.any() else None

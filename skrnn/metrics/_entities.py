@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import classification_report, make_scorer, precision_recall_fscore_support
 
 from skrnn._data.label_pairs import as_list, read_label_pairs
-from skrnn._data.labels import is_padding, plain_labels
+from skrnn._data.labels import plain_labels
 from skrnn._data.sample_weight import read_step_weights
+from skrnn._data.tag_schemes import OUTSIDE, find_spans
 
-SCHEMES = {"BIO": frozenset("BIO"), "BIOES": frozenset("BIOES")}
-OUTSIDE = -1  # where the types of entities are numbered
+NO_TYPE = -1  # where the types of entities are numbered
 
 
 def flatten_labels(y_true, y_pred):
@@ -133,7 +133,7 @@ def entity_spans(labels, scheme="BIO"):
     [('PER', 0, 2), ('LOC', 3, 4)]
     """
     labels = as_list(labels, "labels")
-    return _spans(plain_labels(labels, np.array([0, len(labels)])), scheme, "")
+    return find_spans(plain_labels(labels, np.array([0, len(labels)])), scheme)
 
 
 def entity_precision_recall_f1_support(
@@ -349,28 +349,6 @@ class _WithClasses(BaseEstimator):
         return self.estimator.get_metadata_routing()
 
 
-def _spans(labels, scheme, where):
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme must be one of {list(SCHEMES)}, got {scheme!r}.")
-    spans, start = [], None
-    last_tag, last_type = "O", ""
-    for step, label in enumerate([*labels, "O"]):
-        tag, _, type_ = ("O" if is_padding(label) else str(label)).partition("-")
-        if tag not in SCHEMES[scheme]:
-            raise ValueError(
-                f"Label {label!r} at {where}step {step} is not of the scheme {scheme!r}: it takes "
-                f"'O', or one of {sorted(SCHEMES[scheme] - {'O'})} with '-' and a type."
-            )
-        begins = tag != "O" and (tag in "BS" or last_tag in "OES" or type_ != last_type)
-        if start is not None and (begins or tag == "O"):
-            spans.append((last_type, start, step))
-            start = None
-        if begins:
-            start = step
-        last_tag, last_type = tag, type_
-    return spans
-
-
 def _entities(y_true, y_pred, scheme, labels):
     """Return true and predicted type of each span in either, the types, and their numbers.
 
@@ -379,14 +357,14 @@ def _entities(y_true, y_pred, scheme, labels):
     """
     true, pred = {}, {}
     trues, preds, offsets = read_label_pairs(y_true, y_pred)
-    preds = ["O" if t is None else p for t, p in zip(trues, preds, strict=True)]
+    preds = [OUTSIDE if t is None else p for t, p in zip(trues, preds, strict=True)]
     for i, (first, end) in enumerate(pairwise(offsets.tolist())):
         for found, all_steps, name in ((true, trues, "y_true"), (pred, preds, "y_pred")):
             one = all_steps[first:end]
-            for type_, start, stop in _spans(one, scheme, f"{name}, sequence {i}, "):
+            for type_, start, stop in find_spans(one, scheme, f"{name}, sequence {i}, "):
                 found[i, start, stop] = type_
     types = sorted({*true.values(), *pred.values()}) if labels is None else list(labels)
     numbers = {type_: number for number, type_ in enumerate(types)}
     spans = [*(true.keys() | pred.keys()), None]
-    codes = [[numbers.get(side.get(span), OUTSIDE) for span in spans] for side in (true, pred)]
+    codes = [[numbers.get(side.get(span), NO_TYPE) for span in spans] for side in (true, pred)]
     return *codes, types, list(numbers.values()) or [0]

@@ -1,4 +1,4 @@
-"""The door for labels and weights of steps, and the schemes of chunks."""
+"""The door for labels and weights of steps."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from problems import joined, quick, state, tagged
 
 from skrnn import LSTMTagger
-from skrnn._data.labels import find_scheme, forbidden_paths, read_labels, split_steps
+from skrnn._data.labels import read_labels, split_steps
 from skrnn._data.sample_weight import read_step_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -299,90 +299,3 @@ def test_y_and_the_first_partial_fit():
         tagger().partial_fit(X, Y)
     with pytest.raises(ValueError, match="at least 2 classes"):
         tagger().partial_fit(X, Y, classes=["NOUN"])
-
-
-# Schemes
-
-
-@pytest.mark.parametrize(
-    ("classes", "scheme"),
-    [
-        (["B-PER", "I-PER", "O"], "BIO"),
-        (["B-PER", "O"], "BIO"),
-        (["B-", "I-", "O"], "BIO"),
-        (["B-A", "B-B-C", "I-A", "I-B-C"], "BIO"),
-        (["B-PER", "E-PER", "I-PER", "O", "S-PER"], "BIOES"),
-        (["O", "S-PER"], "BIOES"),
-        (["B-PER", "E-PER", "O"], "BIOES"),
-        (["I-LOC", "I-PER", "O"], None),
-        (["E-LOC", "O"], None),
-        (["NOUN", "VERB"], None),
-        (["B-PER", "I-PER", "O", "X"], None),
-        (["B-PER", "L-PER", "O", "U-PER"], None),
-        (["B", "I", "O"], None),
-        (["B-PER", "O", "O-PER"], None),
-        (["", "B-PER", "O"], None),
-        (["-", "B-PER"], None),
-        (["b-per", "i-per", "o"], None),
-        (["O", "P"], None),
-        ([0, 1, 2], None),
-        ([False, True], None),
-    ],
-)
-def test_scheme(classes, scheme):
-    assert find_scheme(np.array(classes)) == scheme
-
-
-def table(text):
-    return np.array([[mark == "x" for mark in row.split()] for row in text.strip().splitlines()])
-
-
-def test_forbidden_paths_of_bio():
-    classes = np.array(["B-A", "B-B", "I-A", "I-B", "O"])
-    expected = table("""
-        . . x x .
-        . . . x .
-        . . x . .
-        . . . x .
-        . . x . .
-        . . x x .
-        . . . . .
-    """)  # start; after B-A, B-B, I-A, I-B, O; end
-    assert_array_equal(forbidden_paths(classes, "BIO"), expected)
-
-
-def test_forbidden_paths_of_bioes():
-    classes = np.array(["B-A", "E-A", "E-B", "I-A", "O", "S-B"])
-    expected = table("""
-        . x x x . .
-        x . x . x x
-        . x x x . .
-        . x x x . .
-        x . x . x x
-        . x x x . .
-        . x x x . .
-        x . . x . .
-    """)  # start; after B-A, E-A, E-B, I-A, O, S-B; end
-    assert_array_equal(forbidden_paths(classes, "BIOES"), expected)
-
-
-@pytest.mark.parametrize(
-    ("classes", "scheme", "message"),
-    [
-        (["B-A", "NOUN"], "BIO", "label 'NOUN' is not of the scheme BIO: 'O', or one of B, I with"),
-        (["B-A", "S-A"], "BIO", "label 'S-A' is not of the scheme BIO.*Set tag_scheme=None"),
-        (["B-A", "X-A"], "BIOES", "label 'X-A' is not of the scheme BIOES: .* B, I, E, S with"),
-        (["B-A", "O-A"], "BIO", "label 'O-A' is not of"),
-        (["B", "O"], "BIO", "label 'B' is not of"),
-        (["", "O"], "BIO", "label '' is not of"),
-        (["BI-A", "O"], "BIO", "label 'BI-A' is not of"),
-        ([0, 1], "BIO", "label 0 is not of"),
-        (["I-A", "I-B"], "BIO", r"No label of \['I-A', 'I-B'\] may stand alone.*tag_scheme=None"),
-        (["B-A", "E-A"], "BIOES", r"No label of \['B-A', 'E-A'\] may stand alone"),
-    ],
-)
-def test_labels_that_a_scheme_has_not(classes, scheme, message):
-    with pytest.raises(ValueError, match=message):
-        forbidden_paths(np.array(classes), scheme)
-    x, y = [["a", "b"]] * 4, [classes] * 4
-    refuses(ValueError, message, lambda m: m.fit(x, y), tag_scheme=scheme)

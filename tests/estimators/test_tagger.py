@@ -12,7 +12,7 @@ from problems import delayed, joined, object_array, quick, tagged
 from scipy.special import softmax
 
 from skrnn import LSTMTagger
-from skrnn._data.labels import first_forbidden, forbidden_paths
+from skrnn._data.tag_schemes import forbidden_paths
 from skrnn.metrics import token_accuracy_score
 from skrnn.preprocessing import TokenEncoder
 
@@ -410,19 +410,3 @@ def test_auto_scheme_gives_way_where_y_breaks_it():
         assert model.set_params(tag_scheme="auto").fit(X[:2], y[:2]).tag_scheme_ == "BIO"
         # what stands after an unlabelled step is nobody's fault
         assert model.fit(X[:3], [["B-x", "I-x"], ["O"], [None, "I-x", "O"]]).tag_scheme_ == "BIO"
-
-
-def test_first_forbidden():
-    classes = np.array(["B-x", "I-x", "O"])
-    forbidden = forbidden_paths(classes, "BIO")
-    offsets = np.array([0, 2, 2, 3, 5])
-
-    def first(*codes):
-        return first_forbidden(np.array(codes), offsets, forbidden)
-
-    assert first(0, 1, 2, 0, 1) is None
-    assert first(0, 1, 2, 2, 1) == 4
-    assert first(0, 1, 1, 2, 1) == 2  # at a start, after an empty sequence
-    assert first(0, 1, 2, -1, 1) is None
-    bioes = forbidden_paths(np.array(["B-x", "E-x", "O"]), "BIOES")
-    assert first_forbidden(np.array([0, 1, 2, 2, 0]), offsets, bioes) == 4  # an open end
