@@ -10,14 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrnn import (
-    LSTMForecaster,
-    LSTMLanguageModel,
-    LSTMTagger,
-    RNNClassifier,
-    RNNRegressor,
-    _stepping,
-)
+from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn._base import stepping
 from skrnn._base.training import Training
 from skrnn._network.batches import Trainer
 
@@ -179,14 +173,14 @@ def test_arrays_for_the_results(name):
 @pytest.mark.parametrize(("threads", "block"), [(1, 1024), (3, 1024), (1, 8)])
 def test_a_step_that_overflows_changes_nothing(threads, block, monkeypatch):
     """Not the state, even where it is to be overwritten; the error names the sequence."""
-    monkeypatch.setattr(_stepping, "BLOCK", block)
+    monkeypatch.setattr(stepping, "BLOCK", block)
     model = RNNRegressor((40,), cell="rnn", activation="relu", **QUICK).fit(X, LABELS)
     model.set_weights({name: 1e10 * np.abs(w) for name, w in model.weights_.items()})
     x = np.zeros((20, 3), np.float32)
     x[17] = 1e30  # the state overflows
     state, output = model.initial_state(20), np.empty(20)
     kept = state.copy()
-    monkeypatch.setattr(_stepping, "effective_n_threads", lambda: threads)
+    monkeypatch.setattr(stepping, "effective_n_threads", lambda: threads)
     with pytest.raises(ValueError, match="sequence 17 overflows float32"):
         model.step(x, state, out=(output, state))
     x[17] = 1e20  # the output alone does
@@ -204,7 +198,7 @@ def test_many_sequences_take_a_step_in_blocks(name, monkeypatch):
     x = [token for token in x for _ in range(5)] if isinstance(x, list) else np.repeat(x, 5, axis=0)
     state, expected = np.repeat(state, 5, axis=0), [np.repeat(e, 5, axis=0) for e in expected]
     model = copy.copy(model)  # without the network that goes on from larger blocks
-    monkeypatch.setattr(_stepping, "BLOCK", 4)
+    monkeypatch.setattr(stepping, "BLOCK", 4)
     out = np.empty_like(expected[0]), state.copy()
     for found, right in zip(model.step(x, out[1], out=out), expected, strict=True):
         assert_array_equal(found, right)

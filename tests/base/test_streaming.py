@@ -9,14 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 import skrnn
-from skrnn import (
-    LSTMForecaster,
-    LSTMLanguageModel,
-    LSTMTagger,
-    RNNClassifier,
-    RNNRegressor,
-    _stepping,
-)
+from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn._base import stepping
 from skrnn._network.plan import CELLS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -85,10 +79,10 @@ def test_states_are_plain_arrays():
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_many_sequences_by_several_threads(threads, monkeypatch):
-    model, n = classifier(hidden_layer_sizes=(40,)), 3 * _stepping.MANY_SEQUENCES + 1
+    model, n = classifier(hidden_layer_sizes=(40,)), 3 * stepping.MANY_SEQUENCES + 1
     x = RNG.normal(size=(n, 3)).astype(np.float32)
     given = np.full((n, 3), np.nan, np.float32), np.full_like(model.initial_state(n), np.nan)
-    monkeypatch.setattr(_stepping, "effective_n_threads", lambda: threads)
+    monkeypatch.setattr(stepping, "effective_n_threads", lambda: threads)
     model.step(x, model.initial_state(n), out=given)
     monkeypatch.undo()
     rows = [model.step(x[i : i + 1], model.initial_state()) for i in range(n)]
