@@ -62,7 +62,7 @@ def packed(outcome):
 
 def run_python(code, *arguments, timeout=300, **env):
     """Run code in a new interpreter that finds skrnn and the tests; returns what it printed."""
-    path = os.pathsep.join(map(str, (ROOT, TESTS / "helpers")))
+    path = os.pathsep.join(map(str, (ROOT, TESTS / "helpers", TESTS / "guarantees")))
     process = subprocess.run(
         [sys.executable, "-u", "-c", code, *map(str, arguments)],  # it may end without a flush
         env={**os.environ, "PYTHONPATH": path, **env},
