@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # What a build depends on: the compiled part, less what the build itself leaves there. The Python
 # side is installed in place and needs no rebuild.
 SOURCES := setup.py pyproject.toml \
-	$(filter-out %.so %.pyd %/__pycache__,$(wildcard skrnn/_kernels/*))
+	$(shell find skrnn/_kernels -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs-figures wheel clean

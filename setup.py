@@ -72,7 +72,7 @@ def extensions():
     """One extension for each variant, and `cpu`, which asks the processor."""
     depends = [
         "setup.py",
-        *(str(p) for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd", ".pxi")),
+        *(str(p) for p in sorted(KERNELS.rglob("*")) if p.suffix in (".pyx", ".pxd", ".pxi", ".h")),
     ]
     return [
         Extension(
@@ -81,7 +81,7 @@ def extensions():
             include_dirs=[str(KERNELS), str(GENERATED)],
             extra_compile_args=[*FLAGS, *QUIET, *flags],
             extra_link_args=list(STRIP),
-            depends=[*depends, str(KERNELS / "simd.h")],
+            depends=depends,
         )
         for name, flags in {**variants(), "cpu": []}.items()
     ]
@@ -101,7 +101,10 @@ def generate():
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder) / target.name
             options = CompilationOptions(
-                compiler_directives=DIRECTIVES, language_level=3, output_file=str(fresh)
+                compiler_directives=DIRECTIVES,
+                language_level=3,
+                include_path=["."],  # entries/ is no package: its cimports are found from here
+                output_file=str(fresh),
             )
             module = f"skrnn._kernels.{name}"
             result = cython_compile(str(KERNELS / f"{name}.pyx"), options, full_module_name=module)

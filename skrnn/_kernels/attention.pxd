@@ -18,19 +18,18 @@ Above 500 lines because each forward function stands beside its backward.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from .core cimport (
-    BLOCK_COLS, LANES, Layer, MOVED, Net, Stop, TILE_ROWS, idx, imin, load, padded, real, row_at,
-    splat, store, sum_lanes, tanh_vec, tile_rows, useful_threads, vec,
-)
 from .denormals cimport flush_denormals, restore_worker
-from .gradients cimport scratch_of
-from .heads cimport softmax_row
-from .linear cimport (
-    WeightGradient, cut_weight_tasks, pack_bundle, pack_transposed, product, weight_gradient_task,
-    weight_tasks,
-)
-from .network cimport PRODUCT_ROWS
+from .heads.losses cimport softmax_row
+from .pack cimport pack_bundle, pack_transposed
+from .products cimport PRODUCT_ROWS, multiply, product, products
 from .stopping cimport stopped
+from .types cimport (
+    BLOCK_COLS, LANES, Layer, MOVED, Net, Stop, idx, imin, load, padded, real, row_at, splat, store,
+    sum_lanes, tanh_vec, useful_threads, vec,
+)
+from .weight_gradients cimport (
+    WeightGradient, cut_weight_tasks, scratch_of, weight_gradient_task, weight_tasks,
+)
 from .workspace cimport Arena, indices, reals
 
 cdef enum Score:
@@ -212,31 +211,6 @@ cdef inline void copy_rows(
 
 # One sequence
 
-cdef inline void multiply(
-    real* out,             # out (rows, ldo): out[r] = sum over k of a[r, k] w[k], plus what is there
-    idx ldo,
-    const real* a,         # in  a[r, k] at a + r * a_row + k * a_k
-    idx a_row,
-    idx a_k,
-    idx rows,
-    idx K,
-    const real* w,         # in  (K, ldw)
-    idx ldw,
-    idx cols,              # vector columns
-    bint accumulate,
-) noexcept nogil:
-    cdef vec zeros[BLOCK_COLS]
-    cdef idx block, r0
-    cdef real* to
-    memset(zeros, 0, sizeof(zeros))
-    for block from 0 <= block < cols by BLOCK_COLS:
-        for r0 from 0 <= r0 < rows by TILE_ROWS:
-            to = out + r0 * ldo + block * LANES
-            tile_rows(imin(TILE_ROWS, rows - r0), imin(BLOCK_COLS, cols - block), K,
-                      a + r0 * a_row, a_row, a_k, w + block * LANES, ldw,
-                      to if accumulate else <const real*> zeros, ldo if accumulate else 0, to, ldo)
-
-
 cdef inline void attend(const Attention* att, idx b, idx row, idx T) noexcept nogil:
     """alpha and c_t of T rows of cat and queries, from `row` on, that look at source b."""
     cdef idx Hp = att.Hp, S = att.first_e[b + 1] - att.first_e[b], wide = padded(S), t
@@ -375,21 +349,6 @@ cdef inline void read_sources(Attention* att, const Net* encoder, idx n, idx thr
     if att.plan.score == ADDITIVE:
         products(encoder, att.keys, att.Hp, att.e, att.Hp, att.n_e, att.H, att.pack_k,
                  att.Hp // LANES, False, threads)
-
-
-cdef inline void products(
-    const Net* net, real* out, idx ldo, const real* x, idx ldx, idx rows, idx K,
-    const real* packed, idx cols, bint accumulate, idx threads,
-) noexcept nogil:
-    """`product` of all rows, shared out."""
-    cdef idx r
-    for r in prange((rows + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
-                    use_threads_if=threads > 1, schedule='static'):
-        flush_denormals()
-        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * K * cols * LANES):
-            product(out + r * PRODUCT_ROWS * ldo, ldo, x + r * PRODUCT_ROWS * ldx, ldx,
-                    imin(PRODUCT_ROWS, rows - r * PRODUCT_ROWS), K, packed, cols, NULL, accumulate)
-        restore_worker(net.caller_mode)
 
 
 cdef inline void combine_rows(const Attention* att, idx row, idx rows) noexcept nogil:

@@ -1,10 +1,13 @@
 """From the user's order to packed rows: sort by length, gather, embed; and the way back."""
+from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
-from .core cimport (
-    EmbeddingColumn, Layer, Net, Run, SLICES, idx, imax, imin, mix64, real, row_at,
+from .denormals cimport flush_denormals, restore_worker
+from .embedding cimport look_up
+from .stopping cimport stopped
+from .types cimport (
+    Layer, MOVED, Net, Run, SLICES, idx, imax, imin, last_row, real, row_at, useful_threads,
 )
-from .heads cimport last_row
 
 cdef enum:
     SLICED_ROWS = 512      # fewer are not worth a second set of weight gradients
@@ -172,122 +175,31 @@ cdef inline void move_states(
                     memcpy(layer.c0 + b * layer.plan.Hp, c + at, size)
 
 
-# Word dropout: in training a token gives way to its column's unknown token with probability
-# `word_dropout`, so that the row of unknown tokens learns from all the places it may stand in.
-cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) noexcept nogil:
-    """One packed input row: the embeddings of a step's tokens side by side. `step` is its row of the
-    user's data."""
-    cdef unsigned long long threshold = share_of_64_bits(net.word_dropout)
-    cdef unsigned long long seed = mix64(mix64(net.seed, 0), step)
-    cdef idx C = net.plan.n_columns
-    cdef idx c, token
-    cdef const EmbeddingColumn* column
-    for c in range(C):
-        column = &net.columns[c]
-        token = tokens[c]
-        if net.training and net.word_dropout > 0 and mix64(seed, c) < threshold:
-            token = column.rows - 1
-        net.tokens[c * net.N + row] = token
-        memcpy(net.x + row * net.plan.D + column.place,
-               net.params + column.start + token * column.dim, column.dim * sizeof(real))
+cdef inline idx share_moving(Net* net, idx width, idx rows) noexcept nogil:
+    """Threads that move `rows` rows of `width` numbers, and the sequences of each: those whose steps
+    it takes in the time loop too."""
+    cdef idx threads = imin(useful_threads(net.threads, <double> MOVED * rows * width), net.B)
+    share_rows(net, threads)
+    return threads
 
 
-# dE[token] = sum over the places where the token stands of their dx. Only rows that occur are
-# touched; each sums its places in packed order. Where the head has the same weights (tied), its
-# gradient stands there already, of all rows, and theirs is the optimiser's usual way.
-cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
-    """Gradient of the embedding of token column c."""
-    cdef const EmbeddingColumn* column = &net.columns[c]
-    cdef const idx* tokens = net.tokens + c * net.N
-    cdef idx* order = net.token_order + 2 * c * net.N
-    cdef const idx* touched = net.touched + c * (net.N + 1)
-    cdef idx run, p, k
-    cdef bint tied = column.start == net.plan.head_w
-    cdef real* to
-    cdef const real* source
-    net.n_touched[c] = sort_tokens(tokens, net.N, order, net.touched + c * (net.N + 1))
-    net.touched_rows[c] = order + net.N  # scratch that has served
-    for run in range(net.n_touched[c]):
-        net.touched_rows[c][run] = tokens[order[touched[run]]]
-        to = net.grads + column.start + net.touched_rows[c][run] * column.dim
-        if not tied:
-            memset(to, 0, column.dim * sizeof(real))
-        for p in range(touched[run], touched[run + 1]):
-            source = net.dx + order[p] * net.ld_dx + column.place
-            for k in range(column.dim):
-                to[k] += source[k]
-    if tied:
-        net.n_touched[c] = 0
-
-
-cdef inline idx sort_tokens(
-    const idx* tokens,     # in  (n,)
-    idx n,
-    idx* order,            # out (2 * n,) places by (token, place), and scratch
-    idx* touched,          # out (n + 1,) where each token's run starts
+cdef inline void load_batch(
+    Net* net,
+    const idx* offsets,    # in  (n_sequences + 1,)
+    const real* values,    # in  (total_steps, D), or NULL
+    const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* places,     # in  (total_steps,) among the distinct token rows, or NULL
+    const idx* chosen,     # in  (B,) sequences of this batch
+    idx B,
 ) noexcept nogil:
-    """Merge sort; returns the number of runs."""
-    cdef idx p, width, lo, mid, hi, i, j, k, runs = 0
-    cdef idx* source = order
-    cdef idx* to = order + n
-    for p in range(n):
-        source[p] = p
-    width = 1
-    while width < n:
-        for lo from 0 <= lo < n by 2 * width:
-            mid = imin(lo + width, n)
-            hi = imin(lo + 2 * width, n)
-            i = lo
-            j = mid
-            for k in range(lo, hi):
-                if i < mid and (j >= hi or tokens[source[i]] <= tokens[source[j]]):
-                    to[k] = source[i]
-                    i += 1
-                else:
-                    to[k] = source[j]
-                    j += 1
-        source, to = to, source
-        width *= 2
-    if source != order:
-        memcpy(order, source, n * sizeof(idx))
-    for p in range(n):
-        if p == 0 or tokens[order[p]] != tokens[order[p - 1]]:
-            touched[runs] = p
-            runs += 1
-    touched[runs] = n
-    return runs
-
-
-cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
-    """Random 64 bits lie below this with probability `rate` < 1."""
-    return <unsigned long long> (rate * 18446744073709551615.0)
-
-
-# out = x * m / (1 - rate), m = 0 with probability `rate` (Srivastava et al. 2014). m is a function
-# of (seed, id of the row, column), so the backward pass applies the same mask without storing it, and
-# whatever other rows there are.
-cdef inline void dropout_rows(
-    real* out,             # out (., segments * stride), may be x
-    const real* x,         # in  (., segments * stride)
-    const idx* ids,        # in  of each row, or NULL: its number
-    idx start,             # rows start .. stop
-    idx stop,
-    idx segments,
-    idx width,
-    idx stride,
-    double rate,
-    unsigned long long seed,
-) noexcept nogil:
-    cdef unsigned long long threshold = share_of_64_bits(rate)
-    cdef real scale = <real> (1.0 / (1.0 - rate))
-    cdef unsigned long long row_seed
-    cdef idx r, s, k, at
-    for r in range(start, stop):
-        row_seed = mix64(seed, r if ids == NULL else ids[r])
-        for s in range(segments):
-            for k in range(stride):
-                at = (r * segments + s) * stride + k
-                if k < width and mix64(row_seed, s * width + k) >= threshold:
-                    out[at] = x[at] * scale
-                else:
-                    out[at] = 0
+    """Sort the sequences of a batch by length and gather their steps into packed rows."""
+    cdef idx b, part, threads
+    sort_batch(net, offsets, chosen, B)
+    threads = share_moving(net, net.plan.D, net.N)
+    for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
+                       schedule='static', chunksize=1):
+        flush_denormals()
+        for b in range(net.bounds[part], net.bounds[part + 1]):
+            if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.plan.D):
+                gather_sequence(net, offsets, values, tokens, places, b)
+        restore_worker(net.caller_mode)

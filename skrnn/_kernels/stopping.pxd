@@ -7,8 +7,8 @@ so a call from another thread never asks, nor takes the GIL.
 """
 from cython.parallel cimport threadid
 
-from .core cimport Net, Stop, idx
 from .denormals cimport FLUSH_BITS, flush_denormals, read_mode, restore_mode
+from .types cimport Net, Stop
 
 cdef extern from *:
     """

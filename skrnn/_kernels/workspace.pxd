@@ -3,11 +3,11 @@
 `carve` runs twice: with base = NULL it only counts, so that Python can allocate (and raise
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
-from .core cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, NetPlan, Part, Run, SLICES,
-    idx, imax, padded, real,
+from .types cimport (
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, Part, Run, SLICES, idx,
+    imax, padded, real,
 )
-from .linear cimport SliceSums, weight_scratch
+from .weight_gradients cimport SliceSums, level_size, weight_scratch
 
 cdef extern from *:
     """
@@ -53,11 +53,6 @@ cdef inline idx* indices(Arena* arena, size_t count) noexcept nogil:
 cdef inline idx row_width(const LayerPlan* plan) noexcept nogil:
     """Width of an input row as the matmuls see it: gaps between directions included."""
     return (plan.in_segments - 1) * plan.in_stride + plan.in_width
-
-
-cdef inline idx level_size(const LayerPlan* first, const LayerPlan* last) noexcept nogil:
-    """Parameters of a level: they lie side by side, from its first direction's W_ih on."""
-    return last.b_hh + (last.b_hh - last.b_ih) - first.w_ih
 
 
 cdef inline bint keeps_h_in(const Net* net) noexcept nogil:

@@ -3,6 +3,51 @@
 One pass over the targets of the chosen sequences. The kernels index by labels and write to rows of
 results, and check nothing themselves.
 """
+from .types cimport ALL, Net, idx, real
+
+
+cdef int _check_data(
+    const Net* net, data, limits, const idx[::1] chosen, const idx[::1] bounds, idx shortest=0
+) except -1:
+    """What is about to be read is there: rows of the right width, batches of sequences that exist,
+    are no shorter than `shortest` and fit the workspace, tokens that the embedding has."""
+    offsets, values, tokens = data
+    rows = values if net.plan.n_columns == 0 else tokens
+    width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
+    if rows is None or rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"input rows must have {width} columns")
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
+        raise ValueError("offsets do not span the rows")
+    if bounds.shape[0] == 0 or bounds[0] < 0 or bounds[bounds.shape[0] - 1] > chosen.shape[0]:
+        raise ValueError("bounds do not lie within the chosen sequences")
+    cdef const idx[::1] starts = offsets
+    cdef const idx[:, ::1] ids = tokens
+    cdef idx most_sequences = limits[0], most_steps = limits[1], longest = limits[2]
+    cdef idx k, b, t, c, length, steps, n_rows = rows.shape[0]
+    if net.plan.pooling != ALL:
+        shortest = 1  # pooling reads a step at least
+    for k in range(bounds.shape[0] - 1):
+        steps = 0
+        if not 0 < bounds[k + 1] - bounds[k] <= most_sequences:
+            raise ValueError(f"batch {k} is empty or larger than the workspace")
+        for b in range(bounds[k], bounds[k + 1]):
+            if not 0 <= chosen[b] < starts.shape[0] - 1:
+                raise ValueError(f"there is no sequence {chosen[b]}")
+            if not 0 <= starts[chosen[b]] <= starts[chosen[b] + 1] <= n_rows:
+                raise ValueError(f"sequence {chosen[b]} does not lie within the rows")
+            length = starts[chosen[b] + 1] - starts[chosen[b]]
+            if length < shortest:
+                raise ValueError(f"sequence {chosen[b]} is too short")
+            if length > longest:
+                raise ValueError(f"sequence {chosen[b]} is longer than the workspace")
+            steps += length
+            for t in range(starts[chosen[b]], starts[chosen[b] + 1]):
+                for c in range(net.plan.n_columns):
+                    if not 0 <= ids[t, c] < net.columns[c].rows:
+                        raise ValueError(f"the embedding of column {c} has no row {ids[t, c]}")
+        if steps > most_steps:
+            raise ValueError(f"batch {k} has more steps than the workspace")
+    return 0
 
 
 cdef idx _n_targets(const Net* net, const idx[::1] offsets):

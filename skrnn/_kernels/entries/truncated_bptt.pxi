@@ -1,4 +1,10 @@
 """Part of engine.pyx: networks of truncated BPTT in the memory of a chunk, laid out and checked."""
+from libc.string cimport memset
+
+from .heads.pooling cimport leave_out_top
+from .truncated_bptt cimport Passes, Scan
+from .types cimport ALL, CRF, Layer, LayerPlan, Net, idx, imax, real
+from .workspace cimport carve, connect_parameters
 
 
 cdef size_t _carve_passes(char* base, Net* net, Passes* passes, plan, options, limits) except 0:

@@ -4,9 +4,11 @@ The vector is worked through in the plan's chunks, cut alike for any number of t
 squares of the chunks are added in order. An embedding is not among the chunks: only its rows that
 occur in the batch are updated, with moments of their own (lazy, as PyTorch's SparseAdam).
 """
+from cython.parallel cimport prange
 from libc.math cimport sqrt
 
-from .core cimport Net, idx, real
+from .denormals cimport flush_denormals, restore_worker
+from .types cimport Net, idx, real, useful_threads
 
 cdef enum Solver:
     ADAM
@@ -132,3 +134,38 @@ cdef inline void update_touched(
         for run in range(net.n_touched[c]):
             at = touched_row(net, c, run)
             update_range(net, opt, scale, rate, at, at + net.columns[c].dim)
+
+
+cdef inline double _regularise(Net* net, const Optimiser* opt, double* penalty) noexcept nogil:
+    """Add the L2 gradient; returns the global norm of the gradient, sets the L2 loss."""
+    cdef idx k
+    cdef idx threads = useful_threads(net.threads, 4.0 * net.plan.n_params)
+    cdef double g2 = 0, w2 = 0
+    for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
+                    schedule='dynamic'):
+        flush_denormals()
+        penalise_chunk(net, opt.alpha, k)
+        restore_worker(net.caller_mode)
+    for k in range(net.plan.n_chunks):
+        g2 += net.partial[2 * k]
+        w2 += net.partial[2 * k + 1]
+    penalty[0] = 0.5 * opt.alpha * w2
+    return sqrt(g2 + touched_squares(net))
+
+
+cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
+    """One optimiser step with the gradient clipped to a global norm of max_norm (Pascanu 2013)."""
+    cdef idx k
+    cdef idx threads = useful_threads(net.threads, 16.0 * net.plan.n_params)
+    cdef double scale = 1, rate
+    cdef const idx* chunks = net.tables + net.plan.chunks
+    if opt.max_norm > 0 and norm > opt.max_norm:
+        scale = opt.max_norm / norm
+    opt.step += 1
+    rate = step_size(opt)
+    for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
+                    schedule='dynamic'):
+        flush_denormals()
+        update_range(net, opt, scale, rate, chunks[3 * k], chunks[3 * k + 1])
+        restore_worker(net.caller_mode)
+    update_touched(net, opt, scale, rate)

@@ -1,15 +1,9 @@
-"""One step at a time: the network as a step function, and forecasts that feed themselves.
-
-A thread takes its rows through all levels and all steps, no barrier; initial states are overwritten
-by the states after the step, which the next one reads.
-"""
+"""Recursive forecasts: a network that reads its own forecasts."""
 from libc.math cimport exp
 
-from .batch cimport place_single_steps
-from .core cimport LANES, Layer, Net, idx, real
-from .linear cimport product
-from .scan cimport step_forward
+from .single_step cimport step_rows
 from .stopping cimport stopped
+from .types cimport Net, idx, real
 
 # What a forecaster makes of a series y of known and forecast steps (skrnn/_frame.py says the same
 # of whole series). At step t the network reads
@@ -36,42 +30,6 @@ cdef struct Roll:
     const double* target_scale  # in  (h, k)
     const double* lag_weights   # in  (lags, h, k), or NULL
     double* out            # out (n, stop - T, k, width)
-
-
-cdef inline void one_step_each(Net* net, idx n) noexcept nogil:
-    """A batch of n sequences of one step, in the user's order."""
-    cdef idx b
-    place_single_steps(net, n)
-    for b in range(n):
-        net.order[b], net.lengths[b] = b, 1
-
-
-cdef inline void keep_states(Net* net) noexcept nogil:
-    """Let every layer write its states where it reads the initial ones.
-
-    A cell reads h_{t-1} and c_{t-1} of a unit before it writes those of t, and the matmuls read the
-    copy in h_in.
-    """
-    cdef Layer* layer
-    cdef idx k
-    for k in range(net.plan.n_layers):
-        layer = &net.layers[k]
-        layer.y = layer.h0
-        layer.ldy = layer.plan.Hp
-        layer.c = layer.c0
-        if k > 0:
-            layer.x = net.layers[k - 1].h0
-            layer.ldx = net.layers[k - 1].plan.Hp
-
-
-cdef inline void step_rows(Net* net, idx lo, idx hi) noexcept nogil:
-    """Take rows lo .. hi of net.x one step further: states, and logits of the new h."""
-    cdef const Layer* top = &net.layers[net.plan.n_layers - 1]
-    cdef idx k
-    for k in range(net.plan.n_layers):
-        step_forward(net, &net.layers[k], 0, lo, hi)
-    product(net.logits + lo * net.Op, net.Op, top.y + lo * top.ldy, top.ldy, hi - lo, top.plan.H,
-            net.pack_head, net.Op // LANES, net.pack_head_b, False)
 
 
 cdef inline void roll_rows(Net* net, const Roll* roll, idx lo, idx hi) noexcept nogil:

@@ -9,14 +9,28 @@ level k of the encoder together, whose final states, side by side, are its initi
 The decoder reads the target shifted by one, a start symbol first (teacher forcing), and its head is
 to say the target with an end symbol behind it. Between them stands attention (attention.pxd).
 """
+from libc.math cimport isfinite, sqrt
+from libc.string cimport memcpy, memset
+
 from .attention cimport (
     ADDITIVE, Attention, AttentionPlan, DOT, NONE, attention_backward, attention_forward,
     carve_attention, pack_attention, place_sequences,
 )
-from .network cimport head_gradient, head_product, layers_forward, read_top, write_top
+from .batch cimport load_batch
+from .denormals cimport flush_denormals, restore_mode
+from .dropout cimport level_dropout
+from .heads.losses cimport BatchSize, head_loss
+from .heads.output_layer cimport head_gradient, head_product
+from .heads.pooling cimport read_top, write_top
+from .network cimport clear_state_gradients, layers_backward, layers_forward
+from .optimizer cimport Optimiser, _regularise, _step
+from .pack cimport pack_weights
+from .stopping cimport check_stopped, stopped, watch
+from .types cimport Layer, Net, Stop, idx, last_row, mix64, real
 from .workspace cimport Arena, indices
 
 SCORES = {None: NONE, "dot": DOT, "additive": ADDITIVE}
+
 
 cdef struct Pair:
     Net encoder

@@ -18,12 +18,12 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, exp, log
 from libc.string cimport memcpy, memset
 
-from .core cimport (
-    LANES, Net, exp_negative, idx, load, log_vec, max_lanes, max_vec, real, row_at, splat,
-    store, sum_lanes, useful_threads, vec,
+from ..denormals cimport flush_denormals, restore_worker
+from ..stopping cimport stopped
+from ..types cimport (
+    LANES, Net, exp_negative, idx, load, log_vec, max_lanes, max_vec, real, row_at, splat, store,
+    sum_lanes, useful_threads, vec,
 )
-from .denormals cimport flush_denormals, restore_worker
-from .stopping cimport stopped
 
 cdef extern from *:
     """

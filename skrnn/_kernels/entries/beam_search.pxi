@@ -3,14 +3,25 @@
 A thread takes its sources through all steps, no barrier. Hypotheses of a source are neighbouring
 rows of the decoder, which steps as in roll.pxd: states stand where initial ones are read.
 """
-from libc.math cimport exp, log
+from cython.parallel cimport prange
+from libc.math cimport exp, isfinite, log
+from libc.string cimport memcpy, memset
 
-from .attention cimport attend, combine_rows, read_sources
-from .core cimport imax
-from .heads cimport float_max
-from .linear cimport product
-from .scan cimport step_forward
-
+from .attention cimport (
+    ADDITIVE, Attention, NONE, attend, combine_rows, pack_attention, place_sequences, read_sources,
+)
+from .batch cimport load_batch, place_single_steps
+from .denormals cimport flush_denormals, restore_mode, restore_worker
+from .embedding cimport look_up
+from .heads.losses cimport float_max
+from .heads.pooling cimport read_top
+from .network cimport layers_forward
+from .pack cimport pack_weights
+from .products cimport product
+from .single_step cimport keep_states
+from .stopping cimport check_stopped, stopped
+from .time_loop cimport step_forward
+from .types cimport LANES, Layer, Net, Stop, idx, imax, imin, real, useful_threads
 
 cdef struct Search:
     # A slot holds the W hypotheses of one source, in W rows of the decoder. Live slots of a thread

@@ -48,15 +48,18 @@ cdef enum Cell:
     LSTM
     GRU
     RNN
+
 cdef enum Activation:
     TANH
     RELU
     LOGISTIC
+
 cdef enum Pooling:
     LAST
     MEAN
     MAX
     ALL
+
 cdef enum Loss:
     SOFTMAX
     SQUARED_ERROR
@@ -311,3 +314,12 @@ cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:
     if most < 2:
         return 1
     return threads if most > threads else <idx> most
+
+
+cdef inline idx pieces(idx n, idx size) noexcept nogil:
+    return (n + size - 1) // size
+
+
+cdef inline idx last_row(const Net* net, idx b, idx direction) noexcept nogil:
+    """Packed row of the step where sequence b ends in that direction: PyTorch's h_n."""
+    return row_at(net, net.lengths[b] - 1 if direction > 0 else 0, b)

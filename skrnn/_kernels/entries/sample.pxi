@@ -1,5 +1,15 @@
-# Language models: how likely each next token is, and drawing tokens, each read before the next.
-# engine.pyx includes this file.
+# Language models: drawing tokens, each read before the next.
+from cython.parallel cimport prange
+from libc.math cimport exp, isfinite
+from libc.string cimport memset
+
+from .batch cimport share_rows
+from .denormals cimport flush_denormals, restore_mode, restore_worker
+from .embedding cimport look_up
+from .pack cimport pack_weights
+from .single_step cimport keep_states, one_step_each, step_rows
+from .stopping cimport check_stopped, stopped, watch
+from .types cimport Net, SOFTMAX, Stop, idx, imin, real, useful_threads
 
 cdef struct Sampling:
     idx n_steps
@@ -163,68 +173,3 @@ cdef inline void _keep_best(const real* z, idx n, idx barred, idx* heap, idx k) 
         elif _below(z, heap[0], j):
             heap[0] = j
             _sift(z, heap, k, 0)
-
-
-def likelihood(
-    plan, options, limits, unsigned char[::1] workspace, const real[::1] params, data,
-    const idx[::1] labels, const idx[::1] chosen, const idx[::1] bounds, carried, double[::1] out,
-):
-    """Log-probability of each step's label, in the user's order; only one batch's outputs are kept.
-
-    `carried` is as in `train`: pieces of one sequence carry the states on.
-    """
-    cdef Net net
-    cdef States states
-    cdef Stop stop
-    cdef idx k, r, threads, n_batches = bounds.shape[0] - 1
-    cdef const idx[::1] offsets = data[0]
-    cdef const real[:, ::1] values = data[1]
-    cdef const idx[:, ::1] tokens = data[2]
-    cdef const real* x = _reals(values)
-    cdef const idx* ids = _ids(tokens)
-    _open(&net, plan, options, limits, workspace, params, None)
-    watch(&stop, &net)
-    _check_data(&net, data, limits, chosen, bounds, carried is not None)
-    _read_states(&states, &net, carried, offsets.shape[0] - 1)
-    r = offsets[offsets.shape[0] - 1]
-    if net.plan.pooling != ALL or net.plan.loss != SOFTMAX or labels.shape[0] != r \
-            or out.shape[0] != r:
-        raise ValueError("labels do not fit the plan")
-    for k in range(r):
-        if not 0 <= labels[k] < net.plan.n_outputs:
-            raise ValueError(f"there is no output {labels[k]}")
-    with nogil:
-        net.caller_mode = flush_denormals()
-        pack_weights(&net)
-        for k in range(n_batches):
-            load_batch(&net, &offsets[0], x, ids, NULL, &chosen[bounds[k]],
-                       bounds[k + 1] - bounds[k])
-            _move(&net, &states, True)
-            network_forward(&net)
-            if stopped(&stop, 0):
-                break
-            _move(&net, &states, False)
-            threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
-            for r in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
-                            use_threads_if=threads > 1, schedule='static'):
-                flush_denormals()
-                _log_probabilities(&net, &offsets[0], &labels[0], &out[0], r * PRODUCT_ROWS,
-                                   imin(net.R, (r + 1) * PRODUCT_ROWS))
-                restore_worker(net.caller_mode)
-        restore_mode(net.caller_mode)
-    check_stopped(&stop)
-
-
-cdef inline void _log_probabilities(
-    Net* net, const idx* offsets, const idx* labels, double* out, idx first, idx stop
-) noexcept nogil:
-    cdef idx r, at
-    cdef real* z
-    cdef double chosen
-    for r in range(first, stop):
-        if stopped(net.stop, 10.0 * net.Op):
-            return
-        at = target_of_row(net, offsets, r)
-        z = net.logits + r * net.Op
-        chosen = z[labels[at]]
-        out[at] = chosen - softmax_row(z, z, net.plan.n_outputs, net.Op)

@@ -20,15 +20,18 @@ a direction each, below one head; that needs a pooling, which reads each directi
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
-from .core cimport ALL, LAST, Layer, Net, idx, imax, real, useful_threads
+from .batch cimport load_batch, share_moving
 from .denormals cimport flush_denormals, restore_worker
-from .heads cimport last_backward, last_row, pool_backward, pool_forward
+from .dropout cimport level_dropout
+from .heads.losses cimport BatchSize, head_loss, row_weight
+from .heads.output_layer cimport head_gradient, head_product
+from .heads.pooling cimport last_backward, pool_backward, pool_forward
 from .network cimport (
-    BatchSize, clear_state_gradients, head_backward, head_forward, head_gradient, head_loss,
-    head_product, layers_backward, layers_forward, level_dropout, load_batch, pack_head,
-    pack_weights, row_weight, share_moving,
+    clear_state_gradients, head_backward, head_forward, layers_backward, layers_forward,
 )
+from .pack cimport pack_head, pack_weights
 from .stopping cimport stopped
+from .types cimport ALL, LAST, Layer, Net, idx, imax, last_row, real, useful_threads
 
 cdef struct Scan:
     # The layers of one direction, as a network of their own, and the chunks that they go through.

@@ -1,6 +1,21 @@
 """Part of engine.pyx: what tests, benchmarks and diagnostics ask of the kernels."""
-from .network cimport PRODUCT_ROWS, input_gradient, level_dropout
-from .scan cimport step_backward
+from cython.parallel cimport prange
+from libc.string cimport memcpy, memset
+
+from .batch cimport load_batch
+from .denormals cimport FLUSH_BITS, flush_denormals, read_mode, restore_mode, write_mode
+from .dropout cimport dropout_rows, level_dropout
+from .heads.losses cimport BatchSize, head_loss
+from .network cimport head_backward, input_gradient, layers_backward, network_forward
+from .optimizer cimport Optimiser, _regularise
+from .pack cimport pack_weights
+from .products cimport PRODUCT_ROWS
+from .stopping cimport check_stopped, watch
+from .time_loop cimport step_backward
+from .types cimport (
+    ALL, BLOCK_COLS, LANES, Layer, Net, Stop, TILE_ROWS, exp_negative, idx, last_row, load, log_vec,
+    real, row_at, sigmoid, splat, store, sum_lanes, tanh_vec, tile, vec,
+)
 
 
 def lay_open(
@@ -114,19 +129,6 @@ def lay_open(
         return result
     finally:
         restore_mode(net.caller_mode)
-
-
-cdef void _scatter_features(Net* net, const idx* offsets, real* out) noexcept nogil:
-    """What the head has read of each sequence (or step), in the user's order."""
-    cdef idx b, t, d, steps, H = net.plan.H
-    cdef real* to
-    for b in range(net.B):
-        steps = net.lengths[b] if net.plan.pooling == ALL else 1
-        for t in range(steps):
-            to = out + target_of(net, offsets, t, b) * H * net.plan.n_directions
-            for d in range(net.plan.n_directions):
-                memcpy(to + d * H, net.features + head_row(net, t, b) * net.F + d * net.plan.Hp,
-                       H * sizeof(real))
 
 
 cdef real* grads_pointer(real[::1] grads):

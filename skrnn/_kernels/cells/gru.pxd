@@ -7,7 +7,7 @@
 Slots, in three sections so that what weight_ih feeds (n, r, z) and what weight_hh feeds (r, z, m)
 are each contiguous: n (Hp) | r, z of each unit block (2 Hp) | m (Hp). A bundle is one unit block.
 """
-from .core cimport LANES, idx, load, real, sigmoid, store, tanh_vec, vec
+from ..types cimport LANES, idx, load, real, sigmoid, store, tanh_vec, vec
 
 
 cdef inline void gru_gates(

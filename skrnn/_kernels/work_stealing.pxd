@@ -5,9 +5,8 @@ Cores are seldom equally fast: on a shared machine a neighbour on the same core 
 laptops have cores of two kinds. Without this all threads wait for the slowest. No result depends on
 it: a sequence's numbers are the same in whatever tile it is computed.
 """
-from .core cimport Layer, LayerPlan, Net, Part, idx, imax, imin
-from .linear cimport pieces
 from .stopping cimport stopped
+from .types cimport Layer, LayerPlan, Net, Part, idx, imax, imin, pieces
 
 cdef extern from *:
     """

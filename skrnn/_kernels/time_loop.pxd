@@ -5,40 +5,15 @@ from the last step to the first: a sequence joins when the loop reaches its last
 """
 from libc.string cimport memcpy, memset
 
-from .core cimport (
-    BLOCK_COLS, GRU, LANES, LSTM, TILE_ROWS, Layer, Net, fetch_l1, idx, imax,
-    imin, load, real, row_at, store, tile, tile_pair, vec,
+from .cells.dispatch cimport cell_backward, cell_forward, previous_h
+from .embedding cimport projection
+from .products cimport columns
+from .types cimport (
+    BLOCK_COLS, LANES, Layer, Net, TILE_ROWS, fetch_l1, idx, imax, imin, load, pieces, real, row_at,
+    store, tile, tile_pair, vec,
 )
-from .gru cimport gru_backward, gru_gates, gru_output
-from .linear cimport pieces
-from .lstm cimport lstm_backward, lstm_gates, lstm_output
-from .rnn cimport rnn_backward, rnn_output
-from .sharing cimport Walk, next_step, start_walk
-
-
-cdef inline idx row_before(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
-    """Packed row of sequence b one step before t in its direction; -1 where it starts at t."""
-    cdef idx before = t - layer.plan.direction
-    if 0 <= before < net.T and b < net.active[before]:
-        return row_at(net, before, b)
-    return -1
-
-
-cdef inline const real* previous_h(
-    const Net* net, const Layer* layer, idx t, idx b
-) noexcept nogil:
-    cdef idx row = row_before(net, layer, t, b)
-    return layer.y + row * layer.ldy if row >= 0 else layer.h0 + b * layer.plan.Hp
-
-
-cdef inline const real* previous_c(
-    const Net* net, const Layer* layer, idx t, idx b
-) noexcept nogil:
-    """c_{t-1}. Prediction keeps one row a sequence, where the step before left it."""
-    cdef idx row = row_before(net, layer, t, b)
-    if row < 0:
-        return layer.c0 + b * layer.plan.Hp
-    return layer.c + (row if net.training else b) * layer.plan.Hp
+from .weight_gradients cimport add_complete, start_sums, sums_of
+from .work_stealing cimport Walk, next_step, start_walk
 
 
 cdef inline real* h_in_at(const Net* net, const Layer* layer, idx t, idx b) noexcept nogil:
@@ -110,76 +85,6 @@ cdef inline void fetch_rows(
         fetch_l1(h_in_at(net, layer, t, b), layer.plan.H)
 
 
-cdef inline real* projection(const Layer* layer, idx place, idx bundle) noexcept nogil:
-    return layer.projected + (place * layer.plan.n_bundles + bundle) * BLOCK_COLS * LANES
-
-
-# A token's W_ih x + b is the same wherever it stands: with few distinct tokens it is computed once
-# for each. The time loop starts its accumulators from it, so the sums, and their bits, are the same.
-cdef inline void project(Net* net, const Layer* layer, idx first, idx rows) noexcept nogil:
-    """Projections of `rows` distinct input rows from `first`, in one direction of level 0."""
-    cdef const real* pack_x = layer.pack_x
-    cdef const real* bias
-    cdef real* to
-    cdef idx bundle, r0, r, at_x, cols_x, n
-    cdef idx apart = layer.plan.n_bundles * BLOCK_COLS * LANES
-    for bundle in range(layer.plan.n_bundles):
-        bias = layer.pack_b + bundle * BLOCK_COLS * LANES
-        at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x) * LANES
-        for r0 from first <= r0 < first + rows by TILE_ROWS:
-            n = imin(TILE_ROWS, first + rows - r0)
-            to = projection(layer, r0, bundle)
-            for r in range(n):
-                memcpy(to + r * apart, bias, BLOCK_COLS * sizeof(vec))
-            tile(n, cols_x, layer.K, net.distinct_x + r0 * layer.ldx, layer.ldx, 1, pack_x,
-                 to + at_x, apart, to + at_x, apart)
-        pack_x += cols_x * layer.K * LANES
-
-
-cdef inline idx columns(const idx* enters, idx* count) noexcept nogil:
-    """First accumulator column in use, and how many: they are neighbours."""
-    cdef idx c, first = BLOCK_COLS
-    count[0] = 0
-    for c in range(BLOCK_COLS):
-        if enters[c] >= 0:
-            first = imin(first, c)
-            count[0] += 1
-    return first
-
-
-cdef inline void cell_forward(
-    const Net* net, const Layer* layer, idx t, idx b0, idx rows, idx bundle, idx blocks, vec* acc
-) noexcept nogil:
-    """Gates, c_t and h_t of one bundle of a tile. Prediction keeps no gates, and of c one row a
-    sequence.
-
-    Two loops, so that one row's last activation does not wait for its first ones: those of six
-    rows are done by then. One loop takes a sixth longer.
-    """
-    cdef idx Hp = layer.plan.Hp, r
-    cdef idx row = row_at(net, t, b0)
-    cdef idx ldg = layer.plan.slots * Hp if net.training else 0
-    cdef real* gates = layer.gates + row * ldg if net.training else NULL
-    cdef real* h = layer.y + row * layer.ldy
-    cdef real* c = layer.c + (row if net.training else b0) * Hp
-    if layer.plan.cell == LSTM:
-        for r in range(rows):
-            lstm_gates(acc + r * BLOCK_COLS, bundle, gates + r * ldg,
-                       previous_c(net, layer, t, b0 + r), c + r * Hp)
-        for r in range(rows):
-            lstm_output(acc + r * BLOCK_COLS, bundle, h + r * layer.ldy)
-    elif layer.plan.cell == GRU:
-        for r in range(rows):
-            gru_gates(acc + r * BLOCK_COLS, bundle, Hp, gates + r * ldg)
-        for r in range(rows):
-            gru_output(acc + r * BLOCK_COLS, bundle, gates + r * ldg,
-                       previous_h(net, layer, t, b0 + r), h + r * layer.ldy)
-    else:
-        for r in range(rows):
-            rnn_output(acc + r * BLOCK_COLS, bundle * BLOCK_COLS, blocks, layer.plan.activation,
-                       h + r * layer.ldy)
-
-
 cdef inline idx slice_stop(const Net* net, idx t, idx s, idx hi) noexcept nogil:
     """End of the sequences of slice s below hi that have a step t."""
     return imin(imin(hi, net.slices[s + 1]), net.active[t])
@@ -211,33 +116,6 @@ cdef inline void step_forward(
         pack_x += cols * layer.K * LANES
         columns(layer.bundle_h + bundle * BLOCK_COLS, &cols)
         pack_h += cols * layer.plan.H * LANES
-
-
-cdef inline void cell_backward(
-    const Net* net, const Layer* layer, idx t, idx b
-) noexcept nogil:
-    """dh += dLoss/dh_t from above; then all units of one row from dLoss/dh_t to gate gradients."""
-    cdef idx Hp = layer.plan.Hp
-    cdef idx row = row_at(net, t, b)
-    cdef real* gates = layer.gates + row * layer.plan.slots * Hp
-    cdef real* dh = layer.dh + b * Hp
-    cdef const real* before
-    cdef idx u
-    if layer.dy != NULL:
-        for u from 0 <= u < Hp by LANES:
-            store(dh + u, load(dh + u) + load(layer.dy + row * layer.ldy + u))
-    if layer.plan.cell == LSTM:
-        before = previous_c(net, layer, t, b)
-        for u in range(Hp // LANES):
-            lstm_backward(u, gates, layer.c + row * Hp, before, dh, layer.dc + b * Hp)
-    elif layer.plan.cell == GRU:
-        before = previous_h(net, layer, t, b)
-        for u in range(Hp // LANES):
-            gru_backward(u, Hp, gates, before, dh)
-    else:
-        before = layer.y + row * layer.ldy
-        for u in range(Hp // LANES):
-            rnn_backward(u, layer.plan.activation, gates, before, dh)
 
 
 cdef inline void recurrent_gradient(
@@ -302,3 +180,23 @@ cdef inline void step_backward(
     recurrent_gradient(net, layer, t, lo, hi)
     if net.plan.bptt_steps > 0:
         cut(net, layer, t, lo, hi)
+
+
+# After the loop has gone through all steps the first gate gradients have left the level-2 cache. The
+# bits are those of sums made after it, which take the panels of small sums in the same order.
+cdef inline void backward_part(
+    Net* net, const Layer* layers, idx part, bint within, bint shared
+) noexcept nogil:
+    """BPTT of a part's sequences and, if `shared`, of those it takes over. `within`: they are a
+    slice, and while they are a whole one each panel goes into dW as soon as it is complete."""
+    cdef Walk walk = start_walk(net, part)
+    cdef const Layer* layer
+    if within:
+        start_sums(net, layers, part % net.plan.n_directions, part // net.plan.n_directions)
+    while next_step(net, &walk, shared):
+        layer = layers + net.parts[part].direction
+        step_backward(net, layer, walk.t, walk.lo, walk.hi)
+        if walk.slice >= 0:
+            add_complete(net, sums_of(net, net.parts[part].direction, walk.slice),
+                         row_at(net, walk.t, walk.lo) - net.slice_rows[walk.slice],
+                         walk.hi - walk.lo)

@@ -1,6 +1,15 @@
 """Part of engine.pyx: a network that goes on step by step, as data arrive."""
+from cython.parallel cimport prange
+from libc.math cimport isfinite
+from libc.string cimport memcpy, memset
 
-from .roll cimport step_rows
+from .batch cimport place_single_steps
+from .denormals cimport flush_denormals, restore_mode, restore_worker
+from .embedding cimport look_up
+from .heads.losses cimport softmax_row
+from .pack cimport pack_weights
+from .single_step cimport keep_states, one_step_each, step_rows
+from .types cimport LANES, Layer, Net, idx, load, real, splat, sum_lanes, useful_threads, vec
 
 
 cdef class Stepper:

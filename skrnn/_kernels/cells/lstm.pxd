@@ -6,7 +6,7 @@
 
 Slots of unit block u: i, f, g, o, a vector each, at u * 4 * LANES. A bundle is one unit block.
 """
-from .core cimport LANES, idx, load, real, sigmoid, splat, store, tanh_vec, vec
+from ..types cimport LANES, idx, load, real, sigmoid, splat, store, tanh_vec, vec
 
 
 cdef inline void lstm_gates(

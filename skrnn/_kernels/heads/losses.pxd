@@ -1,104 +1,142 @@
-"""What stands on the top level: pooling over time, and the losses with their gradients."""
+"""The losses of the head with their gradients, and the targets that they compare with."""
+from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p
 from libc.string cimport memcpy, memset
 
-from .core cimport (
-    LANES, LAST, MAX, MEAN, Net, Layer, exp_negative, idx, load, max_lanes, max_vec, real, row_at, splat,
-    store, sum_lanes, vec,
+from ..denormals cimport flush_denormals, restore_worker
+from ..products cimport PRODUCT_ROWS
+from ..stopping cimport stopped
+from ..types cimport (
+    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, LANES, Net, POISSON, QUANTILE, SOFTMAX,
+    SQUARED_ERROR, exp_negative, idx, imax, imin, load, max_lanes, max_vec, pieces, real, row_at,
+    splat, store, sum_lanes, useful_threads, vec,
 )
+from .crf cimport crf_loss
+
+cdef struct BatchSize:
+    double rows            # of the head that have a target
+    double weight          # sum of their weights
 
 
-cdef inline idx last_row(const Net* net, idx b, idx direction) noexcept nogil:
-    """Packed row of the step where sequence b ends in that direction: PyTorch's h_n."""
-    return row_at(net, net.lengths[b] - 1 if direction > 0 else 0, b)
-
-
-cdef inline void pool_forward(
+cdef inline double head_loss(
     Net* net,
-    idx b,
-    real* out,             # in/out (F,)
-    idx* at,               # in/out (F,) steps of the maxima; max only
-    idx t0,                # the first of these steps in the whole sequence, and how many that has
-    idx length,
+    const idx* offsets,    # in  (n_sequences + 1,)
+    const idx* labels,     # in  (n_targets,), or NULL; -1 does not count
+    const real* targets,   # in  (n_targets, n_outputs), or NULL
+    const double* weights, # in  (n_targets,), or NULL for ones
+    BatchSize* size,       # out rows of the batch that have a target, and the sum of their weights
 ) noexcept nogil:
-    """Pool the hidden states y (N, F) of sequence b: last, mean or max over time. A chunk but the
-    first in its direction goes on with what stands there."""
-    cdef idx F = net.F
-    cdef idx Hp = net.plan.Hp
-    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef const real* y = top.y
-    cdef const real* row
-    cdef idx t, k, d, n = net.lengths[b]
-    cdef bint back = top.plan.direction < 0
-    cdef bint begins = t0 + n == length if back else t0 == 0
-    cdef bint ends = t0 == 0 if back else t0 + n == length
-    cdef real share = <real> (1.0 / length)
-    if net.plan.pooling == LAST:
-        for d in range(net.plan.n_directions):
-            row = y + last_row(net, b, top[d].plan.direction) * F
-            memcpy(out + d * Hp, row + d * Hp, Hp * sizeof(real))
-        return
-    if begins:
-        memcpy(out, y + row_at(net, 0, b) * F, F * sizeof(real))
-        if net.plan.pooling == MAX:
-            for k in range(F):
-                at[k] = t0
-    elif back and net.plan.pooling == MAX:
-        for t in range(n - 1, -1, -1):  # of equals the first step wins
-            row = y + row_at(net, t, b) * F
-            for k in range(F):
-                if row[k] >= out[k]:
-                    out[k] = row[k]
-                    at[k] = t0 + t
-        return
-    for t in range(begins, n):
-        row = y + row_at(net, t, b) * F
-        if net.plan.pooling == MEAN:
-            for k in range(F):
-                out[k] += row[k]
-        else:
-            for k in range(F):
-                if row[k] > out[k]:
-                    out[k] = row[k]
-                    at[k] = t0 + t
-    if net.plan.pooling == MEAN and ends:
-        for k in range(F):
-            out[k] *= share
+    """Loss of a batch, sum_r w_r l_r / rows over the rows that have a target, and dlogits.
+
+    The batch's own weights do not divide it: a row weighs the same in whatever batch it stands.
+    """
+    cdef idx b, t, r, at, steps, threads, block, M = net.plan.n_targets
+    cdef double loss = 0, rows
+    size.rows, size.weight = 0, 0
+    for b in range(net.B):
+        steps = net.lengths[b] if net.plan.pooling == ALL else 1
+        for t in range(steps):
+            r = head_row(net, t, b)
+            at = target_of(net, offsets, t, b)
+            net.row_weight[r] = row_weight(labels, targets, weights, at, M, size)
+    if net.whole_rows > 0:
+        rows = net.whole_rows
+    else:
+        rows = size.rows
+    if size.weight <= 0:
+        memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
+        return 0
+    if net.plan.loss == CRF:
+        return crf_loss(net, offsets, labels, rows)
+    threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
+    for block in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
+                        use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
+        for r in range(block * PRODUCT_ROWS, imin(net.R, (block + 1) * PRODUCT_ROWS)):
+            if stopped(net.stop, 10.0 * net.Op):
+                break
+            at = target_of_row(net, offsets, r)
+            net.row_loss[r] = row_loss(
+                net, net.dlogits + r * net.Op, net.logits + r * net.Op,
+                imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
+                net.row_weight[r] / rows)
+        restore_worker(net.caller_mode)
+    for r in range(net.R):
+        if net.row_weight[r] > 0:
+            loss += net.row_weight[r] * net.row_loss[r]
+    return loss / rows
 
 
-cdef inline void pool_backward(
-    Net* net,
-    idx b,
-    const real* d_out,     # in  (F,)
-    const idx* at,         # in  (F,) as in `pool_forward`, as are t0 and length
-    idx t0,
-    idx length,
+cdef inline double row_weight(
+    const idx* labels, const real* targets, const double* weights, idx at, idx M, BatchSize* size
 ) noexcept nogil:
-    """dy of all rows of sequence b, or a chunk; pooling 'last' leaves them to the states."""
-    cdef idx F = net.F
-    cdef real* dy = net.layers[net.plan.n_layers - net.plan.n_directions].dy
-    cdef real* row
-    cdef idx t, k
-    cdef real share = <real> (1.0 / length)
-    for t in range(net.lengths[b]):
-        row = dy + row_at(net, t, b) * F
-        if net.plan.pooling == MEAN:
-            for k in range(F):
-                row[k] = d_out[k] * share
+    """Weight of a row, 0 where it has no target, which is added to the size of the batch."""
+    cdef double weight = 1.0 if weights == NULL else weights[at]
+    if (labels != NULL and labels[at] < 0) or (
+        targets != NULL and all_missing(targets + at * M, M)
+    ):
+        return 0
+    size.rows += 1
+    size.weight += weight
+    return weight
+
+
+cdef inline idx head_row(const Net* net, idx t, idx b) noexcept nogil:
+    """Row of the head for step t of sequence b: one a step, or (t = 0) one a sequence."""
+    return row_at(net, t, b) if net.plan.pooling == ALL else b
+
+
+cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noexcept nogil:
+    """Where the target (and weight) of a head row stands in the user's arrays."""
+    if net.plan.pooling == ALL:
+        return offsets[net.order[b]] + t
+    return net.sequences[b]
+
+
+cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcept nogil:
+    """The same by the row: its step is the last t that starts at or before it in its slice."""
+    cdef idx lo = 0, hi = net.T, s = 0, middle
+    cdef const idx* first
+    if net.plan.pooling != ALL:
+        return net.sequences[r]
+    while s + 1 < net.n_slices and r >= net.slice_rows[s + 1]:
+        s += 1
+    first = net.first + s * net.T
+    while hi - lo > 1:
+        middle = (lo + hi) // 2
+        if first[middle] + net.slices[s] <= r:
+            lo = middle
         else:
-            for k in range(F):
-                row[k] = d_out[k] if at[k] == t0 + t else 0
+            hi = middle
+    return target_of(net, offsets, lo, r - first[lo])
 
 
-cdef inline void last_backward(Net* net, idx b, const real* d_out) noexcept nogil:
-    """The same for pooling 'last': what the final state of sequence b gets, in each direction."""
-    cdef idx Hp = net.plan.Hp, d, k
-    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef real* dh
-    for d in range(net.plan.n_directions):
-        dh = top[d].dh + b * Hp
-        for k in range(Hp):
-            dh[k] += d_out[d * Hp + k]
+cdef inline double row_loss(
+    const Net* net, real* dz, const real* z, idx label, const real* y, double weight
+) noexcept nogil:
+    """Loss of one row, not weighted, and its gradient, weighted."""
+    cdef idx M = net.plan.n_targets, Op = net.Op
+    if net.plan.loss == SOFTMAX:
+        return softmax_loss(dz, z, net.plan.n_outputs, Op, label, net.label_smoothing, weight)
+    if net.plan.loss == SQUARED_ERROR:
+        return squared_error_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == ABSOLUTE_ERROR:
+        return absolute_error_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == QUANTILE:
+        return quantile_loss(dz, z, M, Op, y, weight, net.quantiles, net.plan.n_quantiles)
+    if net.plan.loss == POISSON:
+        return poisson_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == BINARY_LOG_LOSS:
+        return binary_log_loss(dz, z, M, Op, y, weight)
+    return gaussian_loss(dz, z, M, Op, y, weight)
+
+
+cdef inline bint all_missing(const real* y, idx M) noexcept nogil:
+    cdef idx j
+    for j in range(M):
+        if y[j] == y[j]:
+            return False
+    return True
 
 
 # p_j = exp(z_j - max z) / s with s their sum;  log p_y = z_y - max z - log s
@@ -158,7 +196,6 @@ cdef inline double softmax_loss(
 
 # Losses of numbers are means over the M targets of a row. A target that is NaN is missing: it adds
 # nothing, and the mean stays over M. The O outputs belong to the targets as the formulas say.
-
 
 # l = 1/2 mean_j (z_j - y_j)^2        dl/dz_j = (z_j - y_j) / M                        O = M
 cdef inline double squared_error_loss(

@@ -4,8 +4,9 @@
 
 One slot a unit. A bundle is BLOCK_COLS unit blocks (fewer at the end).
 """
-from .core cimport (
-    LANES, LOGISTIC, RELU, idx, load, real, relu_vec, sigmoid, splat, store, tanh_vec, vec, where_positive,
+from ..types cimport (
+    LANES, LOGISTIC, RELU, idx, load, real, relu_vec, sigmoid, splat, store, tanh_vec, vec,
+    where_positive,
 )
 
 

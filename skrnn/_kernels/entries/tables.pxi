@@ -1,0 +1,32 @@
+# The numbers that stand for names in a plan, and the fields of its records.
+from libc.string cimport memset
+
+from .optimizer cimport ADAM, SGD
+from .types cimport (
+    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, BLOCK_COLS, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC,
+    LSTM, LayerPlan, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, TANH,
+    real,
+)
+
+# The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
+CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
+POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
+LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF,
+          "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE, "gaussian": GAUSSIAN,
+          "poisson": POISSON, "binary_log_loss": BINARY_LOG_LOSS}
+SOLVERS = {"adam": ADAM, "sgd": SGD}
+lanes = LANES
+block_cols = BLOCK_COLS
+real_dtype = np.dtype(f"f{sizeof(real)}")
+
+
+def _fields():
+    cdef LayerPlan layer
+    cdef NetPlan net
+    memset(&layer, 0, sizeof(layer))
+    memset(&net, 0, sizeof(net))
+    return tuple((<object> layer).keys()), tuple((<object> net).keys())
+
+
+LAYER_FIELDS, NET_FIELDS = _fields()

@@ -1,0 +1,169 @@
+"""Packing: weights laid out as the register tile reads them, once per batch."""
+from cython.parallel cimport prange
+from libc.string cimport memcpy, memset
+
+from .denormals cimport flush_denormals, restore_worker
+from .types cimport (
+    BLOCK_COLS, LANES, Layer, Net, TILE_COLS, idx, imin, padded, real, useful_threads,
+)
+
+
+cdef inline void pack_bundle(
+    real* out,             # out (cols / TILE_COLS, K, TILE_COLS, LANES), narrower last group
+    const real* W,         # in  (rows, segments * width)
+    idx segments,          # the input row: `segments` pieces of `width` numbers, each starting
+    idx width,             #     `stride` after the one before; K spans them, gaps get zeros
+    idx stride,
+    const idx* starts,     # in  (cols,) slot where each vector column starts
+    idx cols,
+    const idx* row_of,     # in  row of W for each slot, -1 for padding
+) noexcept nogil:
+    cdef idx K = (segments - 1) * stride + width
+    cdef idx group, n, c, lane, row, s, k
+    cdef real* to
+    cdef const real* source
+    memset(out, 0, K * cols * LANES * sizeof(real))
+    for group from 0 <= group < cols by TILE_COLS:
+        n = imin(TILE_COLS, cols - group)
+        for c in range(n):
+            for lane in range(LANES):
+                row = row_of[starts[group + c] + lane]
+                if row < 0:
+                    continue
+                for s in range(segments):
+                    source = W + (row * segments + s) * width
+                    to = out + group * K * LANES + s * stride * n * LANES + c * LANES + lane
+                    for k in range(width):
+                        to[k * n * LANES] = source[k]
+
+
+cdef inline void pack_transposed(
+    real* out,             # out (cols / TILE_COLS, K, TILE_COLS, LANES)
+    const real* W,         # in  (rows, segments * width)
+    idx segments,          # as in pack_bundle; `stride` is a multiple of LANES
+    idx width,
+    idx stride,
+    idx first,             # vector columns first .. first + cols of the (segments * stride) wide row
+    idx cols,
+    const idx* row_of,     # in  (K,) row of W for each slot, -1 for padding
+    idx K,
+) noexcept nogil:
+    cdef idx group, n, c, k, at, lanes, row, j
+    cdef real* to
+    cdef const real* source
+    memset(out, 0, K * cols * LANES * sizeof(real))
+    for group from 0 <= group < cols by TILE_COLS:
+        n = imin(TILE_COLS, cols - group)
+        for c in range(n):
+            at = (first + group + c) * LANES
+            lanes = imin(LANES, width - at % stride)
+            at = at // stride * width + at % stride
+            for k in range(K):
+                row = row_of[k]
+                if row < 0:
+                    continue
+                to = out + (group * K + k * n + c) * LANES
+                source = W + row * segments * width + at
+                for j in range(lanes):
+                    to[j] = source[j]
+
+
+cdef inline void pack_layer(Layer* layer, idx bundle, bint training) noexcept nogil:
+    """Weights of one bundle as the forward tile reads them, and the biases where they enter."""
+    cdef const idx* starts_x = layer.bundle_x + bundle * BLOCK_COLS
+    cdef const idx* starts_h = layer.bundle_h + bundle * BLOCK_COLS
+    cdef real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+    cdef idx before_x = 0, before_h = 0, first_x = -1, first_h = -1, cols_x = 0, cols_h = 0
+    cdef idx c, lane, row
+    for c in range(bundle * BLOCK_COLS):
+        before_x += layer.bundle_x[c] >= 0
+        before_h += layer.bundle_h[c] >= 0
+    memset(bias, 0, BLOCK_COLS * LANES * sizeof(real))
+    for c in range(BLOCK_COLS):
+        if starts_x[c] >= 0:
+            first_x = c if first_x < 0 else first_x
+            cols_x += 1
+            for lane in range(LANES):
+                row = layer.row_ih[starts_x[c] + lane]
+                if row >= 0:
+                    bias[c * LANES + lane] += layer.b_ih[row]
+        if starts_h[c] >= 0:
+            first_h = c if first_h < 0 else first_h
+            cols_h += 1
+            for lane in range(LANES):
+                row = layer.row_hh[starts_h[c] + lane]
+                if row >= 0:
+                    bias[c * LANES + lane] += layer.b_hh[row]
+    pack_bundle(layer.pack_x + before_x * layer.K * LANES, layer.w_ih, layer.plan.in_segments,
+                layer.plan.in_width, layer.plan.in_stride, starts_x + first_x, cols_x,
+                layer.row_ih)
+    pack_bundle(layer.pack_h + before_h * layer.plan.H * LANES, layer.w_hh, 1, layer.plan.H,
+                layer.plan.Hp, starts_h + first_h, cols_h, layer.row_hh)
+
+
+cdef inline void pack_layer_transposed(Net* net, Layer* layer, idx block) noexcept nogil:
+    """Block `block` of vector columns of W_hh^T, then of W_ih^T where the level below needs it."""
+    cdef idx hh = layer.plan.hh_stop - layer.plan.hh_start
+    cdef idx ih = layer.plan.ih_stop - layer.plan.ih_start
+    cdef idx stride = padded(layer.plan.in_stride)
+    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
+    cdef idx first = block * BLOCK_COLS
+    if block < blocks:
+        pack_transposed(layer.pack_dh + first * hh * LANES, layer.w_hh, 1, layer.plan.H,
+                        layer.plan.Hp, first, imin(BLOCK_COLS, layer.plan.Hp // LANES - first),
+                        layer.row_hh + layer.plan.hh_start, hh)
+    else:
+        first -= blocks * BLOCK_COLS
+        pack_transposed(layer.pack_dx + first * ih * LANES, layer.w_ih, layer.plan.in_segments,
+                        layer.plan.in_width, stride, first,
+                        imin(BLOCK_COLS, layer.plan.in_segments * stride // LANES - first),
+                        layer.row_ih + layer.plan.ih_start, ih)
+
+
+cdef inline idx transposed_blocks(const Net* net, const Layer* layer) noexcept nogil:
+    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
+    cdef idx width = layer.plan.in_segments * padded(layer.plan.in_stride) // LANES
+    if layer.plan.level > 0 or net.wants_dx:
+        blocks += (width + BLOCK_COLS - 1) // BLOCK_COLS
+    return blocks
+
+
+cdef inline void pack_head(Net* net) noexcept nogil:
+    cdef const idx* row_of = net.tables + net.plan.row_head
+    cdef const real* W = net.params + net.plan.head_w
+    cdef idx D = net.plan.n_directions
+    cdef idx F = net.F
+    cdef idx K = (D - 1) * net.plan.Hp + net.plan.H
+    cdef idx block, c
+    cdef idx starts[BLOCK_COLS]
+    for block from 0 <= block < net.Op // LANES by BLOCK_COLS:
+        for c in range(BLOCK_COLS):
+            starts[c] = (block + c) * LANES
+        pack_bundle(net.pack_head + block * K * LANES, W, D, net.plan.H, net.plan.Hp, starts,
+                    imin(BLOCK_COLS, net.Op // LANES - block), row_of)
+    memset(net.pack_head_b, 0, net.Op * sizeof(real))
+    memcpy(net.pack_head_b, net.params + net.plan.head_b, net.plan.n_outputs * sizeof(real))
+    if net.training:
+        for block from 0 <= block < F // LANES by BLOCK_COLS:
+            pack_transposed(net.pack_dhead + block * net.Op * LANES, W, D, net.plan.H, net.plan.Hp,
+                            block, imin(BLOCK_COLS, F // LANES - block), row_of, net.Op)
+
+
+cdef inline void pack_weights(Net* net) noexcept nogil:
+    """Repack all weights: once a batch, because the optimiser has moved them."""
+    cdef Layer* layer
+    cdef idx k, task, blocks, threads
+    for k in range(net.plan.n_layers):
+        layer = &net.layers[k]
+        threads = useful_threads(net.threads, 8.0 * layer.plan.slots * layer.plan.Hp
+                                 * (layer.K + layer.plan.H))
+        blocks = transposed_blocks(net, layer) if net.training else 0
+        for task in prange(layer.plan.n_bundles + blocks, num_threads=threads,
+                           use_threads_if=threads > 1, schedule='dynamic'):
+            flush_denormals()
+            if task < layer.plan.n_bundles:
+                pack_layer(layer, task, net.training)
+            else:
+                pack_layer_transposed(net, layer, task - layer.plan.n_bundles)
+            restore_worker(net.caller_mode)
+    pack_head(net)
