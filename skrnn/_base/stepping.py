@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skrnn._data.formats import to_numbers
+from skrnn._network.border import BatchLimits
 from skrnn._network.plan import Options
 from skrnn._network.threads import effective_n_threads
 
@@ -44,7 +45,7 @@ class Steppers:
 
     def _make(self):
         plan, params, _ = self._made_of
-        workspace = plan.workspace(self._options, (self._n, self._n, 1))
+        workspace = plan.workspace(self._options, BatchLimits(self._n, self._n, 1))
         return plan.engine.Stepper(plan, self._options, workspace, params, self._n)
 
     def step(self, x, before, after, out):

@@ -8,6 +8,7 @@ from skrnn._data.sequences import Sequences
 from skrnn._forecaster.series import stacked
 from skrnn._forecaster.transform import Frame
 from skrnn._network.batches import first_states, predict
+from skrnn._network.border import BatchLimits, CarriedStates
 from skrnn._network.plan import Options, Plan
 from skrnn._network.threads import effective_n_threads
 
@@ -81,7 +82,7 @@ def _forecast(network, known, future, horizon):
             "input_scale": np.broadcast_to(frame.input_scale, (k,)).astype(np.float64),
             "target_scale": np.broadcast_to(frame.target_scale, (h, k)).astype(np.float64),
             "lag_weights": frame.lag_weights,
-            "reach": frame.reach,
+            "lag": frame.reach,
             "season": frame.season if frame.difference == "season" else 0,
             "point": network.point,
         }
@@ -129,7 +130,8 @@ def _roll(plan, params, states, rule, y, z, out):
     states : (h, c)
         After the steps before the last known block of y.
     rule : dict
-        How steps are read and outputs become values: fields of `Roll` in ``_kernels/roll.pxd``.
+        How steps are read and outputs become values: fields of `Rollout` in
+        ``_kernels/forecast.pxd``.
     y : ndarray of shape (n, steps, n_targets)
         Known steps; the rest, as many as `out` has, is filled with what is fed back.
     z : ndarray of shape (n, at least steps - 1, n_covariates), or None
@@ -141,8 +143,9 @@ def _roll(plan, params, states, rule, y, z, out):
         part = slice(start, start + ROLL_SEQUENCES)
         h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
         n = h.shape[1]
-        workspace = plan.workspace(options, (n, n, 1))
+        workspace = plan.workspace(options, BatchLimits(n, n, 1))
         covariates = None if z is None else np.ascontiguousarray(z[part])
-        plan.engine.roll(
-            plan, options, workspace, params, (h, c), rule, y[part], covariates, out[part]
-        )
+        plan.engine.rollout(
+            plan, options, workspace, params, CarriedStates(h, c), rule, y[part], covariates,
+            out[part],
+        )  # fmt: skip

@@ -11,8 +11,8 @@ linear autoregression adds
 
     sum over i = 0 .. lags - 1 of w_{i,j} (y_{t-i} - y_t)     (w_{i,j} y_{t-i} without differences)
 
-So levels never reach the network, and are given back to its outputs. `_kernels/roll.pxd` says the
-same of one step at a time.
+So levels never reach the network, and are given back to its outputs. `_kernels/forecast.pxd` says
+the same of one step at a time.
 
 Arrays are (..., T, columns): one series, or several of one length.
 """

@@ -10,22 +10,21 @@ With h_t (t < T) the decoder's top outputs and e_s (s < S) the encoder's, both o
 
 The decoder does not read o_{t-1} (no input feeding), so its steps stay apart from attention.
 
-Rows here lie sequence after sequence: the S rows of sequence b begin at row `first_e[b]`, its T rows
-at `first_h[b]`, b in the decoder's order. A thread takes whole sequences, so a product over one of
-them is summed by one thread in one order.
-Above 500 lines because each forward function stands beside its backward.
+Rows here lie sequence after sequence: the S rows of sequence b begin at row `first_e[b]`, its T
+rows at `first_h[b]`, b in the decoder's order. A thread takes whole sequences, so a product over
+one of them is summed by one thread in one order.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from .denormals cimport flush_denormals, restore_worker
 from .heads.losses cimport softmax_row
-from .pack cimport pack_bundle, pack_transposed
+from .pack cimport pack_column_block, pack_transposed
 from .products cimport PRODUCT_ROWS, multiply, product, products
 from .stopping cimport stopped
 from .types cimport (
-    BLOCK_COLS, LANES, Layer, MOVED, Net, Stop, idx, imin, load, padded, real, row_at, splat, store,
-    sum_lanes, tanh_vec, useful_threads, vec,
+    BLOCK_COLS, LANES, MOVED, Net, Scan, Stop, ceil_div, idx, imin, load, padded, real, row_at,
+    splat, store, sum_lanes, tanh_vec, useful_threads, vec,
 )
 from .weight_gradients cimport (
     WeightGradient, cut_weight_tasks, scratch_of, weight_gradient_task, weight_tasks,
@@ -58,14 +57,14 @@ cdef struct Attention:
     idx* first_e           # (B + 1,)
     idx* first_h           # (B + 1,)
     idx* first_t           # (B + 1,) sums of the lengths S in full vectors
-    real* e                # (n_e, Hp) encoder outputs, directions side by side
-    real* e_t              # of each sequence (H, padded(S)): the same transposed
-    real* keys             # (n_e, Hp) W_k e_s; additive only, as queries, v and their gradients
-    real* queries          # (n_h, Hp) W_q h_t
+    real* ws_e             # (n_e, Hp) encoder outputs, directions side by side
+    real* ws_e_t           # of each sequence (H, padded(S)): the same transposed
+    real* ws_keys          # (n_e, Hp) W_k e_s; additive only, as queries, v and their gradients
+    real* ws_queries       # (n_h, Hp) W_q h_t
     real* v                # (Hp,)
-    real* cat              # (n_h, 2 Hp) [c_t; h_t]
-    real* alpha            # (n_h, ld)
-    real* o                # (n_h, Hp)
+    real* ws_cat           # (n_h, 2 Hp) [c_t; h_t]
+    real* ws_alpha         # (n_h, ld)
+    real* ws_o             # (n_h, Hp)
     real* pack_c
     real* pack_q
     real* pack_k
@@ -95,14 +94,14 @@ cdef inline void carve_attention(
     att.first_t = indices(arena, B + 1)
     if att.plan.score == NONE:
         return
-    att.e = reals(arena, N_e * Hp)
-    att.e_t = reals(arena, (N_e + B * LANES) * att.H)
-    att.keys = reals(arena, additive * N_e * Hp)
-    att.queries = reals(arena, additive * N_h * Hp)
+    att.ws_e = reals(arena, N_e * Hp)
+    att.ws_e_t = reals(arena, (N_e + B * LANES) * att.H)
+    att.ws_keys = reals(arena, additive * N_e * Hp)
+    att.ws_queries = reals(arena, additive * N_h * Hp)
     att.v = reals(arena, additive * Hp)
-    att.cat = reals(arena, N_h * 2 * Hp)
-    att.alpha = reals(arena, N_h * att.ld)
-    att.o = reals(arena, N_h * Hp)
+    att.ws_cat = reals(arena, N_h * 2 * Hp)
+    att.ws_alpha = reals(arena, N_h * att.ld)
+    att.ws_o = reals(arena, N_h * Hp)
     att.pack_c = reals(arena, 2 * Hp * Hp)
     att.pack_q = reals(arena, additive * Hp * Hp)
     att.pack_k = reals(arena, additive * Hp * Hp)
@@ -135,7 +134,7 @@ cdef inline void pack_matrix(
     for block from 0 <= block < Hp // LANES by BLOCK_COLS:
         for c in range(BLOCK_COLS):
             starts[c] = (block + c) * LANES
-        pack_bundle(out + block * K * LANES, W, segments, H, Hp, starts,
+        pack_column_block(out + block * K * LANES, W, segments, H, Hp, starts,
                     imin(BLOCK_COLS, Hp // LANES - block), att.row_of)
     if transposed == NULL:
         return
@@ -145,7 +144,7 @@ cdef inline void pack_matrix(
 
 
 cdef inline void pack_attention(Attention* att, const Net* decoder) noexcept nogil:
-    """Repack the weights: once a batch, because the optimiser has moved them."""
+    """Repack the weights: once a batch, because the optimizer has moved them."""
     cdef const real* params = decoder.params
     cdef bint training = decoder.training
     if att.plan.score == NONE:
@@ -164,13 +163,13 @@ cdef inline void gather_source(Attention* att, const Net* encoder, idx b) noexce
     """e and e_t of a sequence, from the encoder's features."""
     cdef idx place = att.source[b], H = encoder.plan.H, D = encoder.plan.n_directions
     cdef idx S = encoder.lengths[place], wide = padded(S)
-    cdef real* e = att.e + att.first_e[b] * att.Hp
-    cdef real* e_t = att.e_t + att.first_t[b] * att.H
+    cdef real* e = att.ws_e + att.first_e[b] * att.Hp
+    cdef real* e_t = att.ws_e_t + att.first_t[b] * att.H
     cdef const real* row
     cdef idx s, d, k
     memset(e_t, 0, wide * att.H * sizeof(real))
     for s in range(S):
-        row = encoder.features + row_at(encoder, s, place) * encoder.F
+        row = encoder.ws_features + row_at(encoder, s, place) * encoder.F
         memset(e + s * att.Hp + att.H, 0, (att.Hp - att.H) * sizeof(real))
         for d in range(D):
             memcpy(e + s * att.Hp + d * H, row + d * encoder.plan.Hp, H * sizeof(real))
@@ -214,16 +213,17 @@ cdef inline void copy_rows(
 cdef inline void attend(const Attention* att, idx b, idx row, idx T) noexcept nogil:
     """alpha and c_t of T rows of cat and queries, from `row` on, that look at source b."""
     cdef idx Hp = att.Hp, S = att.first_e[b + 1] - att.first_e[b], wide = padded(S), t
-    cdef real* alpha = att.alpha + row * att.ld
-    cdef real* cat = att.cat + row * 2 * Hp
+    cdef real* alpha = att.ws_alpha + row * att.ld
+    cdef real* cat = att.ws_cat + row * 2 * Hp
     if att.plan.score == DOT:
         multiply(alpha, att.ld, cat + Hp, 2 * Hp, 1, T, att.H,
-                 att.e_t + att.first_t[b] * att.H, wide, wide // LANES, False)
+                 att.ws_e_t + att.first_t[b] * att.H, wide, wide // LANES, False)
     else:
-        additive_scores(att, alpha, att.queries + row * Hp, att.keys + att.first_e[b] * Hp, T, S)
+        additive_scores(att, alpha, att.ws_queries + row * Hp, att.ws_keys + att.first_e[b] * Hp, T,
+                        S)
     for t in range(T):
         softmax_row(alpha + t * att.ld, alpha + t * att.ld, S, wide)
-    multiply(cat, 2 * Hp, alpha, att.ld, 1, T, S, att.e + att.first_e[b] * Hp, Hp, Hp // LANES,
+    multiply(cat, 2 * Hp, alpha, att.ld, 1, T, S, att.ws_e + att.first_e[b] * Hp, Hp, Hp // LANES,
              False)
 
 
@@ -248,7 +248,7 @@ cdef inline void additive_scores(
             scores[t * att.ld + s] = sum_lanes(total)
 
 
-# dc_t is given.       da_ts = dc_t . e_s             dscore_ts = a_ts (da_ts - sum over r of a_tr da_tr)
+# dc_t is given.    da_ts = dc_t . e_s      dscore_ts = a_ts (da_ts - sum over r of a_tr da_tr)
 # de_s = sum over t of a_ts dc_t, and through the scores
 #     dot:       dh_t += sum over s of dscore_ts e_s         de_s += sum over t of dscore_ts h_t
 #     additive:  with u = tanh(q_t + k_s):  dv += dscore_ts u,  dq_t, dk_s += dscore_ts v (1 - u^2)
@@ -256,18 +256,19 @@ cdef inline void attend_backward(const Attention* att, idx b, idx row, idx T) no
     """de, and dh in dcat or dqueries and dkeys, of a sequence whose dcat holds dc and dh."""
     cdef idx Hp = att.Hp, S = att.first_e[b + 1] - att.first_e[b], wide = padded(S), t
     cdef real* ds = att.dalpha + row * att.ld
-    cdef const real* alpha = att.alpha + row * att.ld
+    cdef const real* alpha = att.ws_alpha + row * att.ld
     cdef real* dcat = att.dcat + row * 2 * Hp
-    cdef const real* e = att.e + att.first_e[b] * Hp
+    cdef const real* e = att.ws_e + att.first_e[b] * Hp
     cdef real* de = att.de + att.first_e[b] * Hp
-    multiply(ds, att.ld, dcat, 2 * Hp, 1, T, att.H, att.e_t + att.first_t[b] * att.H, wide,
+    multiply(ds, att.ld, dcat, 2 * Hp, 1, T, att.H, att.ws_e_t + att.first_t[b] * att.H, wide,
              wide // LANES, False)
     multiply(de, Hp, alpha, 1, att.ld, S, T, dcat, 2 * Hp, Hp // LANES, False)
     for t in range(T):
         softmax_backward(ds + t * att.ld, alpha + t * att.ld, wide)
     if att.plan.score == DOT:
         multiply(dcat + Hp, 2 * Hp, ds, att.ld, 1, T, S, e, Hp, Hp // LANES, True)
-        multiply(de, Hp, ds, 1, att.ld, S, T, att.cat + row * 2 * Hp + Hp, 2 * Hp, Hp // LANES, True)
+        multiply(de, Hp, ds, 1, att.ld, S, T, att.ws_cat + row * 2 * Hp + Hp, 2 * Hp, Hp // LANES,
+                 True)
     else:
         additive_backward(att, b, row, T, S)
 
@@ -291,8 +292,8 @@ cdef inline void additive_backward(
     const Attention* att, idx b, idx row, idx T, idx S
 ) noexcept nogil:
     cdef idx Hp = att.Hp, t, s, u
-    cdef const real* keys = att.keys + att.first_e[b] * Hp
-    cdef const real* queries = att.queries + row * Hp
+    cdef const real* keys = att.ws_keys + att.first_e[b] * Hp
+    cdef const real* queries = att.ws_queries + row * Hp
     cdef real* dkeys = att.dkeys + att.first_e[b] * Hp
     cdef real* dqueries = att.dqueries + row * Hp
     cdef real* dv = att.dv + b * Hp
@@ -336,7 +337,9 @@ cdef inline void place_sequences(
     att.n_e, att.n_h = att.first_e[decoder.B], att.first_h[decoder.B]
 
 
-cdef inline void read_sources(Attention* att, const Net* encoder, idx n, idx threads) noexcept nogil:
+cdef inline void read_sources(
+    Attention* att, const Net* encoder, idx n, idx threads
+) noexcept nogil:
     """e, e_t and keys of n sequences."""
     cdef idx b
     if att.plan.score == NONE:
@@ -347,33 +350,33 @@ cdef inline void read_sources(Attention* att, const Net* encoder, idx n, idx thr
             gather_source(att, encoder, b)
         restore_worker(encoder.caller_mode)
     if att.plan.score == ADDITIVE:
-        products(encoder, att.keys, att.Hp, att.e, att.Hp, att.n_e, att.H, att.pack_k,
+        products(encoder, att.ws_keys, att.Hp, att.ws_e, att.Hp, att.n_e, att.H, att.pack_k,
                  att.Hp // LANES, False, threads)
 
 
 cdef inline void combine_rows(const Attention* att, idx row, idx rows) noexcept nogil:
     """o_t = tanh(W_c [c_t; h_t])."""
     cdef idx k
-    product(att.o + row * att.Hp, att.Hp, att.cat + row * 2 * att.Hp, 2 * att.Hp, rows,
+    product(att.ws_o + row * att.Hp, att.Hp, att.ws_cat + row * 2 * att.Hp, 2 * att.Hp, rows,
             att.Hp + att.H, att.pack_c, att.Hp // LANES, NULL, False)
     for k from row * att.Hp <= k < (row + rows) * att.Hp by LANES:
-        store(att.o + k, tanh_vec(load(att.o + k)))
+        store(att.ws_o + k, tanh_vec(load(att.ws_o + k)))
 
 
 cdef inline void attention_forward(Attention* att, Net* encoder, Net* decoder) noexcept nogil:
-    """The decoder's features, before dropout, from its top level's y and the encoder's features."""
+    """The decoder's features, before dropout, from its top layer's y and the encoder's features."""
     cdef idx b, r, blocks, threads = useful_threads(decoder.threads, attention_flops(att))
-    cdef Layer* top = &decoder.layers[decoder.plan.n_layers - 1]
-    blocks = (att.n_h + PRODUCT_ROWS - 1) // PRODUCT_ROWS
+    cdef Scan* top = &decoder.scans[decoder.plan.n_scans - 1]
+    blocks = ceil_div(att.n_h, PRODUCT_ROWS)
     decoder.R = decoder.N
     read_sources(att, encoder, decoder.B, threads)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        copy_rows(att.cat + att.first_h[b] * 2 * att.Hp + att.Hp, 2 * att.Hp, top.y, decoder, b,
-                  False)
+        copy_rows(att.ws_cat + att.first_h[b] * 2 * att.Hp + att.Hp, 2 * att.Hp, top.ws_y, decoder,
+                  b, False)
         restore_worker(decoder.caller_mode)
     if att.plan.score == ADDITIVE:
-        products(decoder, att.queries, att.Hp, att.cat + att.Hp, 2 * att.Hp, att.n_h, att.H,
+        products(decoder, att.ws_queries, att.Hp, att.ws_cat + att.Hp, 2 * att.Hp, att.n_h, att.H,
                  att.pack_q, att.Hp // LANES, False, threads)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
@@ -388,7 +391,7 @@ cdef inline void attention_forward(Attention* att, Net* encoder, Net* decoder) n
         restore_worker(decoder.caller_mode)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        copy_rows(att.o + att.first_h[b] * att.Hp, att.Hp, decoder.features, decoder, b, True)
+        copy_rows(att.ws_o + att.first_h[b] * att.Hp, att.Hp, decoder.ws_features, decoder, b, True)
         restore_worker(decoder.caller_mode)
 
 
@@ -397,18 +400,18 @@ cdef inline void combine_backward(const Attention* att, idx row, idx rows) noexc
     cdef idx k
     cdef vec o
     for k from row * att.Hp <= k < (row + rows) * att.Hp by LANES:
-        o = load(att.o + k)
+        o = load(att.ws_o + k)
         store(att.d_o + k, load(att.d_o + k) * (1 - o * o))
     product(att.dcat + row * 2 * att.Hp, 2 * att.Hp, att.d_o + row * att.Hp, att.Hp, rows, att.Hp,
             att.pack_dc, 2 * att.Hp // LANES, NULL, False)
 
 
 cdef inline void attention_backward(Attention* att, Net* encoder, Net* decoder) noexcept nogil:
-    """From the decoder's dfeatures (after dropout's backward): the top level's dy, the encoder's
+    """From the decoder's dfeatures (after dropout's backward): the top layer's dy, the encoder's
     dfeatures, and the gradients of W_c, W_q, W_k and v."""
     cdef idx b, r, blocks, threads = useful_threads(decoder.threads, 2 * attention_flops(att))
-    cdef Layer* top = &decoder.layers[decoder.plan.n_layers - 1]
-    blocks = (att.n_h + PRODUCT_ROWS - 1) // PRODUCT_ROWS
+    cdef Scan* top = &decoder.scans[decoder.plan.n_scans - 1]
+    blocks = ceil_div(att.n_h, PRODUCT_ROWS)
     for b in prange(decoder.B, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         copy_rows(att.d_o + att.first_h[b] * att.Hp, att.Hp, decoder.dfeatures, decoder, b, False)
@@ -443,12 +446,13 @@ cdef inline void attention_weight_gradients(
 ) noexcept nogil:
     cdef real* dv = decoder.grads + att.plan.vector
     cdef idx b, k
-    matrix_gradient(att, decoder, att.plan.combine, att.d_o, att.cat, 2 * att.Hp, 2, att.n_h, threads)
+    matrix_gradient(att, decoder, att.plan.combine, att.d_o, att.ws_cat, 2 * att.Hp, 2, att.n_h,
+                    threads)
     if att.plan.score != ADDITIVE:
         return
-    matrix_gradient(att, decoder, att.plan.query, att.dqueries, att.cat + att.Hp, 2 * att.Hp, 1,
+    matrix_gradient(att, decoder, att.plan.query, att.dqueries, att.ws_cat + att.Hp, 2 * att.Hp, 1,
                     att.n_h, threads)
-    matrix_gradient(att, decoder, att.plan.key, att.dkeys, att.e, att.Hp, 1, att.n_e, threads)
+    matrix_gradient(att, decoder, att.plan.key, att.dkeys, att.ws_e, att.Hp, 1, att.n_e, threads)
     memset(dv, 0, att.H * sizeof(real))
     for b in range(decoder.B):
         for k in range(att.H):

@@ -15,8 +15,8 @@ from cython.parallel cimport threadid
 
 cdef extern from *:
     """
-    /* GCC and Clang do not know that arithmetic depends on the mode; what they may not do is to move
-     * loads and stores past these statements. */
+    /* GCC and Clang do not know that arithmetic depends on the mode; what they may not do is to
+     * move loads and stores past these statements. */
     #if defined(__x86_64__)
     #define FLUSH_BITS 0x8040ull /* flush to zero, denormals are zero */
     static inline unsigned long long read_mode(void)

@@ -4,7 +4,7 @@ from cython.parallel cimport prange
 from .denormals cimport flush_denormals, restore_worker
 from .products cimport PRODUCT_ROWS
 from .stopping cimport stopped
-from .types cimport ALL, Layer, MOVED, Net, idx, imin, mix64, real, useful_threads
+from .types cimport ALL, MOVED, Net, Scan, ceil_div, idx, imin, mix64, real, useful_threads
 
 
 cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
@@ -13,8 +13,8 @@ cdef inline unsigned long long share_of_64_bits(double rate) noexcept nogil:
 
 
 # out = x * m / (1 - rate), m = 0 with probability `rate` (Srivastava et al. 2014). m is a function
-# of (seed, id of the row, column), so the backward pass applies the same mask without storing it, and
-# whatever other rows there are.
+# of (seed, id of the row, column), so the backward pass applies the same mask without storing it,
+# and whatever other rows there are.
 cdef inline void dropout_rows(
     real* out,             # out (., segments * stride), may be x
     const real* x,         # in  (., segments * stride)
@@ -42,34 +42,35 @@ cdef inline void dropout_rows(
                     out[at] = 0
 
 
-cdef inline void level_dropout(
-    Net* net, real* out, const real* rows, idx n, const Layer* layer, idx level
+cdef inline void layer_dropout(
+    Net* net, real* out, const real* rows, idx n, const Scan* scan, idx layer
 ) noexcept nogil:
-    """Dropout of the outputs of the level of `layer` as level `level` (or the head) reads them."""
-    cdef idx width = net.plan.n_directions * layer.plan.Hp, block
-    cdef bint pooled = level == net.plan.n_levels and net.plan.pooling != ALL
+    """Dropout of the outputs of the layer of `scan` as layer `layer` (or the head) reads them."""
+    cdef idx width = net.plan.n_directions * scan.plan.Hp, block
+    cdef bint pooled = layer == net.plan.n_layers and net.plan.pooling != ALL
     cdef const idx* ids = net.sequences if pooled else net.steps
     cdef idx threads = useful_threads(net.threads, <double> MOVED * n * width)
-    for block in prange((n + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+    for block in prange(ceil_div(n, PRODUCT_ROWS), num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         if not stopped(net.stop, <double> MOVED * PRODUCT_ROWS * width):
             dropout_rows(out, rows, ids, block * PRODUCT_ROWS,
                          imin(n, (block + 1) * PRODUCT_ROWS),
-                         net.plan.n_directions, layer.plan.H, layer.plan.Hp, net.dropout,
-                         mix64(net.seed, 2 * level))
+                         net.plan.n_directions, scan.plan.H, scan.plan.Hp, net.dropout,
+                         mix64(net.seed, 2 * layer))
         restore_worker(net.caller_mode)
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:
     """Recurrent dropout: one mask a sequence for all its steps (Gal and Ghahramani 2016)."""
-    cdef Layer* layer
+    cdef Scan* scan
     cdef idx k, n
-    for k in range(net.plan.n_layers):
-        layer = &net.layers[k]
-        if layer.mask == NULL:
+    for k in range(net.plan.n_scans):
+        scan = &net.scans[k]
+        if scan.ws_mask == NULL:
             continue
-        for n in range(net.B * layer.plan.Hp):
-            layer.mask[n] = 1
-        dropout_rows(layer.mask, layer.mask, net.sequences, 0, net.B, 1, layer.plan.H, layer.plan.Hp,
-                     net.recurrent_dropout, mix64(net.seed, 2 * (k + net.first_scan) + 1))
+        for n in range(net.B * scan.plan.Hp):
+            scan.ws_mask[n] = 1
+        dropout_rows(scan.ws_mask, scan.ws_mask, net.sequences, 0, net.B, 1, scan.plan.H,
+                     scan.plan.Hp, net.recurrent_dropout,
+                     mix64(net.seed, 2 * (k + net.first_scan) + 1))

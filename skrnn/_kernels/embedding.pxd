@@ -10,16 +10,16 @@ from .dropout cimport share_of_64_bits
 from .products cimport PRODUCT_ROWS, columns
 from .stopping cimport stopped
 from .types cimport (
-    BLOCK_COLS, EmbeddingColumn, LANES, Layer, Net, TILE_ROWS, idx, imin, mix64, real, tile,
-    useful_threads, vec,
+    BLOCK_COLS, EmbeddingColumn, LANES, Net, Scan, TILE_ROWS, ceil_div, idx, imin, mix64, real,
+    tile, useful_threads, vec,
 )
 
 
 # Word dropout: in training a token gives way to its column's unknown token with probability
 # `word_dropout`, so that the row of unknown tokens learns from all the places it may stand in.
 cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) noexcept nogil:
-    """One packed input row: the embeddings of a step's tokens side by side. `step` is its row of the
-    user's data."""
+    """One packed input row: the embeddings of a step's tokens side by side. `step` is its row of
+    the user's data."""
     cdef unsigned long long threshold = share_of_64_bits(net.word_dropout)
     cdef unsigned long long seed = mix64(mix64(net.seed, 0), step)
     cdef idx C = net.plan.n_columns
@@ -37,18 +37,18 @@ cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) n
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are
 # touched; each sums its places in packed order. Where the head has the same weights (tied), its
-# gradient stands there already, of all rows, and theirs is the optimiser's usual way.
+# gradient stands there already, of all rows, and theirs is the optimizer's usual way.
 cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
     """Gradient of the embedding of token column c."""
     cdef const EmbeddingColumn* column = &net.columns[c]
     cdef const idx* tokens = net.tokens + c * net.N
-    cdef idx* order = net.token_order + 2 * c * net.N
-    cdef const idx* touched = net.touched + c * (net.N + 1)
+    cdef idx* order = net.scratch_token_order + 2 * c * net.N
+    cdef const idx* touched = net.scratch_touched + c * (net.N + 1)
     cdef idx run, p, k
     cdef bint tied = column.start == net.plan.head_w
     cdef real* to
     cdef const real* source
-    net.n_touched[c] = sort_tokens(tokens, net.N, order, net.touched + c * (net.N + 1))
+    net.n_touched[c] = sort_tokens(tokens, net.N, order, net.scratch_touched + c * (net.N + 1))
     net.touched_rows[c] = order + net.N  # scratch that has served
     for run in range(net.n_touched[c]):
         net.touched_rows[c][run] = tokens[order[touched[run]]]
@@ -101,30 +101,31 @@ cdef inline idx sort_tokens(
     return runs
 
 
-cdef inline real* projection(const Layer* layer, idx place, idx bundle) noexcept nogil:
-    return layer.projected + (place * layer.plan.n_bundles + bundle) * BLOCK_COLS * LANES
+cdef inline real* projection(const Scan* scan, idx place, idx column_block) noexcept nogil:
+    return scan.projected + (place * scan.plan.n_column_blocks + column_block) * BLOCK_COLS * LANES
 
 
 # A token's W_ih x + b is the same wherever it stands: with few distinct tokens it is computed once
-# for each. The time loop starts its accumulators from it, so the sums, and their bits, are the same.
-cdef inline void project(Net* net, const Layer* layer, idx first, idx rows) noexcept nogil:
-    """Projections of `rows` distinct input rows from `first`, in one direction of level 0."""
-    cdef const real* pack_x = layer.pack_x
+# for each. The time loop starts its accumulators from it, so the sums, and their bits, are the
+# same.
+cdef inline void project(Net* net, const Scan* scan, idx first, idx rows) noexcept nogil:
+    """Projections of `rows` distinct input rows from `first`, in one direction of layer 0."""
+    cdef const real* pack_x = scan.pack_x
     cdef const real* bias
     cdef real* to
-    cdef idx bundle, r0, r, at_x, cols_x, n
-    cdef idx apart = layer.plan.n_bundles * BLOCK_COLS * LANES
-    for bundle in range(layer.plan.n_bundles):
-        bias = layer.pack_b + bundle * BLOCK_COLS * LANES
-        at_x = columns(layer.bundle_x + bundle * BLOCK_COLS, &cols_x) * LANES
+    cdef idx column_block, r0, r, at_x, cols_x, n
+    cdef idx apart = scan.plan.n_column_blocks * BLOCK_COLS * LANES
+    for column_block in range(scan.plan.n_column_blocks):
+        bias = scan.pack_b + column_block * BLOCK_COLS * LANES
+        at_x = columns(scan.block_x + column_block * BLOCK_COLS, &cols_x) * LANES
         for r0 from first <= r0 < first + rows by TILE_ROWS:
             n = imin(TILE_ROWS, first + rows - r0)
-            to = projection(layer, r0, bundle)
+            to = projection(scan, r0, column_block)
             for r in range(n):
                 memcpy(to + r * apart, bias, BLOCK_COLS * sizeof(vec))
-            tile(n, cols_x, layer.K, net.distinct_x + r0 * layer.ldx, layer.ldx, 1, pack_x,
+            tile(n, cols_x, scan.K, net.distinct_x + r0 * scan.ldx, scan.ldx, 1, pack_x,
                  to + at_x, apart, to + at_x, apart)
-        pack_x += cols_x * layer.K * LANES
+        pack_x += cols_x * scan.K * LANES
 
 
 cdef inline void project_tokens(
@@ -133,9 +134,9 @@ cdef inline void project_tokens(
 ) noexcept nogil:
     """Input projections of the distinct token rows: once for all batches of a prediction."""
     cdef idx u, c, task
-    cdef idx blocks = (net.n_distinct + PRODUCT_ROWS - 1) // PRODUCT_ROWS
-    cdef idx threads = useful_threads(net.threads, 2.0 * net.n_distinct * net.layers[0].plan.slots
-                                      * net.layers[0].plan.Hp * net.layers[0].K)
+    cdef idx blocks = ceil_div(net.n_distinct, PRODUCT_ROWS)
+    cdef idx threads = useful_threads(net.threads, 2.0 * net.n_distinct * net.scans[0].plan.saved
+                                      * net.scans[0].plan.Hp * net.scans[0].K)
     cdef const EmbeddingColumn* column
     for u in range(net.n_distinct):
         for c in range(net.plan.n_columns):
@@ -146,8 +147,8 @@ cdef inline void project_tokens(
     for task in prange(blocks * net.plan.n_directions, num_threads=threads,
                        use_threads_if=threads > 1, schedule='dynamic'):
         flush_denormals()
-        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.layers[0].plan.slots
-                       * net.layers[0].plan.Hp * net.layers[0].K):
-            project(net, &net.layers[task // blocks], task % blocks * PRODUCT_ROWS,
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.scans[0].plan.saved
+                       * net.scans[0].plan.Hp * net.scans[0].K):
+            project(net, &net.scans[task // blocks], task % blocks * PRODUCT_ROWS,
                     imin(PRODUCT_ROWS, net.n_distinct - task % blocks * PRODUCT_ROWS))
         restore_worker(net.caller_mode)

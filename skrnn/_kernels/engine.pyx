@@ -1,12 +1,15 @@
-"""What Python calls: train on batches, predict batches, forecast, sample, translate, inspect one batch.
+"""What Python calls: train on batches, predict batches, forecast, sample, translate, inspect one
+batch.
 
 setup.py compiles this file once for every (instruction set, precision) pair; `skrnn._kernels`
-picks one. It only includes `entries/`, and these cimport the kernels: everything of a variant is one
-compilation unit, so that the compiler inlines from the entry down to the register tile. Nothing here
-keeps state: a call gets the plan, the parameters, the workspace and the data, and leaves its results
-in arrays that NumPy owns. Sizes are checked before `nogil`.
+picks one. It only includes `entries/`, and these cimport the kernels: everything of a variant is
+one compilation unit, so that the compiler inlines from the entry down to the register tile. Nothing
+here keeps state: a call gets the plan, the parameters, the workspace and the data, and leaves its
+results in arrays that NumPy owns. Sizes are checked before `nogil`.
 """
 import numpy as np
+
+from skrnn._kernels.border import BatchLimits, KernelData, PairLimits
 
 include "entries/tables.pxi"
 include "entries/open.pxi"

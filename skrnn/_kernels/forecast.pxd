@@ -7,91 +7,94 @@ from .types cimport Net, idx, real
 
 # What a forecaster makes of a series y of known and forecast steps (skrnn/_frame.py says the same
 # of whole series). At step t the network reads
-#     (y_t - y_{t - reach}) / input_scale           y_t / input_scale with reach = 0
+#     (y_t - y_{t - lag}) / input_scale           y_t / input_scale with lag = 0
 #     z_{t+1} .. z_{t+h}
 # and every h steps its outputs, times target_scale, are added to the base of step t + j:
-#     y_t, or the last known value of its season, or 0      + sum over i of lag_weights_ij (y_{t-i} - y_t)
-cdef struct Roll:
-    idx horizon            # h: steps of a block
-    idx n_targets          # k
+#     y_t, or the last known value of its season, or 0  + sum_i lag_weights_ij (y_{t-i} - y_t)
+cdef struct Rollout:
+    idx horizon                 # h: steps of a block
+    idx n_targets               # k
     idx n_covariates
-    idx width              # outputs a target
-    idx point              # which of them is fed back
-    bint gaussian          # outputs are a mean and a log standard deviation
-    idx reach
-    idx season             # steps of a season, 0 without
-    idx lags
-    idx T                  # steps known before the first block that is made here
-    idx stop               # steps when the last one is made
-    double* y              # in/out (n, stop, k)
-    const double* z        # in  (n, n_known, n_covariates) of steps 1, 2, .., or NULL
+    idx width                   # outputs a target
+    idx point                   # which of them is fed back
+    bint gaussian               # outputs are a mean and a log standard deviation
+    idx lag
+    idx season                  # steps of a season, 0 without
+    idx n_lags
+    idx T                       # steps known before the first block that is made here
+    idx stop                    # steps when the last one is made
+    double* y                   # in/out (n, stop, k)
+    const double* z             # in  (n, n_known, n_covariates) of steps 1, 2, .., or NULL
     idx n_known
     const double* input_scale   # in  (k,)
     const double* target_scale  # in  (h, k)
-    const double* lag_weights   # in  (lags, h, k), or NULL
-    double* out            # out (n, stop - T, k, width)
+    const double* lag_weights   # in  (n_lags, h, k), or NULL
+    double* out                 # out (n, stop - T, k, width)
 
 
-cdef inline void roll_rows(Net* net, const Roll* roll, idx lo, idx hi) noexcept nogil:
+cdef inline void rollout_rows(Net* net, const Rollout* rollout, idx lo, idx hi) noexcept nogil:
     """Forecast series lo .. hi of the batch to the end, reading what was forecast last first."""
     cdef idx t, b
-    for t in range(roll.T - roll.horizon, roll.stop - roll.horizon):
+    for t in range(rollout.T - rollout.horizon, rollout.stop - rollout.horizon):
         if stopped(net.stop, 2.0 * (hi - lo) * net.plan.n_params):
             return
         for b in range(lo, hi):
-            read_step(roll, net.x + b * net.plan.D, net.order[b], t)
+            read_step(rollout, net.x + b * net.plan.D, net.order[b], t)
         step_rows(net, lo, hi)
-        if (t + 1 - roll.T) % roll.horizon == 0:
+        if (t + 1 - rollout.T) % rollout.horizon == 0:
             for b in range(lo, hi):
-                write_block(roll, net.logits + b * net.Op, net.order[b], t)
+                write_block(rollout, net.logits + b * net.Op, net.order[b], t)
 
 
-cdef inline void read_step(const Roll* roll, real* x, idx series, idx t) noexcept nogil:
-    cdef idx i, k = roll.n_targets, c = roll.n_covariates
-    cdef const double* y = roll.y + (series * roll.stop + t) * k
-    cdef const double* z = roll.z + (series * roll.n_known + t) * c
+cdef inline void read_step(const Rollout* rollout, real* x, idx series, idx t) noexcept nogil:
+    cdef idx i, k = rollout.n_targets, c = rollout.n_covariates
+    cdef const double* y = rollout.y + (series * rollout.stop + t) * k
+    cdef const double* z = rollout.z + (series * rollout.n_known + t) * c
     for i in range(k):
-        if roll.reach == 0:
-            x[i] = <real> (y[i] / roll.input_scale[i])
-        elif t < roll.reach:
+        if rollout.lag == 0:
+            x[i] = <real> (y[i] / rollout.input_scale[i])
+        elif t < rollout.lag:
             x[i] = 0
         else:
-            x[i] = <real> ((y[i] - y[i - roll.reach * k]) / roll.input_scale[i])
-    for i in range(roll.horizon * c):
+            x[i] = <real> ((y[i] - y[i - rollout.lag * k]) / rollout.input_scale[i])
+    for i in range(rollout.horizon * c):
         x[k + i] = <real> z[i]
 
 
-cdef inline void write_block(const Roll* roll, const real* outputs, idx series, idx t) noexcept nogil:
-    cdef idx j, i, o, w = roll.width, k = roll.n_targets
-    cdef double* y = roll.y + series * roll.stop * k
-    cdef double* out = roll.out + (series * (roll.stop - roll.T) + t + 1 - roll.T) * k * w
+cdef inline void write_block(
+    const Rollout* rollout, const real* outputs, idx series, idx t
+) noexcept nogil:
+    cdef idx j, i, o, w = rollout.width, k = rollout.n_targets
+    cdef double* y = rollout.y + series * rollout.stop * k
+    cdef idx first = series * (rollout.stop - rollout.T) + t + 1 - rollout.T
+    cdef double* out = rollout.out + first * k * w
     cdef double base, scale
-    for j in range(roll.horizon):
+    for j in range(rollout.horizon):
         for i in range(k):
-            base = base_of(roll, y + i, t, j, i)
-            scale = roll.target_scale[j * k + i]
+            base = base_of(rollout, y + i, t, j, i)
+            scale = rollout.target_scale[j * k + i]
             for o in range(w):
                 out[o] = outputs[o] * scale + base
-            if roll.gaussian:
+            if rollout.gaussian:
                 out[1] = exp(outputs[1]) * scale
-            y[(t + 1 + j) * k + i] = out[roll.point]
+            y[(t + 1 + j) * k + i] = out[rollout.point]
             out += w
             outputs += w
 
 
 cdef inline double base_of(
-    const Roll* roll, const double* y, idx t, idx j, idx target
+    const Rollout* rollout, const double* y, idx t, idx j, idx target
 ) noexcept nogil:
     """What the forecast of step t + 1 + j is relative to; y is this target's column."""
-    cdef idx i, k = roll.n_targets, at = t
+    cdef idx i, k = rollout.n_targets, at = t
     cdef double base, sum = 0, anchor = 0
-    if roll.reach:
+    if rollout.lag:
         anchor = y[t * k]
-    if roll.season:
-        at = t + 1 + j - roll.season * ((j + roll.season) // roll.season)
+    if rollout.season:
+        at = t + 1 + j - rollout.season * ((j + rollout.season) // rollout.season)
         at = t if at < 0 else at
-    base = y[at * k] if roll.reach else 0
-    for i in range(roll.lags):
+    base = y[at * k] if rollout.lag else 0
+    for i in range(rollout.n_lags):
         at = t - i if t > i else 0
-        sum += roll.lag_weights[(i * roll.horizon + j) * k + target] * (y[at * k] - anchor)
+        sum += rollout.lag_weights[(i * rollout.horizon + j) * k + target] * (y[at * k] - anchor)
     return base + sum

@@ -1,4 +1,4 @@
-"""L2, global-norm clipping and the optimiser step on the flat parameter vector.
+"""L2, global-norm clipping and the optimizer step on the flat parameter vector.
 
 The vector is worked through in the plan's chunks, cut alike for any number of threads; the sums of
 squares of the chunks are added in order. An embedding is not among the chunks: only its rows that
@@ -14,34 +14,34 @@ cdef enum Solver:
     ADAM
     SGD
 
-cdef struct Optimiser:
+cdef struct Optimizer:
     idx solver
-    double alpha           # L2: alpha / 2 * sum(W^2), already divided by the weight of the data
-    double max_norm        # 0: no clipping
+    double alpha      # L2: alpha / 2 * sum(W^2), already divided by the weight of the data
+    double max_norm   # 0: no clipping
     double learning_rate
     double beta_1
     double beta_2
     double epsilon
     double momentum
     idx nesterov
-    idx step               # t, counted from 1
-    real* first            # (n_params,) first moments, or velocity
-    real* second           # (n_params,) second moments; adam only
+    idx step          # t, counted from 1
+    real* m           # (n_params,) first moments, or velocity
+    real* v           # (n_params,) second moments; adam only
 
 
-cdef inline void penalise_chunk(Net* net, double alpha, idx chunk) noexcept nogil:
-    """g += alpha * W where L2 applies; sums of squares of g and of penalised W."""
+cdef inline void penalize_chunk(Net* net, double alpha, idx chunk) noexcept nogil:
+    """g += alpha * W where L2 applies; sums of squares of g and of penalized W."""
     cdef const idx* at = net.tables + net.plan.chunks + 3 * chunk
     cdef real factor = <real> alpha
     cdef real* g = net.grads + at[0]
     cdef const real* w = net.params + at[0]
     cdef idx k, n = at[1] - at[0]
-    net.partial[2 * chunk + 1] = 0
+    net.scratch_squares[2 * chunk + 1] = 0
     if at[2] and alpha > 0:
-        net.partial[2 * chunk + 1] = squares(w, n)
+        net.scratch_squares[2 * chunk + 1] = squares(w, n)
         for k in range(n):
             g[k] += factor * w[k]
-    net.partial[2 * chunk] = squares(g, n)
+    net.scratch_squares[2 * chunk] = squares(g, n)
 
 
 cdef inline double squares(const real* x, idx n) noexcept nogil:
@@ -80,7 +80,7 @@ cdef inline idx touched_row(const Net* net, idx c, idx run) noexcept nogil:
 #     p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)
 #     u = mu u - lr g            p += u, or mu u - lr g (Nesterov)
 cdef inline void update_range(
-    Net* net, const Optimiser* opt, double scale, double rate, idx start, idx stop
+    Net* net, const Optimizer* opt, double scale, double rate, idx start, idx stop
 ) noexcept nogil:
     cdef real b1 = <real> opt.beta_1, b2 = <real> opt.beta_2
     cdef real one_b1 = <real> (1 - opt.beta_1), one_b2 = <real> (1 - opt.beta_2)
@@ -89,8 +89,8 @@ cdef inline void update_range(
     cdef real g
     cdef real* p = net.params
     cdef const real* grads = net.grads
-    cdef real* m = opt.first
-    cdef real* v = opt.second
+    cdef real* m = opt.m
+    cdef real* v = opt.v
     cdef idx k
     if opt.solver == ADAM:
         for k in range(start, stop):
@@ -120,14 +120,14 @@ cdef extern from *:
     real sqrt_real(real x) noexcept nogil
 
 
-cdef inline double step_size(const Optimiser* opt) noexcept nogil:
+cdef inline double step_size(const Optimizer* opt) noexcept nogil:
     if opt.solver == ADAM:
         return opt.learning_rate * sqrt(1 - opt.beta_2 ** opt.step) / (1 - opt.beta_1 ** opt.step)
     return opt.learning_rate
 
 
 cdef inline void update_touched(
-    Net* net, const Optimiser* opt, double scale, double rate
+    Net* net, const Optimizer* opt, double scale, double rate
 ) noexcept nogil:
     cdef idx c, run, at
     for c in range(net.plan.n_columns):
@@ -136,7 +136,7 @@ cdef inline void update_touched(
             update_range(net, opt, scale, rate, at, at + net.columns[c].dim)
 
 
-cdef inline double _regularise(Net* net, const Optimiser* opt, double* penalty) noexcept nogil:
+cdef inline double penalize(Net* net, const Optimizer* opt, double* penalty) noexcept nogil:
     """Add the L2 gradient; returns the global norm of the gradient, sets the L2 loss."""
     cdef idx k
     cdef idx threads = useful_threads(net.threads, 4.0 * net.plan.n_params)
@@ -144,17 +144,17 @@ cdef inline double _regularise(Net* net, const Optimiser* opt, double* penalty) 
     for k in prange(net.plan.n_chunks, num_threads=threads, use_threads_if=threads > 1,
                     schedule='dynamic'):
         flush_denormals()
-        penalise_chunk(net, opt.alpha, k)
+        penalize_chunk(net, opt.alpha, k)
         restore_worker(net.caller_mode)
     for k in range(net.plan.n_chunks):
-        g2 += net.partial[2 * k]
-        w2 += net.partial[2 * k + 1]
+        g2 += net.scratch_squares[2 * k]
+        w2 += net.scratch_squares[2 * k + 1]
     penalty[0] = 0.5 * opt.alpha * w2
     return sqrt(g2 + touched_squares(net))
 
 
-cdef inline void _step(Net* net, Optimiser* opt, double norm) noexcept nogil:
-    """One optimiser step with the gradient clipped to a global norm of max_norm (Pascanu 2013)."""
+cdef inline void optimizer_step(Net* net, Optimizer* opt, double norm) noexcept nogil:
+    """One optimizer step with the gradient clipped to a global norm of max_norm (Pascanu 2013)."""
     cdef idx k
     cdef idx threads = useful_threads(net.threads, 16.0 * net.plan.n_params)
     cdef double scale = 1, rate

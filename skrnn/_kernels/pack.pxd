@@ -4,19 +4,19 @@ from libc.string cimport memcpy, memset
 
 from .denormals cimport flush_denormals, restore_worker
 from .types cimport (
-    BLOCK_COLS, LANES, Layer, Net, TILE_COLS, idx, imin, padded, real, useful_threads,
+    BLOCK_COLS, LANES, Net, Scan, TILE_COLS, ceil_div, idx, imin, padded, real, useful_threads,
 )
 
 
-cdef inline void pack_bundle(
+cdef inline void pack_column_block(
     real* out,             # out (cols / TILE_COLS, K, TILE_COLS, LANES), narrower last group
     const real* W,         # in  (rows, segments * width)
     idx segments,          # the input row: `segments` pieces of `width` numbers, each starting
     idx width,             #     `stride` after the one before; K spans them, gaps get zeros
     idx stride,
-    const idx* starts,     # in  (cols,) slot where each vector column starts
+    const idx* starts,     # in  (cols,) gate column where each vector column starts
     idx cols,
-    const idx* row_of,     # in  row of W for each slot, -1 for padding
+    const idx* row_of,     # in  row of W for each gate column, -1 for padding
 ) noexcept nogil:
     cdef idx K = (segments - 1) * stride + width
     cdef idx group, n, c, lane, row, s, k
@@ -40,12 +40,12 @@ cdef inline void pack_bundle(
 cdef inline void pack_transposed(
     real* out,             # out (cols / TILE_COLS, K, TILE_COLS, LANES)
     const real* W,         # in  (rows, segments * width)
-    idx segments,          # as in pack_bundle; `stride` is a multiple of LANES
+    idx segments,          # as in pack_column_block; `stride` is a multiple of LANES
     idx width,
     idx stride,
-    idx first,             # vector columns first .. first + cols of the (segments * stride) wide row
+    idx first,             # vector columns first .. first + cols of a (segments * stride) row
     idx cols,
-    const idx* row_of,     # in  (K,) row of W for each slot, -1 for padding
+    const idx* row_of,     # in  (K,) row of W for each gate column, -1 for padding
     idx K,
 ) noexcept nogil:
     cdef idx group, n, c, k, at, lanes, row, j
@@ -68,63 +68,64 @@ cdef inline void pack_transposed(
                     to[j] = source[j]
 
 
-cdef inline void pack_layer(Layer* layer, idx bundle, bint training) noexcept nogil:
-    """Weights of one bundle as the forward tile reads them, and the biases where they enter."""
-    cdef const idx* starts_x = layer.bundle_x + bundle * BLOCK_COLS
-    cdef const idx* starts_h = layer.bundle_h + bundle * BLOCK_COLS
-    cdef real* bias = layer.pack_b + bundle * BLOCK_COLS * LANES
+cdef inline void pack_scan(Scan* scan, idx column_block, bint training) noexcept nogil:
+    """Weights of one column block as the forward tile reads them, and the biases where they
+    enter."""
+    cdef const idx* starts_x = scan.block_x + column_block * BLOCK_COLS
+    cdef const idx* starts_h = scan.block_h + column_block * BLOCK_COLS
+    cdef real* bias = scan.pack_b + column_block * BLOCK_COLS * LANES
     cdef idx before_x = 0, before_h = 0, first_x = -1, first_h = -1, cols_x = 0, cols_h = 0
     cdef idx c, lane, row
-    for c in range(bundle * BLOCK_COLS):
-        before_x += layer.bundle_x[c] >= 0
-        before_h += layer.bundle_h[c] >= 0
+    for c in range(column_block * BLOCK_COLS):
+        before_x += scan.block_x[c] >= 0
+        before_h += scan.block_h[c] >= 0
     memset(bias, 0, BLOCK_COLS * LANES * sizeof(real))
     for c in range(BLOCK_COLS):
         if starts_x[c] >= 0:
             first_x = c if first_x < 0 else first_x
             cols_x += 1
             for lane in range(LANES):
-                row = layer.row_ih[starts_x[c] + lane]
+                row = scan.row_ih[starts_x[c] + lane]
                 if row >= 0:
-                    bias[c * LANES + lane] += layer.b_ih[row]
+                    bias[c * LANES + lane] += scan.b_ih[row]
         if starts_h[c] >= 0:
             first_h = c if first_h < 0 else first_h
             cols_h += 1
             for lane in range(LANES):
-                row = layer.row_hh[starts_h[c] + lane]
+                row = scan.row_hh[starts_h[c] + lane]
                 if row >= 0:
-                    bias[c * LANES + lane] += layer.b_hh[row]
-    pack_bundle(layer.pack_x + before_x * layer.K * LANES, layer.w_ih, layer.plan.in_segments,
-                layer.plan.in_width, layer.plan.in_stride, starts_x + first_x, cols_x,
-                layer.row_ih)
-    pack_bundle(layer.pack_h + before_h * layer.plan.H * LANES, layer.w_hh, 1, layer.plan.H,
-                layer.plan.Hp, starts_h + first_h, cols_h, layer.row_hh)
+                    bias[c * LANES + lane] += scan.b_hh[row]
+    pack_column_block(scan.pack_x + before_x * scan.K * LANES, scan.w_ih, scan.plan.in_segments,
+                scan.plan.in_width, scan.plan.in_stride, starts_x + first_x, cols_x,
+                scan.row_ih)
+    pack_column_block(scan.pack_h + before_h * scan.plan.H * LANES, scan.w_hh, 1, scan.plan.H,
+                scan.plan.Hp, starts_h + first_h, cols_h, scan.row_hh)
 
 
-cdef inline void pack_layer_transposed(Net* net, Layer* layer, idx block) noexcept nogil:
-    """Block `block` of vector columns of W_hh^T, then of W_ih^T where the level below needs it."""
-    cdef idx hh = layer.plan.hh_stop - layer.plan.hh_start
-    cdef idx ih = layer.plan.ih_stop - layer.plan.ih_start
-    cdef idx stride = padded(layer.plan.in_stride)
-    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
+cdef inline void pack_scan_transposed(Net* net, Scan* scan, idx block) noexcept nogil:
+    """Block `block` of vector columns of W_hh^T, then of W_ih^T where the layer below needs it."""
+    cdef idx hh = scan.plan.hh_stop - scan.plan.hh_start
+    cdef idx ih = scan.plan.ih_stop - scan.plan.ih_start
+    cdef idx stride = padded(scan.plan.in_stride)
+    cdef idx blocks = ceil_div(scan.plan.Hp // LANES, BLOCK_COLS)
     cdef idx first = block * BLOCK_COLS
     if block < blocks:
-        pack_transposed(layer.pack_dh + first * hh * LANES, layer.w_hh, 1, layer.plan.H,
-                        layer.plan.Hp, first, imin(BLOCK_COLS, layer.plan.Hp // LANES - first),
-                        layer.row_hh + layer.plan.hh_start, hh)
+        pack_transposed(scan.pack_dh + first * hh * LANES, scan.w_hh, 1, scan.plan.H,
+                        scan.plan.Hp, first, imin(BLOCK_COLS, scan.plan.Hp // LANES - first),
+                        scan.row_hh + scan.plan.hh_start, hh)
     else:
         first -= blocks * BLOCK_COLS
-        pack_transposed(layer.pack_dx + first * ih * LANES, layer.w_ih, layer.plan.in_segments,
-                        layer.plan.in_width, stride, first,
-                        imin(BLOCK_COLS, layer.plan.in_segments * stride // LANES - first),
-                        layer.row_ih + layer.plan.ih_start, ih)
+        pack_transposed(scan.pack_dx + first * ih * LANES, scan.w_ih, scan.plan.in_segments,
+                        scan.plan.in_width, stride, first,
+                        imin(BLOCK_COLS, scan.plan.in_segments * stride // LANES - first),
+                        scan.row_ih + scan.plan.ih_start, ih)
 
 
-cdef inline idx transposed_blocks(const Net* net, const Layer* layer) noexcept nogil:
-    cdef idx blocks = (layer.plan.Hp // LANES + BLOCK_COLS - 1) // BLOCK_COLS
-    cdef idx width = layer.plan.in_segments * padded(layer.plan.in_stride) // LANES
-    if layer.plan.level > 0 or net.wants_dx:
-        blocks += (width + BLOCK_COLS - 1) // BLOCK_COLS
+cdef inline idx transposed_blocks(const Net* net, const Scan* scan) noexcept nogil:
+    cdef idx blocks = ceil_div(scan.plan.Hp // LANES, BLOCK_COLS)
+    cdef idx width = scan.plan.in_segments * padded(scan.plan.in_stride) // LANES
+    if scan.plan.layer > 0 or net.wants_dx:
+        blocks += ceil_div(width, BLOCK_COLS)
     return blocks
 
 
@@ -139,7 +140,7 @@ cdef inline void pack_head(Net* net) noexcept nogil:
     for block from 0 <= block < net.Op // LANES by BLOCK_COLS:
         for c in range(BLOCK_COLS):
             starts[c] = (block + c) * LANES
-        pack_bundle(net.pack_head + block * K * LANES, W, D, net.plan.H, net.plan.Hp, starts,
+        pack_column_block(net.pack_head + block * K * LANES, W, D, net.plan.H, net.plan.Hp, starts,
                     imin(BLOCK_COLS, net.Op // LANES - block), row_of)
     memset(net.pack_head_b, 0, net.Op * sizeof(real))
     memcpy(net.pack_head_b, net.params + net.plan.head_b, net.plan.n_outputs * sizeof(real))
@@ -150,20 +151,20 @@ cdef inline void pack_head(Net* net) noexcept nogil:
 
 
 cdef inline void pack_weights(Net* net) noexcept nogil:
-    """Repack all weights: once a batch, because the optimiser has moved them."""
-    cdef Layer* layer
+    """Repack all weights: once a batch, because the optimizer has moved them."""
+    cdef Scan* scan
     cdef idx k, task, blocks, threads
-    for k in range(net.plan.n_layers):
-        layer = &net.layers[k]
-        threads = useful_threads(net.threads, 8.0 * layer.plan.slots * layer.plan.Hp
-                                 * (layer.K + layer.plan.H))
-        blocks = transposed_blocks(net, layer) if net.training else 0
-        for task in prange(layer.plan.n_bundles + blocks, num_threads=threads,
+    for k in range(net.plan.n_scans):
+        scan = &net.scans[k]
+        threads = useful_threads(net.threads, 8.0 * scan.plan.saved * scan.plan.Hp
+                                 * (scan.K + scan.plan.H))
+        blocks = transposed_blocks(net, scan) if net.training else 0
+        for task in prange(scan.plan.n_column_blocks + blocks, num_threads=threads,
                            use_threads_if=threads > 1, schedule='dynamic'):
             flush_denormals()
-            if task < layer.plan.n_bundles:
-                pack_layer(layer, task, net.training)
+            if task < scan.plan.n_column_blocks:
+                pack_scan(scan, task, net.training)
             else:
-                pack_layer_transposed(net, layer, task - layer.plan.n_bundles)
+                pack_scan_transposed(net, scan, task - scan.plan.n_column_blocks)
             restore_worker(net.caller_mode)
     pack_head(net)

@@ -4,7 +4,9 @@ from libc.string cimport memset
 
 from .denormals cimport flush_denormals, restore_worker
 from .stopping cimport stopped
-from .types cimport BLOCK_COLS, LANES, Net, TILE_ROWS, idx, imin, real, tile, tile_rows, vec
+from .types cimport (
+    BLOCK_COLS, LANES, Net, TILE_ROWS, ceil_div, idx, imin, real, tile, tile_rows, vec,
+)
 
 cdef enum:
     PRODUCT_ROWS = 96      # rows of one task of a product over all packed rows: 16 tiles
@@ -44,7 +46,7 @@ cdef inline void products(
 ) noexcept nogil:
     """`product` of all rows, shared out."""
     cdef idx r
-    for r in prange((rows + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+    for r in prange(ceil_div(rows, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         if not stopped(net.stop, 2.0 * PRODUCT_ROWS * K * cols * LANES):
@@ -54,7 +56,7 @@ cdef inline void products(
 
 
 cdef inline void multiply(
-    real* out,             # out (rows, ldo): out[r] = sum over k of a[r, k] w[k], plus what is there
+    real* out,             # out (rows, ldo): out[r] = sum_k a[r, k] w[k], plus what is there
     idx ldo,
     const real* a,         # in  a[r, k] at a + r * a_row + k * a_k
     idx a_row,
@@ -79,7 +81,7 @@ cdef inline void multiply(
 
 
 cdef inline idx columns(const idx* enters, idx* count) noexcept nogil:
-    """First accumulator column in use, and how many: they are neighbours."""
+    """First accumulator column in use, and how many: they are neighbors."""
     cdef idx c, first = BLOCK_COLS
     count[0] = 0
     for c in range(BLOCK_COLS):

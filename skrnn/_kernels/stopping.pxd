@@ -1,7 +1,7 @@
 """Ctrl-C within a call: the calling thread asks Python now and then whether a signal has arrived.
 
 Every loop whose work grows with the data calls `stopped` with its operations, and ends early, its
-results void, once that is True. The entry takes no optimiser step then, and calls `check_stopped`,
+results void, once that is True. The entry takes no optimizer step then, and calls `check_stopped`,
 which raises what the signal's handler has raised. Only Python's main thread runs handlers,
 so a call from another thread never asks, nor takes the GIL.
 """

@@ -4,9 +4,13 @@ Sizes are T (time steps), B (sequences of a batch), N (packed rows: steps of all
 D (input width), H (hidden width). A stride or width with a `p` (Hp) is rounded up to full vectors.
 
 Packed rows are time-major over sequences sorted by falling length, as PyTorch's PackedSequence:
-step t has the first `active[t]` sequences. A large batch is cut into slices of neighbouring
+step t has the first `active[t]` sequences. A large batch is cut into slices of neighboring
 sequences, and the rows of one slice lie before those of the next; so what two threads write side by
 side lies far apart.
+
+Fields of the workspace say how long they live: `ws_` is written by the forward pass and read by the
+backward pass, `scratch_` serves one stage and nothing after it, `pack_` is made anew for each batch,
+and a gradient is `d` before the name of what it belongs to.
 """
 
 ctypedef Py_ssize_t idx
@@ -43,7 +47,7 @@ cdef extern from "simd.h" nogil:
     void fetch_l2(const real* p, idx n)
     unsigned long long mix64(unsigned long long seed, unsigned long long counter)
 
-# The numbers a plan uses for names (engine.pyx hands them to skrnn/_plan.py).
+# The numbers that stand for names in a plan (entries/tables.pxi hands them to Python).
 cdef enum Cell:
     LSTM
     GRU
@@ -70,34 +74,35 @@ cdef enum Loss:
     POISSON
     BINARY_LOG_LOSS
 
-cdef struct LayerPlan:
-    # One layer in one direction. A cell stores `slots` numbers a unit and row (its activated gates,
-    # overwritten by their gradients in the backward pass) and computes its units in bundles of
-    # BLOCK_COLS vector columns. Offsets point into the plan's tables or the flat parameter vector.
+cdef struct ScanPlan:
+    # A scan: one layer in one direction. A cell stores `saved` numbers per unit and row (its activated gates,
+    # overwritten by their gradients in the backward pass) and computes its units in column blocks
+    # of BLOCK_COLS vector columns. Offsets point into the plan's tables or the flat parameter
+    # vector.
     idx cell
     idx activation
-    idx level          # 0 reads the input, level l reads level l - 1
-    idx direction      # +1 runs from the first step to the last, -1 from the last to the first
+    idx layer         # 0 reads the input, layer l reads layer l - 1
+    idx direction     # +1 runs from the first step to the last, -1 from the last to the first
     idx H
     idx Hp
-    idx slots
-    idx has_c          # 1 where the cell carries a cell state
-    idx in_segments    # input row: directions of the level below (1 at level 0)
-    idx in_width       # .. true width of each
-    idx in_stride      # .. width each takes
-    idx ih_start       # slots that weight_ih feeds: their gradients make dW_ih and dx
+    idx saved
+    idx has_c         # 1 where the cell carries a cell state
+    idx in_segments   # input row: directions of the layer below (1 at layer 0)
+    idx in_width      # .. true width of each
+    idx in_stride     # .. width each takes
+    idx ih_start      # gate columns that weight_ih feeds: their gradients make dW_ih and dx
     idx ih_stop
-    idx hh_start       # slots that weight_hh feeds: their gradients make dW_hh and dh
+    idx hh_start      # gate columns that weight_hh feeds: their gradients make dW_hh and dh
     idx hh_stop
-    idx n_bundles
-    idx bundle_x       # table (n_bundles, BLOCK_COLS): slot column where weight_ih enters, or -1
-    idx bundle_h       # table (n_bundles, BLOCK_COLS): likewise weight_hh
-    idx row_ih         # table (slots * Hp,): row of weight_ih for each slot, or -1
-    idx row_hh         # table (slots * Hp,): likewise weight_hh
-    idx w_ih           # (gates * H, in_segments * in_width) in the flat parameter vector
-    idx w_hh           # (gates * H, H)
-    idx b_ih           # (gates * H,)
-    idx b_hh           # (gates * H,)
+    idx n_column_blocks
+    idx block_x       # table (n_column_blocks, BLOCK_COLS): gate column that weight_ih feeds, or -1
+    idx block_h       # table (n_column_blocks, BLOCK_COLS): likewise weight_hh
+    idx row_ih        # table (saved * Hp,): row of weight_ih for each gate column, or -1
+    idx row_hh        # table (saved * Hp,): likewise weight_hh
+    idx w_ih          # (gates * H, in_segments * in_width) in the flat parameter vector
+    idx w_hh          # (gates * H, H)
+    idx b_ih          # (gates * H,)
+    idx b_hh          # (gates * H,)
 
 cdef struct EmbeddingColumn:
     idx start          # of its weights (rows, dim) in the flat parameter vector
@@ -106,34 +111,34 @@ cdef struct EmbeddingColumn:
     idx place          # first of its columns in an input row
 
 cdef struct NetPlan:
-    idx n_levels
+    idx n_layers
     idx n_directions
-    idx n_layers       # levels x directions
-    idx n_columns      # token columns; 0 for vectors
-    idx columns        # table (n_columns, 4): an embedding each; fields as in EmbeddingColumn
-    idx D              # width of the rows level 0 reads
-    idx H              # width of the top level
+    idx n_scans       # layers x directions
+    idx n_columns     # token columns; 0 for vectors
+    idx columns       # table (n_columns, 4): one embedding each; fields as in EmbeddingColumn
+    idx D             # width of the rows layer 0 reads
+    idx H             # width of the top layer
     idx Hp
     idx pooling
     idx loss
     idx n_outputs
-    idx n_targets      # numbers a row that outputs are compared with; 0 for labels
-    idx n_quantiles    # outputs a target; quantile only
-    idx head_w         # (n_outputs, n_directions * H)
-    idx head_b         # (n_outputs,)
-    idx crf            # (n_outputs + 2, n_outputs): start, transitions, end; crf only
-    idx row_head       # table: row of head_weight for each output, -1 for padding
-    idx bptt_steps     # 0: never cut
+    idx n_targets     # numbers per row that outputs are compared with; 0 for labels
+    idx n_quantiles   # outputs per target; quantile only
+    idx head_w        # (n_outputs, n_directions * H)
+    idx head_b        # (n_outputs,)
+    idx crf           # (n_outputs + 2, n_outputs): start, transitions, end; crf only
+    idx row_head      # table: row of head_weight for each output, -1 for padding
+    idx bptt_steps    # 0: never cut
     idx n_params
-    idx n_chunks       # pieces of the flat vector that the optimiser takes at a time
-    idx chunks         # table (n_chunks, 3): start, stop, 1 where L2 applies
+    idx n_chunks      # pieces of the flat vector, one task of the optimizer each
+    idx chunks        # table (n_chunks, 3): start, stop, 1 where L2 applies
     idx n_tables
 
-cdef struct Layer:
-    LayerPlan plan
+cdef struct Scan:
+    ScanPlan plan
     idx K                    # width of an input row as the matmuls see it
-    const idx* bundle_x
-    const idx* bundle_h
+    const idx* block_x
+    const idx* block_h
     const idx* row_ih
     const idx* row_hh
     const real* w_ih         # parameters and their gradients
@@ -144,35 +149,35 @@ cdef struct Layer:
     real* dw_hh
     real* db_ih
     real* db_hh
-    real* pack_x             # weights as the tile reads them, repacked once a batch
+    real* pack_x             # weights as the tile reads them, repacked once per batch
     real* pack_h
-    real* pack_b             # (n_bundles, BLOCK_COLS, LANES): the two biases where they enter
+    real* pack_b             # (n_column_blocks, BLOCK_COLS, LANES): the two biases where they enter
     real* pack_dx
     real* pack_dh
     const real* x            # (N, ldx) input rows
     idx ldx
-    real* projected          # (n_distinct, n_bundles, BLOCK_COLS, LANES) W_ih x + b, or NULL
-    real* y                  # (N, ldy) hidden states; this direction's columns
+    real* projected          # (n_distinct, n_column_blocks, BLOCK_COLS, LANES) W_ih x + b, or NULL
+    real* ws_y               # (N, ldy) hidden states; this direction's columns
     real* dy                 # (N, ldy) their gradients, or NULL: all 0
     idx ldy
-    real* gates              # (N, slots * Hp), training only
-    real* c                  # (N, Hp) in training, (B, Hp) in prediction
-    real* h_in               # (B, Hp) h_{t-1} as matmuls see it; under `mask` (N, Hp), for dW_hh
+    real* ws_gates           # (N, saved * Hp), training only
+    real* ws_c               # (N, Hp) in training, (B, Hp) in prediction
+    real* ws_h_in            # (B, Hp) h_{t-1} as matmuls see it; under `ws_mask` (N, Hp), for dW_hh
     real* h0                 # (B, Hp) initial states
     real* c0
     real* dh                 # (B, Hp) gradient that reaches h_{t-1}; after the pass that of h0
     real* dc
-    real* mask               # (B, Hp) recurrent dropout, or NULL
+    real* ws_mask            # (B, Hp) recurrent dropout, or NULL
 
 cdef struct Run:
-    # Neighbouring packed rows whose h_{t-1} are neighbours too.
-    idx start                # the first, counted from the slice's first; a run ends where one starts
+    # Neighboring packed rows whose h_{t-1} are neighbors too.
+    idx start                # the first, counted from the slice's; ends where the next starts
     idx source               # packed row of its h_{t-1}, or -1 - b: the initial state of sequence b
 
-cdef struct Part:
-    # A thread's share of a time loop (sharing.pxd): all steps of some sequences. Others may take
-    # over the later ones, so each has a cache line of its own: 64 bytes.
-    idx direction            # layer of the level
+cdef struct Task:
+    # A thread's share of a time loop (work_stealing.pxd): all steps of some sequences. Others may
+    # take over the later ones, so each has a cache line of its own: 64 bytes.
+    idx direction            # scan of the layer: 0 forward, 1 backward
     idx order                # 1: the loop starts at the first step, -1: at the last
     idx slice                # that the sequences make up, while they do; else -1
     idx start
@@ -197,87 +202,87 @@ cdef struct Stop:
 
 cdef struct Net:
     NetPlan plan
-    Stop* stop               # or NULL: nothing stops it
+    Stop* stop                      # or NULL: nothing stops it
     const idx* tables
-    real* params             # (n_params,)
-    real* grads              # (n_params,), training only
-    Layer* layers            # (n_layers,) level-major, forward direction first
-    idx first_scan           # 1 where they are the backward direction alone (truncated.pxd)
+    real* params                    # (n_params,)
+    real* grads                     # (n_params,), training only
+    Scan* scans                     # (n_scans,) layer-major, forward direction first
+    idx first_scan                  # 1 where they are the backward direction alone (truncated_bptt.pxd)
     bint training
-    bint wants_dx            # gradient of the input rows is computed (embeddings, or asked for)
+    bint wants_dx                   # gradient of the input rows (embeddings, or asked for)
     idx threads
     unsigned long long caller_mode  # of floating point (denormals.pxd)
     # the batch
     idx B
     idx N
     idx T
-    idx* order               # (B,) place in the offsets, by falling length
-    const idx* owners        # sequence of each chunk that the offsets are of (truncated.pxd), or NULL
-    idx* sequences           # (B,) place in the user's data; `order`, or the owners of these chunks
-    idx* steps               # (N,) row of the user's data; under dropout, otherwise NULL
-    idx* lengths             # (B,)
-    idx* active              # (T + 1,)
-    idx* first               # (SLICES, T) packed row of step t of sequence b in slice s: first[s, t] + b
-    idx* buckets             # (T + 2,) scratch of the counting sort
-    idx* bounds              # (max(threads, SLICES) + 1,) rows of each thread, by equal work
-    Part* parts              # (threads + 2 * SLICES,)
-    idx n_parts
-    idx part_flops           # of one step of a sequence
+    idx* order                      # (B,) place in the offsets, by falling length
+    const idx* owners               # sequence of each chunk (truncated_bptt.pxd), or NULL
+    idx* sequences                  # (B,) place in the user's data: `order`, or the chunks' owners
+    idx* steps                      # (N,) row of the user's data; under dropout, otherwise NULL
+    idx* lengths                    # (B,)
+    idx* active                     # (T + 1,)
+    idx* first                      # (SLICES, T) step t of sequence b is row first[s, t] + b
+    idx* scratch_buckets            # (T + 2,) scratch of the counting sort
+    idx* part_starts                # (max(threads, SLICES) + 1,) rows of each thread, by equal work
+    Task* tasks                     # (threads + 2 * SLICES,)
+    idx n_tasks
+    idx step_flops                  # of one step of a sequence
     idx n_slices
-    idx[SLICES + 1] slices   # first sequence of each; B after the last
-    idx[SLICES + 1] slice_rows  # first packed row of each; N after the last
-    Run* runs                # (n_directions, SLICES, 2 * T) where rows find h_{t-1}; training only
-    idx[2 * SLICES] n_runs   # (n_directions, SLICES)
+    idx[SLICES + 1] slices          # first sequence of each; B after the last
+    idx[SLICES + 1] slice_rows      # first packed row of each; N after the last
+    Run* runs                       # (n_directions, SLICES, 2 * T) rows of h_{t-1}; training only
+    idx[2 * SLICES] n_runs          # (n_directions, SLICES)
     const EmbeddingColumn* columns  # (n_columns,)
-    idx* tokens              # (n_columns, N) embedding rows of the batch
-    idx* token_order         # (n_columns, 2, N) packed rows sorted by embedding row, and scratch
-    idx* touched             # (n_columns, N + 1) starts of runs of one embedding row
-    idx** touched_rows       # (n_columns,) where the embedding rows that have a gradient stand
-    idx* n_touched           # (n_columns,) and how many they are
-    idx n_distinct           # token rows whose projections are made once; 0 for each step its own
-    idx* places              # (N,) which of them stands in a packed row
-    real* distinct_x         # (n_distinct, D)
-    real* x                  # (N, D)
-    real* dx                 # (N, ld_dx)
+    idx* tokens                     # (n_columns, N) embedding rows of the batch
+    idx* scratch_token_order        # (n_columns, 2, N) rows by embedding row, and scratch
+    idx* scratch_touched            # (n_columns, N + 1) starts of runs of one embedding row
+    idx** touched_rows              # (n_columns,) embedding rows that have a gradient
+    idx* n_touched                  # (n_columns,) and how many they are
+    idx n_distinct                  # token rows projected once; 0: each step its own
+    idx* places                     # (N,) which of them stands in a packed row
+    real* distinct_x                # (n_distinct, D)
+    real* x                         # (N, D)
+    real* dx                        # (N, ld_dx)
     idx ld_dx
-    real* dy[2]              # gradients of the outputs of two neighbouring levels
+    real* dy[2]                     # gradients of the outputs of two neighboring layers
     # dropout
     double dropout
     double recurrent_dropout
     double word_dropout
     double label_smoothing
     unsigned long long seed
-    real** dropped           # (n_levels + 1,) input of each level after dropout, or NULL
+    real** ws_dropped               # (n_layers + 1,) input of each layer after dropout, or NULL
     # the head; R rows: B pooled, N at every step
     idx R
-    idx F                    # stride of features: n_directions * Hp
-    idx Op                   # stride of outputs
-    real* features           # (R, F) what the head reads; the top level's y where they are the same
-    idx* argmax              # (B, F) step of each maximum
-    real* logits             # (R, Op)
-    real* dlogits            # (R, Op)
-    real* dfeatures          # (R, F); the top level's dy where the head reads every step
+    idx F                           # stride of features: n_directions * Hp
+    idx Op                          # stride of outputs
+    real* ws_features               # (R, F) what the head reads; may be the top layer's y
+    idx* ws_argmax                  # (B, F) step of each maximum
+    real* logits                    # (R, Op)
+    real* dlogits                   # (R, Op)
+    real* dfeatures                 # (R, F); the top layer's dy where the head reads every step
     real* pack_head
     real* pack_head_b
     real* pack_dhead
     # the CRF (crf.pxd); K = n_outputs
-    bint paths               # whole label sequences are scored: crf in training, or decoding
-    real* crf_scores         # (K + 2, Op) start, transitions, end
-    real* crf_columns        # (K + 1, Op) exp(T_ij - m_j), and m_j = max_i T_ij
-    real* crf_rows           # (K + 1, Op) exp(T_ij - m_i) at [j, i], and m_i = max_j T_ij
-    real* crf_alpha          # (N, Op) log forward scores, each row's highest 0
-    real* crf_sums           # (N, Op) sum_i exp(alpha_i + T_ij - m_j) of the step before
-    real* crf_scratch        # (threads, 4, Op)
-    real* crf_grads          # (B, K + 2, Op) gradient of the scores, a sequence each
-    const double* quantiles  # (n_quantiles,) levels
-    double whole_rows        # rows with a target of the batch that a pass is of; 0: these are all
-    double* row_loss         # (max(R, B),)
-    double* row_weight       # (R,)
-    double* partial          # (2 * n_chunks,) sums of squares
-    real* slice_grads        # (SLICES - 1, parameters of the largest level)
+    bint paths                      # whole label sequences are scored: crf in training, or decoding
+    real* crf_scores                # (K + 2, Op) start, transitions, end
+    real* crf_columns               # (K + 1, Op) exp(T_ij - m_j), and m_j = max_i T_ij
+    real* crf_rows                  # (K + 1, Op) exp(T_ij - m_i) at [j, i], and m_i = max_j T_ij
+    real* scratch_crf_alpha         # (N, Op) log forward scores, each row's highest 0
+    real* scratch_crf_sums          # (N, Op) sum_i exp(alpha_i + T_ij - m_j) of the step before
+    real* scratch_crf               # (threads, 4, Op)
+    real* scratch_crf_grads         # (B, K + 2, Op) gradient of the scores of each sequence
+    const double* quantiles         # (n_quantiles,) quantile levels
+    double whole_rows               # rows with a target of a pass's whole batch; 0: all here
+    double* scratch_row_loss        # (max(R, B),)
+    double* scratch_row_weight      # (R,)
+    double* scratch_squares         # (2 * n_chunks,) sums of squares
+    real* scratch_slice_grads       # (SLICES - 1, parameters of the largest layer)
     idx slice_size
-    void* sums               # (n_directions, SLICES) SliceSums of linear.pxd
-    real* scratch            # (max(threads, 2 * SLICES), scratch_size) for weight gradients
+    void* scratch_sums              # (n_directions, SLICES) SliceSums of weight_gradients.pxd
+    real* scratch                   # (max(threads, 2 * SLICES), scratch_size) for weight gradients
     idx scratch_size
 
 
@@ -299,11 +304,12 @@ cdef inline idx row_at(const Net* net, idx t, idx b) noexcept nogil:
 
 cdef inline idx padded(idx n) noexcept nogil:
     """`n` rounded up to full vectors."""
-    return (n + LANES - 1) // LANES * LANES
+    return ceil_div(n, LANES) * LANES
 
 
 cdef enum:
-    # Operations that moving a number is worth: what one core moves, the other has to fetch from it.
+    # Cost of moving one number, in flops, when deciding on threads: what one core moves, the other
+    # has to fetch from it.
     MOVED = 40
 
 
@@ -316,7 +322,7 @@ cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:
     return threads if most > threads else <idx> most
 
 
-cdef inline idx pieces(idx n, idx size) noexcept nogil:
+cdef inline idx ceil_div(idx n, idx size) noexcept nogil:
     return (n + size - 1) // size
 
 

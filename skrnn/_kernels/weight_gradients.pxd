@@ -1,18 +1,18 @@
-"""Weight gradients dW = dZ^T X, by slices of the batch and tiles of dW: within the time loop where they
-are small, after it where they are large or there are threads to share them."""
+"""Weight gradients dW = dZ^T X, by slices of the batch and tiles of dW: within the time loop where
+they are small, after it where they are large or there are threads to share them."""
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from .denormals cimport flush_denormals, restore_worker
 from .stopping cimport stopped
 from .types cimport (
-    BLOCK_COLS, LANES, Layer, LayerPlan, Net, Run, SLICES, Stop, TILE_ROWS, fetch_l2, idx, imin,
-    pieces, real, tile_rows, useful_threads, vec,
+    BLOCK_COLS, LANES, Net, Run, SLICES, Scan, ScanPlan, Stop, TILE_ROWS, ceil_div, fetch_l2, idx,
+    imin, real, tile_rows, useful_threads, vec,
 )
 
 
-cdef inline idx level_size(const LayerPlan* first, const LayerPlan* last) noexcept nogil:
-    """Parameters of a level: they lie side by side, from its first direction's W_ih on."""
+cdef inline idx layer_size(const ScanPlan* first, const ScanPlan* last) noexcept nogil:
+    """Parameters of a layer: they lie side by side, from its first direction's W_ih on."""
     return last.b_hh + (last.b_hh - last.b_ih) - first.w_ih
 
 
@@ -31,17 +31,17 @@ cdef enum:
 cdef struct WeightGradient:
     real* dW               # out (rows, segments * width)
     real* db               # out (rows,) or NULL
-    const real* dZ         # in  (N, ldz), from the first slot that matters
+    const real* dZ         # in  (N, ldz), from the first gate column that matters
     idx ldz
     idx cols               # vector columns of dZ
-    const idx* row_of      # in  (cols * LANES,) row of dW for each slot, -1 for padding
+    const idx* row_of      # in  (cols * LANES,) row of dW for each gate column, -1 for padding
     const real* X          # in  (N, ldx)
     idx ldx
     const Run* runs        # in  (n_runs,) row of X for each of dZ, or NULL: the same
     idx n_runs
     const real* X0         # in  (B, ldx0) initial states, for runs
     idx ldx0
-    idx segments           # as in pack_bundle
+    idx segments           # as in pack_column_block
     idx width
     idx stride
     idx N
@@ -74,7 +74,7 @@ cdef struct SliceSums:
 
 cdef inline idx weight_tasks(const WeightGradient* g) noexcept nogil:
     """How many tasks the product is cut into."""
-    return pieces(pieces(g.cols, BLOCK_COLS), g.blocks) * g.segments * pieces(g.width, g.run)
+    return ceil_div(ceil_div(g.cols, BLOCK_COLS), g.blocks) * g.segments * ceil_div(g.width, g.run)
 
 
 cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil:
@@ -92,52 +92,53 @@ cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil
 
 
 cdef inline size_t weight_scratch() noexcept nogil:
-    """Numbers of scratch that a thread needs for weight gradients: two tasks of the largest size."""
+    """Numbers of scratch that a thread needs for weight gradients: two tasks of the largest
+    size."""
     return 2 * SUM_BLOCKS * (SUM_COLS + 2 * TILE_ROWS) * BLOCK_COLS * LANES
 
 
 cdef inline idx sums_size(const WeightGradient* g) noexcept nogil:
     """Numbers that the sums of all tasks of a product take."""
-    cdef idx columns = g.segments * pieces(g.width, TILE_ROWS) * TILE_ROWS
-    return pieces(g.cols, BLOCK_COLS) * columns * BLOCK_COLS * LANES
+    cdef idx columns = g.segments * ceil_div(g.width, TILE_ROWS) * TILE_ROWS
+    return ceil_div(g.cols, BLOCK_COLS) * columns * BLOCK_COLS * LANES
 
 
 # dW[row_of[j], k] = sum over rows n of dZ[n, j] * X[n, k]       db[row_of[j]] = sum over n dZ[n, j]
 #
-# Computed transposed: the tile broadcasts X and has the slots j along lanes, where dZ already has
-# them. Every sum runs over n in panels of SUM_ROWS, in one order, whoever computes it.
+# Computed transposed: the tile broadcasts X and has the gate columns j along lanes, where dZ
+# already has them. Every sum runs over n in panels of SUM_ROWS, in one order, whoever computes it.
 cdef inline void weight_gradient_task(
     const WeightGradient* g,
     idx task,
     real* scratch,         # (weight_scratch(),) of this thread, at a multiple of 64 bytes
 ) noexcept nogil:
     cdef WeightTask w
-    start_task(&w, g, task, scratch)
-    finish_task(&w, 0)
+    start_weight_task(&w, g, task, scratch)
+    finish_weight_task(&w, 0)
 
 
-cdef inline void finish_task(WeightTask* w, idx panel) noexcept nogil:
+cdef inline void finish_weight_task(WeightTask* w, idx panel) noexcept nogil:
     """Add all panels from `panel` on, and write the sums to dW and db."""
     cdef idx p
     for p in range(panel, panels(w.g)):
         if stopped(w.g.stop, 2.0 * SUM_ROWS * w.blocks * BLOCK_COLS * LANES * w.K):
             return
         add_panel(w, p)
-    write_task(w)
+    write_weight_task(w)
 
 
-cdef inline void start_task(
+cdef inline void start_weight_task(
     WeightTask* w, const WeightGradient* g, idx task, real* scratch
 ) noexcept nogil:
     """Say which part of the product task `task` is, and clear its sums."""
-    cdef idx runs = pieces(g.width, g.run)
+    cdef idx runs = ceil_div(g.width, g.run)
     w.g = g
     w.first = task // (g.segments * runs) * g.blocks * BLOCK_COLS
     w.segment = task // runs % g.segments
     w.k0 = task % runs * g.run
     w.K = imin(g.run, g.width - w.k0)
-    w.blocks = imin(g.blocks, pieces(g.cols - w.first, BLOCK_COLS))
-    w.ld = pieces(w.K, TILE_ROWS) * TILE_ROWS * BLOCK_COLS
+    w.blocks = imin(g.blocks, ceil_div(g.cols - w.first, BLOCK_COLS))
+    w.ld = ceil_div(w.K, TILE_ROWS) * TILE_ROWS * BLOCK_COLS
     w.with_bias = g.db != NULL and w.segment == 0 and w.k0 == 0
     w.run = 0
     w.sums = <vec*> scratch
@@ -146,7 +147,7 @@ cdef inline void start_task(
 
 
 cdef inline idx panels(const WeightGradient* g) noexcept nogil:
-    return pieces(g.N, SUM_ROWS)
+    return ceil_div(g.N, SUM_ROWS)
 
 
 cdef inline idx panel_start(const WeightGradient* g, idx panel) noexcept nogil:
@@ -171,7 +172,7 @@ cdef inline void add_panel(WeightTask* w, idx panel) noexcept nogil:
     cdef idx n0 = panel_start(g, panel)
     cdef idx stop = imin(n0 + SUM_ROWS, g.N)
     while n0 < stop:
-        n = imin(neighbours(g, n0, &w.run, &x, &ldx), stop - n0)
+        n = imin(neighbors(g, n0, &w.run, &x, &ldx), stop - n0)
         x += w.segment * g.stride + w.k0
         for b in range(w.blocks):
             col = w.first + b * BLOCK_COLS
@@ -188,7 +189,7 @@ cdef inline void add_panel(WeightTask* w, idx panel) noexcept nogil:
         n0 += n
 
 
-cdef inline void write_task(const WeightTask* w) noexcept nogil:
+cdef inline void write_weight_task(const WeightTask* w) noexcept nogil:
     """Write a task's sums where they belong in dW and db."""
     cdef const WeightGradient* g = w.g
     cdef idx b, col, cols
@@ -202,10 +203,10 @@ cdef inline void write_task(const WeightTask* w) noexcept nogil:
                              g.row_of + col * LANES)
 
 
-cdef inline idx neighbours(
+cdef inline idx neighbors(
     const WeightGradient* g, idx n0, idx* run, const real** x, idx* ldx
 ) noexcept nogil:
-    """How many rows from n0 on are neighbours in X as they are in dZ, and where in X."""
+    """How many rows from n0 on are neighbors in X as they are in dZ, and where in X."""
     cdef idx source, stop = g.N
     x[0], ldx[0] = g.X + n0 * g.ldx, g.ldx
     if g.runs != NULL:
@@ -232,7 +233,7 @@ cdef inline void fetch_next(
     """While the tile at input column k is computed, fetch its share of what comes next: the next
     block of dZ of the same n rows or, after the last, rows of the next panel of both dZ and X."""
     cdef const WeightGradient* g = w.g
-    cdef idx tiles = pieces(w.K, TILE_ROWS), part = k // TILE_ROWS
+    cdef idx tiles = ceil_div(w.K, TILE_ROWS), part = k // TILE_ROWS
     cdef idx r, col, cols
     b += 1
     if b == w.blocks:
@@ -269,11 +270,11 @@ cdef enum:
     ADDED = 4096           # gradients of one task of adding slices up
 
 
-cdef inline bint fused(const Net* net, const Layer* layers, idx threads) noexcept nogil:
+cdef inline bint fused(const Net* net, const Scan* scans, idx threads) noexcept nogil:
     """Whether weight gradients are summed within the time loop: where they are small, and there are
     threads for no more than whole slices."""
     cdef WeightGradient ih, hh
-    describe_gradients(net, layers, 0, 0, 1, &ih, &hh)
+    describe_gradients(net, scans, 0, 0, 1, &ih, &hh)
     return (
         threads <= net.plan.n_directions * net.n_slices and small(net, &ih, &hh)
         and weight_tasks(&ih) + weight_tasks(&hh) <= MOST_TASKS
@@ -288,25 +289,25 @@ cdef inline bint small(
 
 
 cdef inline SliceSums* sums_of(const Net* net, idx direction, idx s) noexcept nogil:
-    return <SliceSums*> net.sums + direction * net.n_slices + s
+    return <SliceSums*> net.scratch_sums + direction * net.n_slices + s
 
 
-cdef inline void start_sums(Net* net, const Layer* layers, idx direction, idx s) noexcept nogil:
+cdef inline void start_sums(Net* net, const Scan* scans, idx direction, idx s) noexcept nogil:
     cdef SliceSums* sums = sums_of(net, direction, s)
     cdef real* scratch = scratch_of(net, direction * net.n_slices + s)
-    describe_gradients(net, layers, direction, s, 1, &sums.ih, &sums.hh)
+    describe_gradients(net, scans, direction, s, 1, &sums.ih, &sums.hh)
     sums.panel = 0
-    sums.n = start_tasks(sums.tasks, &sums.ih, scratch)
-    sums.n += start_tasks(sums.tasks + sums.n, &sums.hh, scratch + sums_size(&sums.ih))
+    sums.n = start_weight_tasks(sums.tasks, &sums.ih, scratch)
+    sums.n += start_weight_tasks(sums.tasks + sums.n, &sums.hh, scratch + sums_size(&sums.ih))
 
 
-cdef inline idx start_tasks(
+cdef inline idx start_weight_tasks(
     WeightTask* tasks, const WeightGradient* g, real* scratch
 ) noexcept nogil:
     """Start all tasks of a product, their sums side by side; returns how many there are."""
     cdef idx k
     for k in range(weight_tasks(g)):
-        start_task(&tasks[k], g, k, scratch)
+        start_weight_task(&tasks[k], g, k, scratch)
         scratch += tasks[k].blocks * tasks[k].ld * LANES
     return weight_tasks(g)
 
@@ -320,12 +321,12 @@ cdef inline void add_complete(Net* net, SliceSums* sums, idx row, idx rows) noex
         sums.panel += 1
         if sums.panel == panels(&sums.ih):
             for k in range(sums.n):
-                write_task(&sums.tasks[k])
+                write_weight_task(&sums.tasks[k])
 
 
 cdef inline bint complete(const Net* net) noexcept nogil:
     """Whether the time loop has come to the end of all sums that it began."""
-    cdef const SliceSums* sums = <const SliceSums*> net.sums
+    cdef const SliceSums* sums = <const SliceSums*> net.scratch_sums
     cdef idx k
     for k in range(net.plan.n_directions * net.n_slices):
         if sums[k].panel < panels(&sums[k].ih):
@@ -333,63 +334,63 @@ cdef inline bint complete(const Net* net) noexcept nogil:
     return True
 
 
-# A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients are
-# cut as the time loop cuts the batch, by slices, and these are added up.
-cdef inline void level_weight_gradients(
-    Net* net, const Layer* layers, idx threads, bint within
+# A thread's own rows are in its core's cache, another's are not. So the sums of weight gradients
+# are cut as the time loop cuts the batch, by slices, and these are added up.
+cdef inline void layer_weight_gradients(
+    Net* net, const Scan* scans, idx threads, bint within
 ) noexcept nogil:
-    """dW_ih, dW_hh and both biases of all directions of a level, shared out by output tile; `within`:
-    those that the time loop has begun are gone on with."""
+    """dW_ih, dW_hh and both biases of all directions of a layer, shared out by output tile;
+    `within`: those that the time loop has begun are gone on with."""
     cdef WeightGradient ih, hh
-    cdef SliceSums* sums = <SliceSums*> net.sums
+    cdef SliceSums* sums = <SliceSums*> net.scratch_sums
     cdef idx parts = net.plan.n_directions * net.n_slices
     cdef idx task, each
     if within and complete(net):
         return
-    describe_gradients(net, layers, 0, 0, pieces(threads, parts), &ih, &hh)
+    describe_gradients(net, scans, 0, 0, ceil_div(threads, parts), &ih, &hh)
     each = sums.n if within else weight_tasks(&ih) + weight_tasks(&hh)
     for task in prange(parts * each, num_threads=threads, use_threads_if=threads > 1,
                        schedule='dynamic'):
         flush_denormals()
         if within:
-            finish_task(&sums[task // each].tasks[task % each], sums[task // each].panel)
+            finish_weight_task(&sums[task // each].tasks[task % each], sums[task // each].panel)
         else:
-            level_gradient_task(net, layers, task // each, task % each, pieces(threads, parts))
+            layer_gradient_task(net, scans, task // each, task % each, ceil_div(threads, parts))
         restore_worker(net.caller_mode)
 
 
-cdef inline void level_gradient_task(
-    Net* net, const Layer* layers, idx part, idx task, idx threads
+cdef inline void layer_gradient_task(
+    Net* net, const Scan* scans, idx part, idx task, idx threads
 ) noexcept nogil:
     """A task of one slice of one direction."""
     cdef WeightGradient ih, hh
     cdef real* scratch = scratch_of(net, threadid())
-    describe_gradients(net, layers, part // net.n_slices, part % net.n_slices, threads, &ih, &hh)
+    describe_gradients(net, scans, part // net.n_slices, part % net.n_slices, threads, &ih, &hh)
     if task < weight_tasks(&ih):
         weight_gradient_task(&ih, task, scratch)
     else:
         weight_gradient_task(&hh, task - weight_tasks(&ih), scratch)
 
 
-cdef inline void add_slices(Net* net, const Layer* layers) noexcept nogil:
-    """Add what the slices after the first have summed to the gradients of a level."""
-    cdef const LayerPlan* last = &layers[net.plan.n_directions - 1].plan
-    cdef idx size = level_size(&layers.plan, last), chunk
+cdef inline void add_slices(Net* net, const Scan* scans) noexcept nogil:
+    """Add what the slices after the first have summed to the gradients of a layer."""
+    cdef const ScanPlan* last = &scans[net.plan.n_directions - 1].plan
+    cdef idx size = layer_size(&scans.plan, last), chunk
     cdef idx threads = useful_threads(net.threads, 8.0 * (net.n_slices - 1) * size)
     if net.n_slices > 1:
-        for chunk in prange(pieces(size, ADDED), num_threads=threads, use_threads_if=threads > 1,
+        for chunk in prange(ceil_div(size, ADDED), num_threads=threads, use_threads_if=threads > 1,
                             schedule='dynamic'):
             flush_denormals()
-            add_chunk(net, layers, chunk * ADDED, imin(ADDED, size - chunk * ADDED))
+            add_chunk(net, scans, chunk * ADDED, imin(ADDED, size - chunk * ADDED))
             restore_worker(net.caller_mode)
 
 
-cdef inline void add_chunk(Net* net, const Layer* layers, idx first, idx n) noexcept nogil:
-    cdef real* to = net.grads + layers.plan.w_ih + first
+cdef inline void add_chunk(Net* net, const Scan* scans, idx first, idx n) noexcept nogil:
+    cdef real* to = net.grads + scans.plan.w_ih + first
     cdef const real* source
     cdef idx s, k
     for s in range(1, net.n_slices):
-        source = net.slice_grads + (s - 1) * net.slice_size + first
+        source = net.scratch_slice_grads + (s - 1) * net.slice_size + first
         for k in range(n):
             to[k] += source[k]
 
@@ -399,27 +400,27 @@ cdef inline real* scratch_of(const Net* net, idx thread) noexcept nogil:
 
 
 cdef inline void describe_gradients(
-    const Net* net, const Layer* layers, idx direction, idx s, idx threads, WeightGradient* ih,
+    const Net* net, const Scan* scans, idx direction, idx s, idx threads, WeightGradient* ih,
     WeightGradient* hh,
 ) noexcept nogil:
     """The two products of slice s in one direction: dW_ih and dW_hh."""
-    cdef const Layer* layer = layers + direction
-    cdef const LayerPlan* plan = &layer.plan
+    cdef const Scan* scan = scans + direction
+    cdef const ScanPlan* plan = &scan.plan
     cdef idx at
     cdef real* grads = net.grads
     if s > 0:
-        grads = net.slice_grads + (s - 1) * net.slice_size - layers.plan.w_ih
-    describe_gradient(net, layer, s, ih, plan.ih_start, plan.ih_stop, layer.row_ih)
+        grads = net.scratch_slice_grads + (s - 1) * net.slice_size - scans.plan.w_ih
+    describe_gradient(net, scan, s, ih, plan.ih_start, plan.ih_stop, scan.row_ih)
     ih.dW, ih.db = grads + plan.w_ih, grads + plan.b_ih
-    ih.X, ih.ldx = layer.x + net.slice_rows[s] * layer.ldx, layer.ldx
+    ih.X, ih.ldx = scan.x + net.slice_rows[s] * scan.ldx, scan.ldx
     ih.segments, ih.width, ih.stride = plan.in_segments, plan.in_width, plan.in_stride
-    describe_gradient(net, layer, s, hh, plan.hh_start, plan.hh_stop, layer.row_hh)
+    describe_gradient(net, scan, s, hh, plan.hh_start, plan.hh_stop, scan.row_hh)
     hh.dW, hh.db = grads + plan.w_hh, grads + plan.b_hh
-    if layer.mask != NULL:
-        hh.X, hh.ldx = layer.h_in + net.slice_rows[s] * plan.Hp, plan.Hp
+    if scan.ws_mask != NULL:
+        hh.X, hh.ldx = scan.ws_h_in + net.slice_rows[s] * plan.Hp, plan.Hp
     else:
         at = direction * SLICES + s
-        hh.X, hh.ldx, hh.X0, hh.ldx0 = layer.y, layer.ldy, layer.h0, plan.Hp
+        hh.X, hh.ldx, hh.X0, hh.ldx0 = scan.ws_y, scan.ldy, scan.h0, plan.Hp
         hh.runs, hh.n_runs = net.runs + at * 2 * net.T, net.n_runs[at]
     hh.segments, hh.width, hh.stride = 1, plan.H, plan.Hp
     if small(net, ih, hh):
@@ -429,12 +430,12 @@ cdef inline void describe_gradients(
 
 
 cdef inline void describe_gradient(
-    const Net* net, const Layer* layer, idx s, WeightGradient* g, idx start, idx stop,
+    const Net* net, const Scan* scan, idx s, WeightGradient* g, idx start, idx stop,
     const idx* row_of,
 ) noexcept nogil:
     g.runs, g.order, g.stop = NULL, 1, net.stop
-    g.ldz = layer.plan.slots * layer.plan.Hp
-    g.dZ = layer.gates + net.slice_rows[s] * g.ldz + start
+    g.ldz = scan.plan.saved * scan.plan.Hp
+    g.dZ = scan.ws_gates + net.slice_rows[s] * g.ldz + start
     g.cols = (stop - start) // LANES
     g.row_of = row_of + start
     g.N = net.slice_rows[s + 1] - net.slice_rows[s]

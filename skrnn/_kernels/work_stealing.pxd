@@ -1,12 +1,12 @@
-"""How threads share a time loop: each has sequences of its own, and one that is done with them takes
-over half of what another has left.
+"""How threads share a time loop: each has sequences of its own, and one that is done with them
+takes over half of what another has left.
 
-Cores are seldom equally fast: on a shared machine a neighbour on the same core takes a third of it,
+Cores are seldom equally fast: on a shared machine a neighbor on the same core takes a third of it,
 laptops have cores of two kinds. Without this all threads wait for the slowest. No result depends on
 it: a sequence's numbers are the same in whatever tile it is computed.
 """
 from .stopping cimport stopped
-from .types cimport Layer, LayerPlan, Net, Part, idx, imax, imin, pieces
+from .types cimport Net, Scan, ScanPlan, Task, ceil_div, idx, imax, imin
 
 cdef extern from *:
     """
@@ -37,9 +37,9 @@ cdef enum:
     # costs more than waiting.
     LEAST_SHARED = 8000000
 
-cdef struct Walk:
-    # A thread's way through the steps of its part, and then of what it takes over.
-    idx part
+cdef struct Cursor:
+    # A thread's way through the steps of its task, and then of what it takes over.
+    idx task
     idx i                  # of all steps, in the order of the loop
     idx end                # of this chunk
     idx t                  # the step, and the sequences that have it
@@ -50,79 +50,80 @@ cdef struct Walk:
 
 
 cdef inline idx chunk_steps(const Net* net) noexcept nogil:
-    return pieces(net.T, CHUNKS)
+    return ceil_div(net.T, CHUNKS)
 
 
-cdef inline void start_parts(
-    Net* net, const Layer* layers, idx parts, idx order, bint slices
+cdef inline void start_tasks(
+    Net* net, const Scan* scans, idx shares, idx order, bint slices
 ) noexcept nogil:
-    """Hand out the sequences bounds[p] .. bounds[p + 1], p < parts, in every direction of a level;
-    `slices`: they are the batch's slices. `order`: 1 starts where the direction does, -1 at its end.
+    """Hand out the sequences part_starts[p] .. part_starts[p + 1], p < shares, in every direction
+    of a layer; `slices`: they are the batch's slices. `order`: 1 starts where the direction does,
+    -1 at its end.
     """
-    cdef Part* part
-    cdef const LayerPlan* plan = &layers.plan
+    cdef Task* task
+    cdef const ScanPlan* plan = &scans.plan
     cdef idx k, dirs = net.plan.n_directions
-    net.n_parts = parts * dirs
-    net.part_flops = 2 * plan.slots * plan.Hp * (layers.K + plan.H)
-    for k in range(net.n_parts):
-        part = &net.parts[k]
-        part.direction = k % dirs
-        part.order = order * layers[k % dirs].plan.direction
-        part.slice = k // dirs if slices else -1
-        part.start, part.stop = net.bounds[k // dirs], net.bounds[k // dirs + 1]
-        part.next = part.done = part.lock = 0
+    net.n_tasks = shares * dirs
+    net.step_flops = 2 * plan.saved * plan.Hp * (scans.K + plan.H)
+    for k in range(net.n_tasks):
+        task = &net.tasks[k]
+        task.direction = k % dirs
+        task.order = order * scans[k % dirs].plan.direction
+        task.slice = k // dirs if slices else -1
+        task.start, task.stop = net.part_starts[k // dirs], net.part_starts[k // dirs + 1]
+        task.next = task.done = task.lock = 0
 
 
-cdef inline Walk start_walk(Net* net, idx part) noexcept nogil:
-    cdef Walk walk
-    walk.part, walk.i, walk.end = part, 0, 0
-    return walk
+cdef inline Cursor start_cursor(Net* net, idx task) noexcept nogil:
+    cdef Cursor cursor
+    cursor.task, cursor.i, cursor.end = task, 0, 0
+    return cursor
 
 
-cdef inline bint next_step(Net* net, Walk* walk, bint shared) noexcept nogil:
+cdef inline bint next_step(Net* net, Cursor* cursor, bint shared) noexcept nogil:
     """Go to the next step that any of the sequences has; False when nothing is left to do."""
-    cdef Part* part = &net.parts[walk.part]
+    cdef Task* task = &net.tasks[cursor.task]
     while True:
-        walk.i += 1
-        if walk.i >= walk.end:
-            publish(&part.done, part.next)
-            while not begin_chunk(net, walk):
-                if not shared or not take_over(net, walk.part):
+        cursor.i += 1
+        if cursor.i >= cursor.end:
+            publish(&task.done, task.next)
+            while not begin_chunk(net, cursor):
+                if not shared or not steal(net, cursor.task):
                     return False
-        walk.t = walk.i if part.order > 0 else net.T - 1 - walk.i
-        walk.lo = part.start
-        walk.hi = imin(walk.stop, net.active[walk.t])
-        if stopped(net.stop, <double> (walk.hi - walk.lo) * net.part_flops):
-            publish(&part.done, part.next)  # nobody waits for what does not come
+        cursor.t = cursor.i if task.order > 0 else net.T - 1 - cursor.i
+        cursor.lo = task.start
+        cursor.hi = imin(cursor.stop, net.active[cursor.t])
+        if stopped(net.stop, <double> (cursor.hi - cursor.lo) * net.step_flops):
+            publish(&task.done, task.next)  # nobody waits for what does not come
             return False
-        if walk.hi > walk.lo:
+        if cursor.hi > cursor.lo:
             return True
 
 
-cdef inline bint begin_chunk(Net* net, Walk* walk) noexcept nogil:
-    """Take the next chunk of steps, with the sequences that the part still has."""
-    cdef Part* part = &net.parts[walk.part]
-    acquire(&part.lock)
-    walk.i = part.next * chunk_steps(net)
-    walk.end = imin(walk.i + chunk_steps(net), net.T)
-    walk.stop, walk.slice = part.stop, part.slice
-    part.next += 1
-    release(&part.lock)
-    return walk.i < net.T
+cdef inline bint begin_chunk(Net* net, Cursor* cursor) noexcept nogil:
+    """Take the next chunk of steps, with the sequences that the task still has."""
+    cdef Task* task = &net.tasks[cursor.task]
+    acquire(&task.lock)
+    cursor.i = task.next * chunk_steps(net)
+    cursor.end = imin(cursor.i + chunk_steps(net), net.T)
+    cursor.stop, cursor.slice = task.stop, task.slice
+    task.next += 1
+    release(&task.lock)
+    return cursor.i < net.T
 
 
-cdef inline bint take_over(Net* net, idx own) noexcept nogil:
-    """Make half of another part's remaining steps this part, whose own are done."""
+cdef inline bint steal(Net* net, idx own) noexcept nogil:
+    """Make half of another task's remaining steps this task, whose own are done."""
     cdef idx k
-    for k in range(1, net.n_parts):
-        if split(net, &net.parts[(own + k) % net.n_parts], &net.parts[own]):
+    for k in range(1, net.n_tasks):
+        if steal_half(net, &net.tasks[(own + k) % net.n_tasks], &net.tasks[own]):
             return True
     return False
 
 
-cdef inline bint split(Net* net, Part* other, Part* own) noexcept nogil:
-    """Take the later half of a part's sequences from its next chunk on; False if it has too few."""
-    cdef Part half
+cdef inline bint steal_half(Net* net, Task* other, Task* own) noexcept nogil:
+    """Take the later half of a task's sequences from its next chunk on; False if it has too few."""
+    cdef Task half
     cdef idx middle, chunk
     acquire(&other.lock)
     half = other[0]
@@ -141,23 +142,23 @@ cdef inline bint split(Net* net, Part* other, Part* own) noexcept nogil:
     return True
 
 
-cdef inline idx middle_of(const Net* net, const Part* part, idx i) noexcept nogil:
-    """The sequence that halves what a part has to do from loop step i on, or -1."""
+cdef inline idx middle_of(const Net* net, const Task* task, idx i) noexcept nogil:
+    """The sequence that halves what a task has to do from loop step i on, or -1."""
     cdef idx b, left = 0, sequences = 0, before = 0
-    for b in range(part.start, part.stop):
-        left += steps_left(net, part, b, i)
-        sequences += steps_left(net, part, b, i) > 0
-    if sequences < LEAST_SEQUENCES or left * net.part_flops < LEAST_SHARED:
+    for b in range(task.start, task.stop):
+        left += steps_left(net, task, b, i)
+        sequences += steps_left(net, task, b, i) > 0
+    if sequences < LEAST_SEQUENCES or left * net.step_flops < LEAST_SHARED:
         return -1
-    b = part.start
-    while before + steps_left(net, part, b, i) // 2 < left // 2:
-        before += steps_left(net, part, b, i)
+    b = task.start
+    while before + steps_left(net, task, b, i) // 2 < left // 2:
+        before += steps_left(net, task, b, i)
         b += 1
-    return imax(b, part.start + 1)
+    return imax(b, task.start + 1)
 
 
-cdef inline idx steps_left(const Net* net, const Part* part, idx b, idx i) noexcept nogil:
+cdef inline idx steps_left(const Net* net, const Task* task, idx b, idx i) noexcept nogil:
     """Steps of sequence b that a loop in this order has left at its step i."""
-    if part.order > 0:
+    if task.order > 0:
         return imax(0, net.lengths[b] - i)
     return imin(net.lengths[b], imax(0, net.T - i))

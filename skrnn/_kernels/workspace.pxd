@@ -4,10 +4,10 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .types cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, Layer, LayerPlan, MAX, Net, Part, Run, SLICES, idx,
-    imax, padded, real,
+    ALL, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, Run, SLICES, Scan, ScanPlan, Task, ceil_div,
+    idx, imax, padded, real,
 )
-from .weight_gradients cimport SliceSums, level_size, weight_scratch
+from .weight_gradients cimport SliceSums, layer_size, weight_scratch
 
 cdef extern from *:
     """
@@ -34,7 +34,7 @@ cdef struct Arena:
 cdef inline void* take(Arena* arena, size_t count, size_t size) noexcept nogil:
     """`count` items at a multiple of 64 bytes, the widest vector and a cache line."""
     cdef char* here = arena.base + arena.used if arena.base != NULL else NULL
-    cdef size_t taken = (count * size + 63) // 64 * 64 + RED_ZONE
+    cdef size_t taken = ceil_div(count * size, 64) * 64 + RED_ZONE
     arena.used += taken
     if RED_ZONE and here != NULL:
         unpoison(here, count * size)
@@ -50,7 +50,7 @@ cdef inline idx* indices(Arena* arena, size_t count) noexcept nogil:
     return <idx*> take(arena, count, sizeof(idx))
 
 
-cdef inline idx row_width(const LayerPlan* plan) noexcept nogil:
+cdef inline idx row_width(const ScanPlan* plan) noexcept nogil:
     """Width of an input row as the matmuls see it: gaps between directions included."""
     return (plan.in_segments - 1) * plan.in_stride + plan.in_width
 
@@ -60,35 +60,35 @@ cdef inline bint keeps_h_in(const Net* net) noexcept nogil:
     return net.training and net.recurrent_dropout > 0
 
 
-cdef inline void carve_layer(
-    Arena* arena, Net* net, Layer* layer, const LayerPlan* plan, idx B, idx N
+cdef inline void carve_scan(
+    Arena* arena, Net* net, Scan* scan, const ScanPlan* plan, idx B, idx N
 ) noexcept nogil:
     cdef idx Hp = plan.Hp
-    cdef idx blocks = plan.n_bundles * BLOCK_COLS
+    cdef idx blocks = plan.n_column_blocks * BLOCK_COLS
     cdef idx ih = plan.ih_stop - plan.ih_start
     cdef idx hh = plan.hh_stop - plan.hh_start
-    layer.plan = plan[0]
-    layer.K = row_width(plan)
-    layer.pack_x = reals(arena, ih * layer.K)
-    layer.pack_h = reals(arena, hh * plan.H)
-    layer.pack_b = reals(arena, blocks * LANES)
-    layer.h_in = reals(arena, (N if keeps_h_in(net) else B) * Hp)
-    layer.h0 = reals(arena, B * Hp)
-    layer.c = reals(arena, plan.has_c * (N if net.training else B) * Hp)
-    layer.c0 = reals(arena, plan.has_c * B * Hp)
-    layer.mask = NULL
-    layer.projected = NULL
-    if net.n_distinct > 0 and plan.level == 0:
-        layer.projected = reals(arena, net.n_distinct * blocks * LANES)
+    scan.plan = plan[0]
+    scan.K = row_width(plan)
+    scan.pack_x = reals(arena, ih * scan.K)
+    scan.pack_h = reals(arena, hh * plan.H)
+    scan.pack_b = reals(arena, blocks * LANES)
+    scan.ws_h_in = reals(arena, (N if keeps_h_in(net) else B) * Hp)
+    scan.h0 = reals(arena, B * Hp)
+    scan.ws_c = reals(arena, plan.has_c * (N if net.training else B) * Hp)
+    scan.c0 = reals(arena, plan.has_c * B * Hp)
+    scan.ws_mask = NULL
+    scan.projected = NULL
+    if net.n_distinct > 0 and plan.layer == 0:
+        scan.projected = reals(arena, net.n_distinct * blocks * LANES)
     if not net.training:
         return
-    layer.pack_dh = reals(arena, hh * Hp)
-    layer.pack_dx = reals(arena, ih * plan.in_segments * padded(plan.in_stride))
-    layer.gates = reals(arena, N * plan.slots * Hp)
-    layer.dh = reals(arena, B * Hp)
-    layer.dc = reals(arena, plan.has_c * B * Hp)
+    scan.pack_dh = reals(arena, hh * Hp)
+    scan.pack_dx = reals(arena, ih * plan.in_segments * padded(plan.in_stride))
+    scan.ws_gates = reals(arena, N * plan.saved * Hp)
+    scan.dh = reals(arena, B * Hp)
+    scan.dc = reals(arena, plan.has_c * B * Hp)
     if keeps_h_in(net):
-        layer.mask = reals(arena, B * Hp)
+        scan.ws_mask = reals(arena, B * Hp)
 
 
 cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexcept nogil:
@@ -99,17 +99,17 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.lengths = indices(arena, B)
     net.active = indices(arena, T + 1)
     net.first = indices(arena, SLICES * T)
-    net.buckets = indices(arena, T + 2)
-    net.bounds = indices(arena, imax(net.threads, SLICES) + 1)
-    net.parts = <Part*> take(arena, net.threads + 2 * SLICES, sizeof(Part))
+    net.scratch_buckets = indices(arena, T + 2)
+    net.part_starts = indices(arena, imax(net.threads, SLICES) + 1)
+    net.tasks = <Task*> take(arena, net.threads + 2 * SLICES, sizeof(Task))
     net.tokens = indices(arena, N * C)
     net.x = reals(arena, (N if net.n_distinct == 0 else 0) * net.plan.D)
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
     net.places = indices(arena, N if net.n_distinct > 0 else 0)
     if net.training:
         net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
-        net.token_order = indices(arena, 2 * N * C)
-        net.touched = indices(arena, (N + 1) * C)
+        net.scratch_token_order = indices(arena, 2 * N * C)
+        net.scratch_touched = indices(arena, (N + 1) * C)
         net.touched_rows = <idx**> take(arena, C, sizeof(idx*))
         net.n_touched = indices(arena, C)
         net.ld_dx = padded(net.plan.D)
@@ -120,20 +120,20 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
     net.F = net.plan.n_directions * net.plan.Hp
     net.Op = padded(net.plan.n_outputs)
     net.R = N if net.plan.pooling == ALL else B
-    net.features = reals(arena, net.R * net.F)
-    net.argmax = indices(arena, B * net.F if net.plan.pooling == MAX else 0)
+    net.ws_features = reals(arena, net.R * net.F)
+    net.ws_argmax = indices(arena, B * net.F if net.plan.pooling == MAX else 0)
     net.logits = reals(arena, net.R * net.Op)
     net.pack_head = reals(arena, net.F * net.Op)
     net.pack_head_b = reals(arena, net.Op)
     if net.training:
         net.dlogits = reals(arena, net.R * net.Op)
-        net.dfeatures = net.dy[(net.plan.n_levels - 1) % 2]
+        net.dfeatures = net.dy[(net.plan.n_layers - 1) % 2]
         if net.plan.pooling != ALL:
             net.dfeatures = reals(arena, net.R * net.F)
         net.pack_dhead = reals(arena, net.F * net.Op)
-        net.row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
-        net.row_weight = <double*> take(arena, net.R, sizeof(double))
-        net.partial = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))
+        net.scratch_row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
+        net.scratch_row_weight = <double*> take(arena, net.R, sizeof(double))
+        net.scratch_squares = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))
     if net.paths:
         carve_paths(arena, net, B, N)
 
@@ -143,105 +143,105 @@ cdef inline void carve_paths(Arena* arena, Net* net, idx B, idx N) noexcept nogi
     net.crf_scores = reals(arena, (K + 2) * net.Op)
     net.crf_columns = reals(arena, (K + 1) * net.Op)
     net.crf_rows = reals(arena, (K + 1) * net.Op)
-    net.crf_alpha = reals(arena, N * net.Op)
-    net.crf_sums = reals(arena, N * net.Op)
-    net.crf_scratch = reals(arena, net.threads * 4 * net.Op)
-    net.crf_grads = reals(arena, B * (K + 2) * net.Op if net.training else 0)
+    net.scratch_crf_alpha = reals(arena, N * net.Op)
+    net.scratch_crf_sums = reals(arena, N * net.Op)
+    net.scratch_crf = reals(arena, net.threads * 4 * net.Op)
+    net.scratch_crf_grads = reals(arena, B * (K + 2) * net.Op if net.training else 0)
 
 
 cdef inline size_t carve(
     char* base,
     Net* net,              # out: plan, training, wants_dx, threads and dropout are set already
-    const LayerPlan* plans,
+    const ScanPlan* plans,
     idx B,
     idx N,
     idx T,
 ) noexcept nogil:
     """Set every pointer of `net` for batches of at most B sequences, N steps, T steps each."""
     cdef Arena arena
-    cdef Layer unused
-    cdef Layer* layer
-    cdef idx k, level, width = 0
+    cdef Scan unused
+    cdef Scan* scan
+    cdef idx k, layer, width = 0
     cdef real* y = NULL
     cdef idx n_directions = net.plan.n_directions
     arena.base = base
     arena.used = 0
-    net.layers = <Layer*> take(&arena, net.plan.n_layers, sizeof(Layer))
-    net.dropped = <real**> take(&arena, net.plan.n_levels + 1, sizeof(real*))
+    net.scans = <Scan*> take(&arena, net.plan.n_scans, sizeof(Scan))
+    net.ws_dropped = <real**> take(&arena, net.plan.n_layers + 1, sizeof(real*))
     carve_batch(&arena, net, B, N, T)
-    for k in range(net.plan.n_layers):
-        layer = &unused if base == NULL else &net.layers[k]
-        carve_layer(&arena, net, layer, &plans[k], B, N)
+    for k in range(net.plan.n_scans):
+        scan = &unused if base == NULL else &net.scans[k]
+        carve_scan(&arena, net, scan, &plans[k], B, N)
         width = imax(width, n_directions * plans[k].Hp)
         if k % n_directions == 0:
-            level = k // n_directions
-            connect_input(&arena, net, layer, y, N)
+            layer = k // n_directions
+            connect_input(&arena, net, scan, y, N)
             y = reals(&arena, N * n_directions * plans[k].Hp)
         elif base != NULL:
-            layer.x = net.layers[k - 1].x
-            layer.ldx = net.layers[k - 1].ldx
-        layer.ldy = n_directions * plans[k].Hp
+            scan.x = net.scans[k - 1].x
+            scan.ldx = net.scans[k - 1].ldx
+        scan.ldy = n_directions * plans[k].Hp
         if base != NULL:
-            layer.y = y + (k % n_directions) * plans[k].Hp
+            scan.ws_y = y + (k % n_directions) * plans[k].Hp
     if net.training:
         net.dy[0] = reals(&arena, N * width)
-        net.dy[1] = reals(&arena, N * width if net.plan.n_levels > 1 else 0)
-        for k in range(net.plan.n_layers if base != NULL else 0):
-            layer = &net.layers[k]
-            layer.dy = net.dy[layer.plan.level % 2] + (k % n_directions) * layer.plan.Hp
+        net.dy[1] = reals(&arena, N * width if net.plan.n_layers > 1 else 0)
+        for k in range(net.plan.n_scans if base != NULL else 0):
+            scan = &net.scans[k]
+            scan.dy = net.dy[scan.plan.layer % 2] + (k % n_directions) * scan.plan.Hp
         net.slice_size = 0
-        for k from 0 <= k < net.plan.n_layers by n_directions:
+        for k from 0 <= k < net.plan.n_scans by n_directions:
             net.slice_size = imax(
-                net.slice_size, level_size(&plans[k], &plans[k + n_directions - 1]))
-        net.slice_grads = reals(&arena, (SLICES - 1) * net.slice_size)
+                net.slice_size, layer_size(&plans[k], &plans[k + n_directions - 1]))
+        net.scratch_slice_grads = reals(&arena, (SLICES - 1) * net.slice_size)
         net.scratch_size = weight_scratch()
         net.scratch = reals(&arena, imax(net.threads, 2 * SLICES) * net.scratch_size)
-        net.sums = take(&arena, n_directions * SLICES, sizeof(SliceSums))
+        net.scratch_sums = take(&arena, n_directions * SLICES, sizeof(SliceSums))
     carve_head(&arena, net, B, N)
     return arena.used
 
 
 cdef inline void connect_input(
-    Arena* arena, Net* net, Layer* layer, real* below, idx N
+    Arena* arena, Net* net, Scan* scan, real* below, idx N
 ) noexcept nogil:
-    """What a level reads: the batch, the level below, or a dropped-out copy of the level below."""
-    cdef idx level = layer.plan.level
-    cdef idx ld = layer.plan.in_segments * layer.plan.in_stride
+    """What a layer reads: the batch, the layer below, or a dropped-out copy of the layer below."""
+    cdef idx layer = scan.plan.layer
+    cdef idx ld = scan.plan.in_segments * scan.plan.in_stride
     cdef real* copy = NULL
-    if level == 0:
-        layer.x = net.x
-        layer.ldx = net.plan.D
+    if layer == 0:
+        scan.x = net.x
+        scan.ldx = net.plan.D
         return
-    layer.ldx = ld
-    layer.x = below
+    scan.ldx = ld
+    scan.x = below
     if net.training and net.dropout > 0:
         copy = reals(arena, N * ld)
-        layer.x = copy
+        scan.x = copy
     if arena.base != NULL:
-        net.dropped[level] = copy
+        net.ws_dropped[layer] = copy
 
 
 cdef inline void connect_parameters(
     Net* net, const idx* tables, real* params, real* grads
 ) noexcept nogil:
-    cdef Layer* layer
+    cdef Scan* scan
     cdef idx k
     net.tables = tables
     net.columns = <const EmbeddingColumn*> (tables + net.plan.columns)
     net.params = params
     net.grads = grads
-    for k in range(net.plan.n_layers):
-        layer = &net.layers[k]
-        layer.bundle_x = tables + layer.plan.bundle_x
-        layer.bundle_h = tables + layer.plan.bundle_h
-        layer.row_ih = tables + layer.plan.row_ih
-        layer.row_hh = tables + layer.plan.row_hh
-        layer.w_ih = params + layer.plan.w_ih
-        layer.w_hh = params + layer.plan.w_hh
-        layer.b_ih = params + layer.plan.b_ih
-        layer.b_hh = params + layer.plan.b_hh
+    for k in range(net.plan.n_scans):
+        scan = &net.scans[k]
+        scan.block_x = tables + scan.plan.block_x
+        scan.block_h = tables + scan.plan.block_h
+        scan.row_ih = tables + scan.plan.row_ih
+        scan.row_hh = tables + scan.plan.row_hh
+        scan.w_ih = params + scan.plan.w_ih
+        scan.w_hh = params + scan.plan.w_hh
+        scan.b_ih = params + scan.plan.b_ih
+        scan.b_hh = params + scan.plan.b_hh
         if grads != NULL:
-            layer.dw_ih = grads + layer.plan.w_ih
-            layer.dw_hh = grads + layer.plan.w_hh
-            layer.db_ih = grads + layer.plan.b_ih
-            layer.db_hh = grads + layer.plan.b_hh
+            scan.dw_ih = grads + scan.plan.w_ih
+            scan.dw_hh = grads + scan.plan.w_hh
+            scan.db_ih = grads + scan.plan.b_ih
+            scan.db_hh = grads + scan.plan.b_hh

@@ -10,6 +10,7 @@ from skrnn._network.batches import (
     batch_limits,
     kernel_data,
 )
+from skrnn._network.border import BatchLimits, CarriedStates
 from skrnn._network.plan import Options
 from skrnn._network.threads import effective_n_threads
 
@@ -74,9 +75,9 @@ def log_likelihoods(plan, params, sequences, labels):
         plan.engine.likelihood(
             plan, options, limits, plan.workspace(options, limits), params,
             kernel_data(plan, pieces), labels.astype(np.intp, copy=False), chosen, bounds,
-            streams.carried, logs,
+            streams.carried_states, logs,
         )  # fmt: skip
-    return logs, streams.carried[0]
+    return logs, (streams.carried_states.h, streams.carried_states.c)
 
 
 def draw(plan, params, states, tokens, uniforms, *, temperature, top_k, barred, end):
@@ -107,6 +108,7 @@ def draw(plan, params, states, tokens, uniforms, *, temperature, top_k, barred, 
         h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
         n = h.shape[1]
         plan.engine.sample(
-            plan, options, plan.workspace(options, (n, n, 1)), params, (h, c), tokens[part],
-            uniforms[part], temperature, np.empty((n, top_k), np.intp), barred, end,
+            plan, options, plan.workspace(options, BatchLimits(n, n, 1)), params,
+            CarriedStates(h, c), tokens[part], uniforms[part], temperature,
+            np.empty((n, top_k), np.intp), barred, end,
         )  # fmt: skip

@@ -9,6 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._data.sequences import Sequences, step_rows
+from skrnn._network.border import (
+    BatchLimits,
+    CarriedStates,
+    DirectionChunks,
+    DistinctTokens,
+    KernelData,
+    KernelTargets,
+)
 from skrnn._network.plan import Options
 from skrnn._network.threads import effective_n_threads
 
@@ -100,11 +108,16 @@ class Diverged(Exception):
 
 
 def kernel_data(plan, sequences):
-    """Return (offsets, values, tokens) as the kernels take them."""
+    """Return the sequences as the kernels take them, as KernelData."""
     offsets = sequences.offsets.astype(np.intp, copy=False)
     if plan.embedding is None:
-        return offsets, np.ascontiguousarray(sequences.values, dtype=plan.dtype), None
-    return offsets, None, np.ascontiguousarray(sequences.values, dtype=np.intp)
+        return KernelData(offsets, np.ascontiguousarray(sequences.values, dtype=plan.dtype), None)
+    return KernelData(offsets, None, np.ascontiguousarray(sequences.values, dtype=np.intp))
+
+
+def kernel_targets(targets):
+    """Return `Targets` as the kernels take them, as KernelTargets."""
+    return KernelTargets(*targets[:3])
 
 
 def equal_bounds(n, batch_size):
@@ -115,7 +128,7 @@ def equal_bounds(n, batch_size):
 def batch_limits(lengths, batch_size):
     """Most sequences, steps in all and steps of a sequence that a batch of any order can have."""
     longest = np.sort(lengths)[::-1][:batch_size]
-    return len(longest), int(longest.sum()), int(longest[0])
+    return BatchLimits(len(longest), int(longest.sum()), int(longest[0]))
 
 
 class Trainer:
@@ -137,7 +150,7 @@ class Trainer:
         Which stream each sequence is the next piece of: its state is carried on.
     penalty_weight : float, default=1.0
         Weight of all data, by which the L2 penalty is divided.
-    **noise : dict of str to float
+    **dropout_rates : dict of str to float
         Rates: `dropout`, `recurrent_dropout`, `word_dropout`, `label_smoothing`.
     """
 
@@ -153,7 +166,7 @@ class Trainer:
         streams=None,
         *,
         penalty_weight=1.0,
-        **noise,
+        **dropout_rates,
     ):
         self._keep(plan, params, optimiser, seed, penalty_weight)
         self.targets = targets
@@ -163,10 +176,10 @@ class Trainer:
         self.n_units = len(sequences) if streams is None else len(self.streams.starts)
         self.chunks, lengths, workspace = None, sequences.lengths, plan.workspace
         if self.streams is None and (size := chunk_steps(plan)) and lengths.max() > size:
-            self.chunks = direction_chunks(plan, self.data[0], size)
+            self.chunks = direction_chunks(plan, self.data.offsets, size)
             lengths, workspace = np.minimum(lengths, size), plan.passes_workspace
         self.limits = batch_limits(lengths, batch_size)
-        self.options = Options(training=True, threads=effective_n_threads(), **noise)
+        self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
         self.workspace = workspace(self.options, self.limits)
 
     def _keep(self, plan, params, optimiser, seed, penalty_weight):
@@ -200,15 +213,15 @@ class Trainer:
         Diverged
             Before the step of the first batch that is not finite.
         """
-        bounds, carried = equal_bounds(len(order), self.batch_size), None
+        bounds, carried_states = equal_bounds(len(order), self.batch_size), None
         if self.streams is not None:
             order, bounds = self.streams.batches(order, self.batch_size)
-            carried = self.streams.carried
+            carried_states = self.streams.carried_states
         n_batches = len(bounds) - 1
         report = np.zeros((n_batches, 3))
         settings = self._settings()
         try:
-            taken = self._train(order, bounds, report, carried, settings)
+            taken = self._train(order, bounds, report, carried_states, settings)
         finally:
             if settings is not None:
                 self.optimiser.step = settings["step"]  # which an interrupted call has moved too
@@ -216,12 +229,12 @@ class Trainer:
             raise Diverged(taken, *report[taken, :2])
         return report
 
-    def _train(self, order, bounds, report, carried, settings):
+    def _train(self, order, bounds, report, carried_states, settings):
         """Take the steps of all batches up to one that is not finite; returns how many."""
         return self.plan.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *self._moments(), self.data, self.targets[:3], order, bounds, settings, report, carried,
-            self.chunks,
+            *self._moments(), self.data, kernel_targets(self.targets), order, bounds, settings,
+            report, carried_states, self.chunks,
         )  # fmt: skip
 
     def _moments(self):
@@ -257,8 +270,7 @@ def direction_chunks(plan, offsets, size):
 
     Returns
     -------
-    list of (offsets, owners, first)
-        As `chunks_of_sequences` returns them.
+    list of DirectionChunks
     """
     return [chunks_of_sequences(offsets, size, d > 0) for d in range(plan.n_directions)]
 
@@ -268,12 +280,8 @@ def chunks_of_sequences(offsets, size, from_start):
 
     Returns
     -------
-    offsets : ndarray of shape (n_chunks + 1,), dtype=intp
-        Those of the chunks, one after another; the last counted has what is left.
-    owners : ndarray of shape (n_chunks,), dtype=intp
-        Sequence of each.
-    first : ndarray of shape (n_sequences + 1,), dtype=intp
-        First chunk of each sequence.
+    DirectionChunks
+        The last chunk counted has what is left.
     """
     counts = np.maximum(-(-np.diff(offsets) // size), 1)
     owners = np.repeat(np.arange(len(counts)), counts)
@@ -284,7 +292,8 @@ def chunks_of_sequences(offsets, size, from_start):
     else:
         behind = first[owners + 1] - np.arange(1, len(owners) + 1)  # later chunks of the sequence
         stops = offsets[owners + 1] - behind * size
-    return tuple(part.astype(np.intp) for part in (np.append(offsets[0], stops), owners, first))
+    arrays = np.append(offsets[0], stops), owners, first
+    return DirectionChunks(*(array.astype(np.intp) for array in arrays))
 
 
 class Streams:
@@ -300,10 +309,10 @@ class Streams:
     def __init__(self, plan, streams):
         self.starts = np.flatnonzero(np.diff(streams, prepend=-1))
         self.counts = np.diff(np.append(self.starts, len(streams)))
-        fresh = np.zeros(len(streams), np.uint8)
-        fresh[self.starts] = 1
+        reset_mask = np.zeros(len(streams), np.uint8)
+        reset_mask[self.starts] = 1
         states = first_states(plan, len(self.starts))
-        self.carried = states, streams.astype(np.intp), fresh
+        self.carried_states = CarriedStates(*states, streams.astype(np.intp), reset_mask)
 
     def batches(self, order, batch_size):
         """Return sequences and bounds of batches: up to `batch_size` streams advance together."""
@@ -362,7 +371,7 @@ def first_states(plan, n):
 
     A layer uses as many numbers as it has units; c is None for a cell without cell state.
     """
-    shape = len(plan.layers), n, max(plan.hidden)
+    shape = len(plan.scans), n, max(plan.hidden)
     return np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype) if plan.cell.has_c else None
 
 
@@ -414,23 +423,24 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
     if plan.pooling == "all":  # a label of a CRF takes three numbers per step
         width = max(width, plan.n_outputs * (1 if scores is None else 3))
     bounds = _predict_bounds(lengths, width)
-    limits = (
+    limits = BatchLimits(
         int((bounds[1:] - bounds[:-1]).max()),
         int(np.add.reduceat(lengths, bounds[:-1]).max()),
         int(lengths[0]),
     )
     data = kernel_data(plan, sequences)
-    distinct = None if plan.embedding is None else distinct_rows(data[2])
-    if distinct is not None and len(distinct[0]) * plan.projection_width > PROJECTED_NUMBERS:
+    distinct = None if plan.embedding is None else distinct_rows(data.tokens)
+    if distinct is not None and len(distinct.rows) * plan.projection_width > PROJECTED_NUMBERS:
         distinct = None
     options = Options(
         threads=effective_n_threads(),
         paths=scores is not None,
-        distinct=0 if distinct is None else len(distinct[0]),
+        distinct=0 if distinct is None else len(distinct.rows),
     )
     plan.engine.predict(
         plan, options, limits, plan.workspace(options, limits), params, data, distinct, order,
-        bounds, out, path, probabilities, scores, states, read,
+        bounds, out, path, probabilities, scores,
+        None if states is None else CarriedStates(*states), read,
     )  # fmt: skip
 
 
@@ -443,8 +453,8 @@ def distinct_rows(tokens):
 
     Returns
     -------
-    (rows, places) or None
-        Rows that differ, and which of them each step has; None where too few are alike.
+    DistinctTokens or None
+        None where too few are alike.
     """
     # Rows are told apart by a 64-bit hash, which is then checked: sorting numbers is 20 times
     # faster than sorting rows.
@@ -455,7 +465,7 @@ def distinct_rows(tokens):
         return None
     rows = np.ascontiguousarray(tokens[first])
     places = places.astype(np.intp, copy=False)
-    return (rows, places) if np.array_equal(rows[places], tokens) else None
+    return DistinctTokens(rows, places) if np.array_equal(rows[places], tokens) else None
 
 
 def _predict_bounds(lengths, width):

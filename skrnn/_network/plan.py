@@ -1,6 +1,6 @@
 """Plan: what a network is, worked out once: cells, layers, directions, head, parameter layout.
 
-A plan is three integer arrays for the kernels (``net``, ``layers``, ``tables``; fields as in
+A plan is three integer arrays for the kernels (``net``, ``scans``, ``tables``; fields as in
 ``_kernels/core.pxd``) and, for Python, the name, place and shape of every parameter in the one flat
 vector. It holds no number of the network itself.
 """
@@ -21,21 +21,21 @@ CHUNK = 4096
 
 
 class Layout(NamedTuple):
-    """Where a cell keeps what, in slot vectors (`lanes` units of one gate) of a packed row."""
+    """Where a cell keeps what, in gate vectors (`lanes` units of one gate) of a packed row."""
 
-    gate_ih: np.ndarray  # gate of weight_ih that feeds each slot vector, -1 for none
+    gate_ih: np.ndarray  # gate of weight_ih that feeds each gate vector, -1 for none
     gate_hh: np.ndarray  # likewise weight_hh
-    block: np.ndarray  # block of `lanes` units of each slot vector
-    bundle_x: np.ndarray  # (n_bundles, 4) slot vector that weight_ih feeds in each column, or -1
-    bundle_h: np.ndarray  # likewise weight_hh
+    unit_block: np.ndarray  # block of `lanes` units of each gate vector
+    block_x: np.ndarray  # (n_column_blocks, 4) gate vector that weight_ih feeds, or -1
+    block_h: np.ndarray  # likewise weight_hh
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the table of cells; the kernels' part is ``_kernels/<name>.pxd``."""
+    """One row of the table of cells; the kernels' part is ``_kernels/cells/<name>.pxd``."""
 
     gates: int  # rows of weight_ih and weight_hh are gates * H, in PyTorch's order
-    slots: int  # numbers kept a unit and step
+    saved: int  # numbers kept per unit and step, from the forward to the backward pass
     has_c: bool
     layout: Callable[[int], Layout]
 
@@ -43,8 +43,8 @@ class Cell:
 def _lstm(blocks):
     """Layout of i, f, g, o of each block side by side."""
     vectors = np.arange(4 * blocks)
-    bundle = vectors.reshape(blocks, 4)
-    return Layout(vectors % 4, vectors % 4, vectors // 4, bundle, bundle)
+    column_blocks = vectors.reshape(blocks, 4)
+    return Layout(vectors % 4, vectors % 4, vectors // 4, column_blocks, column_blocks)
 
 
 def _gru(blocks):
@@ -63,17 +63,17 @@ def _gru(blocks):
 
 
 def _rnn(blocks):
-    """Layout of one gate; a bundle is four blocks, the last may be short."""
+    """Layout of one gate; a column block is four unit blocks, the last may be short."""
     vectors = np.arange(blocks)
-    bundle = np.full((-(-blocks // 4), 4), -1)
-    bundle.flat[:blocks] = vectors
-    return Layout(vectors * 0, vectors * 0, vectors, bundle, bundle)
+    column_blocks = np.full((-(-blocks // 4), 4), -1)
+    column_blocks.flat[:blocks] = vectors
+    return Layout(vectors * 0, vectors * 0, vectors, column_blocks, column_blocks)
 
 
 CELLS = {
-    "lstm": Cell(gates=4, slots=4, has_c=True, layout=_lstm),
-    "gru": Cell(gates=3, slots=4, has_c=False, layout=_gru),
-    "rnn": Cell(gates=1, slots=1, has_c=False, layout=_rnn),
+    "lstm": Cell(gates=4, saved=4, has_c=True, layout=_lstm),
+    "gru": Cell(gates=3, saved=4, has_c=False, layout=_gru),
+    "rnn": Cell(gates=1, saved=1, has_c=False, layout=_rnn),
 }
 
 
@@ -188,9 +188,9 @@ class Plan:
         width = n_features if embedding is None else sum(dim for _, dim in self.embedding)
         self._name_parameters(width)
         codes = {"cell": self.engine.CELLS[cell], "activation": self.engine.ACTIVATIONS[activation]}
-        self.layers = np.array(
+        self.scans = np.array(
             [
-                self._layer(codes, level_, direction, width)
+                self._scan(codes, level_, direction, width)
                 for level_ in range(len(self.hidden))
                 for direction in range(self.n_directions)
             ],
@@ -199,7 +199,7 @@ class Plan:
         self.net = self._net(width, pooling, loss, bptt_steps)
         self.tables = np.concatenate(self._tables)
         # The kernels take what stands here for sure.
-        for array in (self.layers, self.net, self.tables, self.quantiles):
+        for array in (self.scans, self.net, self.tables, self.quantiles):
             array.setflags(write=False)
 
     def _name_parameters(self, width):
@@ -255,13 +255,13 @@ class Plan:
         lanes = self.engine.lanes
         return -(-n // lanes) * lanes
 
-    def _layer(self, codes, level, direction, width):
+    def _scan(self, codes, layer, direction, width):
         lanes = self.engine.lanes
-        H = self.hidden[level]
+        H = self.hidden[layer]
         Hp = self._padded(H)
-        below = self.hidden[level - 1]
+        below = self.hidden[layer - 1]
         layout = self.cell.layout(Hp // lanes)
-        unit = (layout.block[:, None] * lanes + np.arange(lanes)).ravel()
+        unit = (layout.unit_block[:, None] * lanes + np.arange(lanes)).ravel()
 
         def rows(gate):
             gate = np.repeat(gate, lanes)
@@ -271,30 +271,30 @@ class Plan:
             used = np.flatnonzero(gate >= 0)
             return used[0] * lanes, (used[-1] + 1) * lanes
 
-        def bundle(vectors):
+        def columns(vectors):
             return np.where(vectors >= 0, vectors * lanes, -1)
 
-        name = f"l{level}" + ("_reverse" if direction else "")
+        name = f"l{layer}" + ("_reverse" if direction else "")
         ih_start, ih_stop = span(layout.gate_ih)
         hh_start, hh_stop = span(layout.gate_hh)
         record = {
             **codes,
-            "level": level,
+            "layer": layer,
             "direction": 1 - 2 * direction,
             "H": H,
             "Hp": Hp,
-            "slots": self.cell.slots,
+            "saved": self.cell.saved,
             "has_c": self.cell.has_c,
-            "in_segments": self.n_directions if level else 1,
-            "in_width": below if level else width,
-            "in_stride": self._padded(below) if level else width,
+            "in_segments": self.n_directions if layer else 1,
+            "in_width": below if layer else width,
+            "in_stride": self._padded(below) if layer else width,
             "ih_start": ih_start,
             "ih_stop": ih_stop,
             "hh_start": hh_start,
             "hh_stop": hh_stop,
-            "n_bundles": len(layout.bundle_x),
-            "bundle_x": self._table(bundle(layout.bundle_x)),
-            "bundle_h": self._table(bundle(layout.bundle_h)),
+            "n_column_blocks": len(layout.block_x),
+            "block_x": self._table(columns(layout.block_x)),
+            "block_h": self._table(columns(layout.block_h)),
             "row_ih": self._table(rows(layout.gate_ih)),
             "row_hh": self._table(rows(layout.gate_hh)),
             "w_ih": self.parameters[f"weight_ih_{name}"].start,
@@ -302,7 +302,7 @@ class Plan:
             "b_ih": self.parameters[f"bias_ih_{name}"].start,
             "b_hh": self.parameters[f"bias_hh_{name}"].start,
         }
-        return [record[field] for field in self.engine.LAYER_FIELDS]
+        return [record[field] for field in self.engine.SCAN_FIELDS]
 
     def _net(self, width, pooling, loss, bptt_steps):
         outputs = np.full(self._padded(self.n_outputs), -1)
@@ -316,9 +316,9 @@ class Plan:
             )
         ]
         record = {
-            "n_levels": len(self.hidden),
+            "n_layers": len(self.hidden),
             "n_directions": self.n_directions,
-            "n_layers": len(self.layers),
+            "n_scans": len(self.scans),
             "n_columns": len(columns),
             "columns": self._table(columns),
             "D": width,
@@ -367,9 +367,9 @@ class Plan:
     @property
     def projection_width(self):
         """Numbers that W_ih x + b of one input row takes, in all directions of the first level."""
-        first = self.layers[: self.n_directions]
-        bundles = first[:, self.engine.LAYER_FIELDS.index("n_bundles")].sum()
-        return int(bundles) * self.engine.block_cols * self.engine.lanes
+        first = self.scans[: self.n_directions]
+        blocks = first[:, self.engine.SCAN_FIELDS.index("n_column_blocks")].sum()
+        return int(blocks) * self.engine.block_cols * self.engine.lanes
 
     def views(self, vector):
         """Name the parts of a flat vector.
@@ -394,8 +394,7 @@ class Plan:
         Parameters
         ----------
         options : Options
-        limits : (int, int, int)
-            Most sequences, most steps in all, and most steps of one sequence in a batch.
+        limits : BatchLimits
         """
         return np.empty(self.engine.workspace_bytes(self, options, limits), dtype=np.uint8)
 

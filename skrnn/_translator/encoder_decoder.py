@@ -12,7 +12,8 @@ import numpy as np
 from skrnn._data.labels import as_rows, plain_tokens
 from skrnn._data.numbers import refuse_masked
 from skrnn._data.sequences import lengths_to_offsets
-from skrnn._network.batches import Trainer, kernel_data
+from skrnn._network.batches import Trainer, batch_limits, kernel_data
+from skrnn._network.border import BatchLimits, HypothesisArrays, PairLimits, TargetSequences
 from skrnn._network.initialize import initialize
 from skrnn._network.plan import Options, Parameter, Plan, check_switch
 from skrnn._network.threads import effective_n_threads
@@ -128,12 +129,11 @@ class Pair:
         Parameters
         ----------
         options : Options
-        limits : (int, int, int, int, int)
-            Most sequences, source steps in all and of one, target steps in all and of one.
+        limits : PairLimits
         n_sequences : int
             Sequences of the data that batches are taken from.
         """
-        sizes = self.engine.pair_bytes(self, options, limits, n_sequences)
+        sizes = self.engine.encoder_decoder_bytes(self, options, limits, n_sequences)
         return np.empty(sum(sizes), dtype=np.uint8)
 
 
@@ -254,11 +254,9 @@ def decoder_inputs(labels, offsets, n_tokens):
 
 def pair_limits(source_lengths, target_lengths, batch_size):
     """Most sequences, source and target steps that a batch of any order can have."""
-    limits = [min(batch_size, len(source_lengths))]
-    for lengths in (source_lengths, target_lengths):
-        longest = np.sort(lengths)[::-1][:batch_size]
-        limits += [int(longest.sum()), int(longest[0])]
-    return tuple(limits)
+    return PairLimits(
+        batch_limits(source_lengths, batch_size), batch_limits(target_lengths, batch_size)
+    )
 
 
 class PairTrainer(Trainer):
@@ -268,7 +266,7 @@ class PairTrainer(Trainer):
     ----------
     pair, sequences, targets, batch_size, params, optimiser, seed, streams, penalty_weight
         As in `Trainer`; `targets.labels` are those of `decoder_inputs`.
-    **noise : dict of str to float
+    **dropout_rates : dict of str to float
     """
 
     def __init__(
@@ -283,19 +281,19 @@ class PairTrainer(Trainer):
         streams=None,
         *,
         penalty_weight=1.0,
-        **noise,
+        **dropout_rates,
     ):
         self._keep(pair, params, optimiser, seed, penalty_weight)
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
-        self.target = offsets, ids, targets.labels, targets.weights
+        self.target = TargetSequences(offsets, ids, targets.labels, targets.weights)
         self.batch_size, self.streams, self.n_units = batch_size, None, len(sequences)
         self.limits = pair_limits(sequences.lengths, np.diff(offsets), batch_size)
-        self.options = Options(training=True, threads=effective_n_threads(), **noise)
+        self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
         self.workspace = pair.workspace(self.options, self.limits, len(sequences))
 
-    def _train(self, order, bounds, report, carried, settings):
+    def _train(self, order, bounds, report, carried_states, settings):
         return self.plan.engine.translate_train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
             *self._moments(), self.data, self.target, order, bounds, settings, report,
@@ -343,23 +341,26 @@ def _decode(pair, params, sequences, beam_width, length_penalty, max_length):
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable").astype(np.intp)
     n, kept = len(order), 2 * beam_width
-    tokens = np.full((n, kept, max_length), -1, np.intp)
-    counts = np.full((n, kept), -1, np.intp)
-    scores = np.full((n, kept), -np.inf)
+    hypotheses = HypothesisArrays(
+        np.full((n, kept, max_length), -1, np.intp),
+        np.full((n, kept), -1, np.intp),
+        np.full((n, kept), -np.inf),
+    )
     bounds = _decode_bounds(lengths[order], pair.width, beam_width)
-    limits = (
+    limits = BatchLimits(
         int(np.max(np.diff(bounds))),
         int(np.max(np.add.reduceat(lengths[order], bounds[:-1]))),
         int(lengths[order[0]]),
     )
     options = Options(threads=effective_n_threads())
-    rows = limits[0] * beam_width
-    workspace = pair.workspace(options, (rows, *limits[1:], rows, 1), n)
+    rows = limits.n_sequences * beam_width
+    room = PairLimits(limits._replace(n_sequences=rows), BatchLimits(rows, rows, 1))
+    workspace = pair.workspace(options, room, n)
     pair.engine.translate_decode(
         pair, options, limits, workspace, params, kernel_data(pair, sequences), order, bounds,
-        beam_width, tokens, counts, scores,
+        beam_width, hypotheses,
     )  # fmt: skip
-    return _best_first(tokens, counts, scores, beam_width, length_penalty)
+    return _best_first(*hypotheses, beam_width, length_penalty)
 
 
 def _decode_bounds(lengths, width, beam_width):
@@ -409,11 +410,12 @@ def attention_weights(pair, params, sequences, labels, offsets):
         chosen = np.arange(start, min(start + ATTEND_SEQUENCES, len(sequences)))
         part = sequences.take(chosen)
         here = offsets[start : chosen[-1] + 2]
-        said = labels[here[0] : here[-1]]
+        part_labels = labels[here[0] : here[-1]]
         here = (here - here[0]).astype(np.intp)
         limits = pair_limits(part.lengths, np.diff(here), len(chosen))
-        target = here, decoder_inputs(said, here, pair.n_outputs - 1), said, None
-        found = pair.engine.translate_lay_open(
+        ids = decoder_inputs(part_labels, here, pair.n_outputs - 1)
+        target = TargetSequences(here, ids, part_labels, None)
+        found = pair.engine.translate_inspect_batch(
             pair, options, limits, pair.workspace(options, limits, len(chosen)), params, None,
             kernel_data(pair, part), target, np.arange(len(chosen)),
         )  # fmt: skip

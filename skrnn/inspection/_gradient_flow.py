@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn._base.estimator import BaseRecurrentNetwork
-from skrnn._network.batches import batch_limits, equal_bounds, kernel_data
+from skrnn._network.batches import batch_limits, equal_bounds, kernel_data, kernel_targets
 from skrnn._network.plan import Options, Plan
 from skrnn._network.threads import effective_n_threads
 
@@ -151,7 +151,7 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
         raise ValueError(f"align must be 'start' or 'end', got {align!r}.")
     network, sequences, targets = _network(estimator, X, y)
     plan, lengths = network._get_plan(), sequences.lengths
-    shape = len(plan.layers), len(lengths), lengths.max(initial=0)
+    shape = len(plan.scans), len(lengths), lengths.max(initial=0)
     hidden_norms, gradient_norms = np.full(shape, np.nan), np.full(shape, np.nan)
     loss = rows = 0.0
     for batch, raw in _batches(network, sequences, targets):
@@ -159,7 +159,7 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
         at = np.searchsorted(sequences.offsets, raw["rows"], side="right") - 1
         t = raw["rows"] - sequences.offsets[at]
         t = t + (shape[2] - lengths[at] if align == "end" else 0)
-        for k, layer in enumerate(raw["layers"]):
+        for k, layer in enumerate(raw["scans"]):
             hidden_norms[k, at, t] = np.linalg.norm(layer["h"].astype(np.float64), axis=1)
             gradient_norms[k, at, t] = np.linalg.norm(layer["dh"].astype(np.float64), axis=1)
         gradient_norms[:, batch] *= raw["rows_with_target"]  # from a mean to a sequence's sum
@@ -200,7 +200,7 @@ def _as_fitted(estimator):
 
 
 def _batches(network, sequences, targets):
-    """Run batches forward and backward; yields the sequences of each, and what `lay_open` says."""
+    """Run batches forward and backward; yields the sequences of each, and what happened."""
     plan, lengths = network._get_plan(), sequences.lengths
     chosen = np.flatnonzero(lengths)
     options = Options(training=True, threads=effective_n_threads())
@@ -210,7 +210,7 @@ def _batches(network, sequences, targets):
     bounds = equal_bounds(len(chosen), BATCH_SIZE)
     for start, stop in pairwise(bounds):
         batch = chosen[start:stop].astype(np.intp, copy=False)
-        yield batch, plan.engine.lay_open(
+        yield batch, plan.engine.inspect_batch(
             plan, options, limits, workspace, network._params, grads, data, batch,
-            targets=targets[:3], trace=True,
+            targets=kernel_targets(targets), trace=True,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Part of engine.pyx: the most probable targets of an encoder and a decoder, by beam search.
 
-A thread takes its sources through all steps, no barrier. Hypotheses of a source are neighbouring
-rows of the decoder, which steps as in roll.pxd: states stand where initial ones are read.
+A thread takes its sources through all history, no barrier. Hypotheses of a source are neighboring
+rows of the decoder, which history as in roll.pxd: states stand where initial ones are read.
 """
 from cython.parallel cimport prange
 from libc.math cimport exp, isfinite, log
@@ -21,112 +21,116 @@ from .products cimport product
 from .single_step cimport keep_states
 from .stopping cimport check_stopped, stopped
 from .time_loop cimport step_forward
-from .types cimport LANES, Layer, Net, Stop, idx, imax, imin, real, useful_threads
+from .types cimport LANES, Net, Scan, Stop, idx, imax, imin, real, useful_threads
 
 cdef struct Search:
-    # A slot holds the W hypotheses of one source, in W rows of the decoder. Live slots of a thread
-    # are neighbours: where one is done, the last takes its place.
+    # A beam is the W hypotheses of one source, in W rows of the decoder. Live beams of a thread
+    # are neighbors: where one is done, the last takes its place.
     idx W
     idx stop               # most tokens of a target
     idx end                # the end symbol, and what the decoder reads to start
-    idx* owner             # (B,) source of each slot, in the encoder's order
+    idx* owner             # (B,) source of each beam, in the encoder's order
     double* scores         # (R,) log-probability of each row's hypothesis; -inf where there is none
-    idx* said              # (stop + 1, R) token of each hypothesis at each step, by owner
-    idx* parent            # (stop + 1, R) which hypothesis of the step before it goes on
+    idx* tokens            # (stop + 1, R) token of each hypothesis at each step, by owner
+    idx* back_pointers     # (stop + 1, R) which hypothesis of the step before it goes on
     idx* n_found           # (B,) by owner
-    double* score          # (2 R,) of a slot's candidates, best first
+    double* score          # (2 R,) of a beam's candidates, best first
     idx* origin            # (2 R,) hypothesis each goes on
     idx* token             # (2 R,)
-    idx* chosen            # (R,) origins of those that live on
+    idx* survivors         # (R,) origins of those that live on
     real* scratch          # (R, widest)
     idx widest
-    idx* tokens            # out (n, 2 W, stop)
-    idx* counts            # out (n, 2 W) tokens of each target found; -1 for none
-    double* found          # out (n, 2 W) log-probability
+    idx* out_tokens        # out (n, 2 W, stop)
+    idx* out_lengths       # out (n, 2 W) tokens of each target found; -1 for none
+    double* out_scores     # out (n, 2 W) log-probability
 
 
 def translate_decode(
-    pair, options, limits, unsigned char[::1] workspace, const real[::1] params, source,
-    const idx[::1] chosen, const idx[::1] bounds, idx beam_width, idx[:, :, ::1] tokens,
-    idx[:, ::1] counts, double[:, ::1] scores,
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params, source,
+    const idx[::1] batch_indices, const idx[::1] batch_offsets, idx beam_width, hypotheses,
 ):
     """The most probable targets, by beam search; a beam of one is greedy.
 
-    At each step the best `beam_width` of all hypotheses that end are kept as found, and the best
-    `beam_width` that do not go on, until as many are found or each has as many tokens as `tokens`
-    (n, 2 beam_width, most) has room for, where it must end. `counts` and `scores` are filled where
-    something is found.
+    Of the top candidates of a step, those that end with the end symbol are kept as results; the
+    best `beam_width` of the others are extended. The search ends when `beam_width` results are
+    found. A hypothesis that has as many tokens as there is room for must end. `hypotheses`, which
+    are HypothesisArrays, are filled where something is found.
     """
-    cdef Pair p
+    cdef EncoderDecoder model
     cdef Search s
-    cdef idx k, b, B, part, parts, n = len(source[0]) - 1
-    cdef idx R = limits[0] * beam_width
+    cdef idx k, b, B, part, parts, n = len(source.offsets) - 1
+    cdef idx R = limits.n_sequences * beam_width
+    cdef idx[:, :, ::1] tokens = hypotheses.tokens
+    cdef idx[:, ::1] lengths = hypotheses.lengths
+    cdef double[:, ::1] scores = hypotheses.scores
     cdef Stop stop
-    _open_pair(&p, pair, options, (R, *limits[1:], R, 1), workspace, params, None, n)
-    _watch_pair(&stop, &p)
-    _check_data(&p.encoder, source, limits, chosen, bounds, 1)
-    if p.decoder.columns[0].rows < p.decoder.plan.n_outputs:
+    pair_limits = PairLimits(limits._replace(n_sequences=R), BatchLimits(R, R, 1))
+    _open_encoder_decoder(&model, plan, options, pair_limits, workspace, params, None, n)
+    _watch_encoder_decoder(&stop, &model)
+    _check_data(&model.encoder, source, limits, batch_indices, batch_offsets, 1)
+    if model.decoder.columns[0].rows < model.decoder.plan.n_outputs:
         raise ValueError("the decoder has outputs that it cannot read")
     if (
         beam_width < 1 or tokens.shape[0] != n or tokens.shape[1] != 2 * beam_width
-        or counts.shape[0] != n or counts.shape[1] != 2 * beam_width or scores.shape[0] != n
+        or lengths.shape[0] != n or lengths.shape[1] != 2 * beam_width or scores.shape[0] != n
         or scores.shape[1] != 2 * beam_width or tokens.shape[2] < 1
     ):
         raise ValueError("the results do not fit the sources and the beam")
     memset(&s, 0, sizeof(Search))
-    s.W, s.stop, s.end = beam_width, tokens.shape[2], pair.n_outputs - 1
-    for k in range(p.decoder.plan.n_layers):
-        s.widest = imax(s.widest, p.decoder.layers[k].plan.Hp)
-    cdef idx[:, ::1] steps = np.empty((2 * (s.stop + 1), R), dtype=np.intp)
+    s.W, s.stop, s.end = beam_width, tokens.shape[2], plan.n_outputs - 1
+    for k in range(model.decoder.plan.n_scans):
+        s.widest = imax(s.widest, model.decoder.scans[k].plan.Hp)
+    cdef idx[:, ::1] history = np.empty((2 * (s.stop + 1), R), dtype=np.intp)
     cdef idx[:, ::1] places = np.empty((7, R), dtype=np.intp)
-    cdef double[:, ::1] numbers = np.empty((3, R))
+    cdef double[:, ::1] float_scratch = np.empty((3, R))
     cdef real[:, ::1] scratch = np.empty((R, s.widest), real_dtype)
-    s.said, s.parent = &steps[0, 0], &steps[s.stop + 1, 0]
-    s.owner, s.n_found, s.chosen = &places[0, 0], &places[1, 0], &places[2, 0]
+    s.tokens, s.back_pointers = &history[0, 0], &history[s.stop + 1, 0]
+    s.owner, s.n_found, s.survivors = &places[0, 0], &places[1, 0], &places[2, 0]
     s.origin, s.token = &places[3, 0], &places[5, 0]
-    s.scores, s.score, s.scratch = &numbers[0, 0], &numbers[1, 0], &scratch[0, 0]
-    s.tokens, s.counts, s.found = &tokens[0, 0, 0], &counts[0, 0], &scores[0, 0]
-    cdef const idx[::1] offsets = source[0]
-    cdef const real[:, ::1] values = source[1]
-    cdef const idx[:, ::1] ids = source[2]
+    s.scores, s.score, s.scratch = &float_scratch[0, 0], &float_scratch[1, 0], &scratch[0, 0]
+    s.out_tokens, s.out_lengths, s.out_scores = &tokens[0, 0, 0], &lengths[0, 0], &scores[0, 0]
+    cdef const idx[::1] offsets = source.offsets
+    cdef const real[:, ::1] values = source.values
+    cdef const idx[:, ::1] ids = source.tokens
     cdef const idx* token = _ids(ids)
     cdef const real* value = _reals(values)
     with nogil:
-        p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
-        pack_weights(&p.encoder)
-        pack_weights(&p.decoder)
-        pack_attention(&p.attention, &p.decoder)
-        keep_states(&p.decoder)
-        for k in range(bounds.shape[0] - 1):
-            B = bounds[k + 1] - bounds[k]
-            load_batch(&p.encoder, &offsets[0], value, token, NULL, &chosen[bounds[k]], B)
-            layers_forward(&p.encoder)
+        model.encoder.caller_mode = model.decoder.caller_mode = flush_denormals()
+        pack_weights(&model.encoder)
+        pack_weights(&model.decoder)
+        pack_attention(&model.attention, &model.decoder)
+        keep_states(&model.decoder)
+        for k in range(batch_offsets.shape[0] - 1):
+            B = batch_offsets[k + 1] - batch_offsets[k]
+            load_batch(&model.encoder, &offsets[0], value, token, NULL,
+                       &batch_indices[batch_offsets[k]], B)
+            layers_forward(&model.encoder)
             if stopped(&stop, 0):
                 break
-            begin_search(&p, &s, R)
+            begin_search(&model, &s, R)
             parts = imin(B, useful_threads(
-                p.decoder.threads, 20.0 * B * beam_width * p.decoder.plan.n_params))
+                model.decoder.threads, 20.0 * B * beam_width * model.decoder.plan.n_params))
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
                 flush_denormals()
-                search_slots(&p, &s, B * part // parts, B * (part + 1) // parts, R)
-                restore_worker(p.decoder.caller_mode)
-        restore_mode(p.decoder.caller_mode)
+                search_beams(&model, &s, B * part // parts, B * (part + 1) // parts, R)
+                restore_worker(model.decoder.caller_mode)
+        restore_mode(model.decoder.caller_mode)
     check_stopped(&stop)
 
 
-cdef inline void begin_search(Pair* p, Search* s, idx R) noexcept nogil:
+cdef inline void begin_search(EncoderDecoder* model, Search* s, idx R) noexcept nogil:
     """Every source's hypotheses stand at the start symbol, all but the first of them void."""
-    cdef Net* decoder = &p.decoder
-    cdef idx b, k, row, B = p.encoder.B
-    read_top(&p.encoder)
+    cdef Net* decoder = &model.decoder
+    cdef idx b, k, row, B = model.encoder.B
+    read_top(&model.encoder)
     decoder.B = B
     for b in range(B):
-        decoder.order[b], decoder.lengths[b] = p.encoder.order[b], 1
-    place_sequences(&p.attention, &p.encoder, decoder, p.places)
-    read_sources(&p.attention, &p.encoder, B, useful_threads(
-        decoder.threads, 2.0 * p.attention.n_e * p.attention.Hp * p.attention.Hp))
-    start_decoder(p)
+        decoder.order[b], decoder.lengths[b] = model.encoder.order[b], 1
+    place_sequences(&model.attention, &model.encoder, decoder, model.places)
+    read_sources(&model.attention, &model.encoder, B, useful_threads(
+        decoder.threads, 2.0 * model.attention.n_e * model.attention.Hp * model.attention.Hp))
+    start_decoder(model)
     place_single_steps(decoder, B * s.W)
     for b in range(B - 1, -1, -1):
         s.owner[b], s.n_found[b] = b, 0
@@ -138,60 +142,65 @@ cdef inline void begin_search(Pair* p, Search* s, idx R) noexcept nogil:
 
 
 cdef inline void copy_states(Net* decoder, idx source, idx to) noexcept nogil:
-    cdef Layer* layer
+    cdef Scan* scan
     cdef idx k, Hp
     if source == to:
         return
-    for k in range(decoder.plan.n_layers):
-        layer, Hp = &decoder.layers[k], decoder.layers[k].plan.Hp
-        memcpy(layer.h0 + to * Hp, layer.h0 + source * Hp, Hp * sizeof(real))
-        if layer.plan.has_c:
-            memcpy(layer.c0 + to * Hp, layer.c0 + source * Hp, Hp * sizeof(real))
+    for k in range(decoder.plan.n_scans):
+        scan, Hp = &decoder.scans[k], decoder.scans[k].plan.Hp
+        memcpy(scan.h0 + to * Hp, scan.h0 + source * Hp, Hp * sizeof(real))
+        if scan.plan.has_c:
+            memcpy(scan.c0 + to * Hp, scan.c0 + source * Hp, Hp * sizeof(real))
 
 
 cdef inline void read_token(Net* decoder, idx row, idx token) noexcept nogil:
     look_up(decoder, &token, row, 0)
 
 
-cdef inline void search_slots(Pair* p, const Search* s, idx lo, idx hi, idx R) noexcept nogil:
-    """Decode the sources of slots lo .. hi to the end."""
-    cdef idx t, slot, live = hi
+cdef inline void search_beams(
+    EncoderDecoder* model, const Search* s, idx lo, idx hi, idx R
+) noexcept nogil:
+    """Decode the sources of beams lo .. hi to the end."""
+    cdef idx t, beam, live = hi
     for t in range(s.stop + 1):
-        if live == lo or stopped(p.decoder.stop, 2.0 * (live - lo) * s.W * p.decoder.plan.n_params):
+        if live == lo or stopped(model.decoder.stop,
+                                 2.0 * (live - lo) * s.W * model.decoder.plan.n_params):
             return
-        step_slots(p, s, lo, live)
-        for slot in range(live - 1, lo - 1, -1):
-            if not extend(p, s, slot, t, R):
+        step_beams(model, s, lo, live)
+        for beam in range(live - 1, lo - 1, -1):
+            if not extend(model, s, beam, t, R):
                 live -= 1
-                move_slot(p, s, live, slot)
+                move_beam(model, s, live, beam)
 
 
-cdef inline void step_slots(Pair* p, const Search* s, idx lo, idx hi) noexcept nogil:
-    """Logits of the next token of every hypothesis in slots lo .. hi."""
-    cdef Net* decoder = &p.decoder
-    cdef const Attention* att = &p.attention
-    cdef const Layer* top = &decoder.layers[decoder.plan.n_layers - 1]
-    cdef const real* features = top.y
-    cdef idx k, slot, row = lo * s.W, rows = (hi - lo) * s.W, Hp = top.plan.Hp
-    for k in range(decoder.plan.n_layers):
-        step_forward(decoder, &decoder.layers[k], 0, row, row + rows)
+cdef inline void step_beams(EncoderDecoder* model, const Search* s, idx lo, idx hi) noexcept nogil:
+    """Logits of the next token of every hypothesis in beams lo .. hi."""
+    cdef Net* decoder = &model.decoder
+    cdef const Attention* att = &model.attention
+    cdef const Scan* top = &decoder.scans[decoder.plan.n_scans - 1]
+    cdef const real* features = top.ws_y
+    cdef idx k, beam, row = lo * s.W, rows = (hi - lo) * s.W, Hp = top.plan.Hp
+    for k in range(decoder.plan.n_scans):
+        step_forward(decoder, &decoder.scans[k], 0, row, row + rows)
     if att.plan.score != NONE:
         for k in range(row, row + rows):
-            memcpy(att.cat + (2 * k + 1) * Hp, top.y + k * Hp, Hp * sizeof(real))
+            memcpy(att.ws_cat + (2 * k + 1) * Hp, top.ws_y + k * Hp, Hp * sizeof(real))
         if att.plan.score == ADDITIVE:
-            product(att.queries + row * Hp, Hp, att.cat + (2 * row + 1) * Hp, 2 * Hp, rows,
+            product(att.ws_queries + row * Hp, Hp, att.ws_cat + (2 * row + 1) * Hp, 2 * Hp, rows,
                     att.H, att.pack_q, Hp // LANES, NULL, False)
-        for slot in range(lo, hi):
-            attend(att, s.owner[slot], slot * s.W, s.W)
+        for beam in range(lo, hi):
+            attend(att, s.owner[beam], beam * s.W, s.W)
         combine_rows(att, row, rows)
-        features = att.o
+        features = att.ws_o
     product(decoder.logits + row * decoder.Op, decoder.Op, features + row * Hp, Hp, rows,
             decoder.plan.H, decoder.pack_head, decoder.Op // LANES, decoder.pack_head_b, False)
 
 
-cdef inline void move_slot(Pair* p, const Search* s, idx source, idx to) noexcept nogil:
-    """Let a slot take the place of one that is done."""
-    cdef Net* decoder = &p.decoder
+cdef inline void move_beam(
+    EncoderDecoder* model, const Search* s, idx source, idx to
+) noexcept nogil:
+    """Let a beam take the place of one that is done."""
+    cdef Net* decoder = &model.decoder
     cdef idx k, D = decoder.plan.D
     if source == to:
         return
@@ -203,20 +212,22 @@ cdef inline void move_slot(Pair* p, const Search* s, idx source, idx to) noexcep
                D * sizeof(real))
 
 
-cdef inline idx find_candidates(Pair* p, const Search* s, idx slot, bint must_end) noexcept nogil:
-    """The best 2 W continuations of a slot's hypotheses, best first; returns how many."""
+cdef inline idx find_candidates(
+    EncoderDecoder* model, const Search* s, idx beam, bint must_end
+) noexcept nogil:
+    """The best 2 W continuations of a beam's hypotheses, best first; returns how many."""
     cdef const real* z
-    cdef double* score = s.score + 2 * slot * s.W
-    cdef idx* origin = s.origin + 2 * slot * s.W
-    cdef idx* token = s.token + 2 * slot * s.W
+    cdef double* score = s.score + 2 * beam * s.W
+    cdef idx* origin = s.origin + 2 * beam * s.W
+    cdef idx* token = s.token + 2 * beam * s.W
     cdef double base, new
-    cdef idx k, j, at, n = 0, row = slot * s.W
+    cdef idx k, j, at, n = 0, row = beam * s.W
     for k in range(s.W):
         if s.scores[row + k] <= -float_max():
             continue
-        z = p.decoder.logits + (row + k) * p.decoder.Op
-        base = s.scores[row + k] - log_normaliser(z, p.decoder.plan.n_outputs)
-        for j in range(s.end if must_end else 0, p.decoder.plan.n_outputs):
+        z = model.decoder.logits + (row + k) * model.decoder.Op
+        base = s.scores[row + k] - log_normalizer(z, model.decoder.plan.n_outputs)
+        for j in range(s.end if must_end else 0, model.decoder.plan.n_outputs):
             new = base + z[j]
             if not isfinite(new) or (n == 2 * s.W and new <= score[n - 1]):
                 continue
@@ -229,7 +240,7 @@ cdef inline idx find_candidates(Pair* p, const Search* s, idx slot, bint must_en
     return n
 
 
-cdef inline double log_normaliser(const real* z, idx n) noexcept nogil:
+cdef inline double log_normalizer(const real* z, idx n) noexcept nogil:
     cdef double highest = z[0], total = 0
     cdef idx j
     for j in range(1, n):
@@ -240,55 +251,57 @@ cdef inline double log_normaliser(const real* z, idx n) noexcept nogil:
     return highest + log(total)
 
 
-cdef inline bint extend(Pair* p, const Search* s, idx slot, idx t, idx R) noexcept nogil:
-    """Take the hypotheses of a slot, which have t tokens, one token on; False where it is done."""
-    cdef idx owner = s.owner[slot], row = slot * s.W, lived = 0, c, at
-    cdef idx n = find_candidates(p, s, slot, t == s.stop)
+cdef inline bint extend(
+    EncoderDecoder* model, const Search* s, idx beam, idx t, idx R
+) noexcept nogil:
+    """Take the hypotheses of a beam, which have t tokens, one token on; False where it is done."""
+    cdef idx owner = s.owner[beam], row = beam * s.W, lived = 0, c, at
+    cdef idx n = find_candidates(model, s, beam, t == s.stop)
     cdef const double* score = s.score + 2 * row
     cdef const idx* origin = s.origin + 2 * row
     cdef const idx* token = s.token + 2 * row
     for c in range(n):
         if token[c] == s.end:
             if c < s.W:
-                note_found(p, s, owner, t, origin[c], score[c], R)
+                keep_hypothesis(model, s, owner, t, origin[c], score[c], R)
         elif lived < s.W:
             at = t * R + owner * s.W + lived
-            s.said[at], s.parent[at] = token[c], origin[c]
-            s.chosen[row + lived] = origin[c]
+            s.tokens[at], s.back_pointers[at] = token[c], origin[c]
+            s.survivors[row + lived] = origin[c]
             s.scores[row + lived] = score[c]
-            read_token(&p.decoder, row + lived, token[c])
+            read_token(&model.decoder, row + lived, token[c])
             lived += 1
     if lived == 0 or s.n_found[owner] >= s.W:
         return False
     for c in range(lived, s.W):
         s.scores[row + c] = -float_max()
     if s.W > 1:
-        reorder_states(&p.decoder, s, row, lived)
+        reorder_states(&model.decoder, s, row, lived)
     return True
 
 
-cdef inline void note_found(
-    Pair* p, const Search* s, idx owner, idx t, idx k, double score, idx R
+cdef inline void keep_hypothesis(
+    EncoderDecoder* model, const Search* s, idx owner, idx t, idx k, double score, idx R
 ) noexcept nogil:
     """Write down hypothesis k of a source, which ends with t tokens."""
-    cdef idx at = p.encoder.order[owner] * 2 * s.W + s.n_found[owner], i
+    cdef idx at = model.encoder.order[owner] * 2 * s.W + s.n_found[owner], i
     s.n_found[owner] += 1
-    s.counts[at] = t
-    s.found[at] = score
+    s.out_lengths[at] = t
+    s.out_scores[at] = score
     for i in range(t - 1, -1, -1):
-        s.tokens[at * s.stop + i] = s.said[i * R + owner * s.W + k]
-        k = s.parent[i * R + owner * s.W + k]
+        s.out_tokens[at * s.stop + i] = s.tokens[i * R + owner * s.W + k]
+        k = s.back_pointers[i * R + owner * s.W + k]
 
 
 cdef inline void reorder_states(Net* decoder, const Search* s, idx row, idx n) noexcept nogil:
     """Give each of n hypotheses the states of the one it goes on."""
-    cdef Layer* layer
+    cdef Scan* scan
     cdef idx k
-    for k in range(decoder.plan.n_layers):
-        layer = &decoder.layers[k]
-        permute_rows(layer.h0, layer.plan.Hp, s, row, n)
-        if layer.plan.has_c:
-            permute_rows(layer.c0, layer.plan.Hp, s, row, n)
+    for k in range(decoder.plan.n_scans):
+        scan = &decoder.scans[k]
+        permute_rows(scan.h0, scan.plan.Hp, s, row, n)
+        if scan.plan.has_c:
+            permute_rows(scan.c0, scan.plan.Hp, s, row, n)
 
 
 cdef inline void permute_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:
@@ -296,4 +309,4 @@ cdef inline void permute_rows(real* states, idx Hp, const Search* s, idx row, id
     cdef idx k
     memcpy(copy, states + row * Hp, s.W * Hp * sizeof(real))
     for k in range(n):
-        memcpy(states + (row + k) * Hp, copy + s.chosen[row + k] * Hp, Hp * sizeof(real))
+        memcpy(states + (row + k) * Hp, copy + s.survivors[row + k] * Hp, Hp * sizeof(real))

@@ -1,47 +1,52 @@
 """Part of engine.pyx: what is read and written beside the data is there, before `nogil`.
 
-One pass over the targets of the chosen sequences. The kernels index by labels and write to rows of
-results, and check nothing themselves.
+One pass over the targets of the batches' sequences. The kernels index by labels and write to
+rows of results, and check nothing themselves.
 """
 from .types cimport ALL, Net, idx, real
 
 
 cdef int _check_data(
-    const Net* net, data, limits, const idx[::1] chosen, const idx[::1] bounds, idx shortest=0
+    const Net* net, data, limits, const idx[::1] batch_indices, const idx[::1] batch_offsets,
+    idx shortest=0,
 ) except -1:
     """What is about to be read is there: rows of the right width, batches of sequences that exist,
     are no shorter than `shortest` and fit the workspace, tokens that the embedding has."""
-    offsets, values, tokens = data
+    offsets, values, tokens = data.offsets, data.values, data.tokens
     rows = values if net.plan.n_columns == 0 else tokens
     width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
     if rows is None or rows.ndim != 2 or rows.shape[1] != width:
         raise ValueError(f"input rows must have {width} columns")
     if len(offsets) == 0 or offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
         raise ValueError("offsets do not span the rows")
-    if bounds.shape[0] == 0 or bounds[0] < 0 or bounds[bounds.shape[0] - 1] > chosen.shape[0]:
-        raise ValueError("bounds do not lie within the chosen sequences")
+    if (
+        batch_offsets.shape[0] == 0 or batch_offsets[0] < 0
+        or batch_offsets[batch_offsets.shape[0] - 1] > batch_indices.shape[0]
+    ):
+        raise ValueError("batch_offsets do not lie within batch_indices")
     cdef const idx[::1] starts = offsets
     cdef const idx[:, ::1] ids = tokens
-    cdef idx most_sequences = limits[0], most_steps = limits[1], longest = limits[2]
+    cdef idx most_sequences = limits.n_sequences, most_steps = limits.n_steps
+    cdef idx longest = limits.longest
     cdef idx k, b, t, c, length, steps, n_rows = rows.shape[0]
     if net.plan.pooling != ALL:
         shortest = 1  # pooling reads a step at least
-    for k in range(bounds.shape[0] - 1):
+    for k in range(batch_offsets.shape[0] - 1):
         steps = 0
-        if not 0 < bounds[k + 1] - bounds[k] <= most_sequences:
+        if not 0 < batch_offsets[k + 1] - batch_offsets[k] <= most_sequences:
             raise ValueError(f"batch {k} is empty or larger than the workspace")
-        for b in range(bounds[k], bounds[k + 1]):
-            if not 0 <= chosen[b] < starts.shape[0] - 1:
-                raise ValueError(f"there is no sequence {chosen[b]}")
-            if not 0 <= starts[chosen[b]] <= starts[chosen[b] + 1] <= n_rows:
-                raise ValueError(f"sequence {chosen[b]} does not lie within the rows")
-            length = starts[chosen[b] + 1] - starts[chosen[b]]
+        for b in range(batch_offsets[k], batch_offsets[k + 1]):
+            if not 0 <= batch_indices[b] < starts.shape[0] - 1:
+                raise ValueError(f"there is no sequence {batch_indices[b]}")
+            if not 0 <= starts[batch_indices[b]] <= starts[batch_indices[b] + 1] <= n_rows:
+                raise ValueError(f"sequence {batch_indices[b]} does not lie within the rows")
+            length = starts[batch_indices[b] + 1] - starts[batch_indices[b]]
             if length < shortest:
-                raise ValueError(f"sequence {chosen[b]} is too short")
+                raise ValueError(f"sequence {batch_indices[b]} is too short")
             if length > longest:
-                raise ValueError(f"sequence {chosen[b]} is longer than the workspace")
+                raise ValueError(f"sequence {batch_indices[b]} is longer than the workspace")
             steps += length
-            for t in range(starts[chosen[b]], starts[chosen[b] + 1]):
+            for t in range(starts[batch_indices[b]], starts[batch_indices[b] + 1]):
                 for c in range(net.plan.n_columns):
                     if not 0 <= ids[t, c] < net.columns[c].rows:
                         raise ValueError(f"the embedding of column {c} has no row {ids[t, c]}")
@@ -60,10 +65,10 @@ cdef int _check_targets(
     const Net* net,
     const idx[::1] offsets,      # (n_sequences + 1,), checked
     const idx[::1] labels,       # (n_targets,), or None
-    const real[:, ::1] numbers,  # (n_targets, n_targets of a row), or None
+    const real[:, ::1] target_values,  # (n_targets, n_targets of a row), or None
     const double[::1] weights,   # (n_targets,), or None
-    const idx[::1] chosen,       # checked, as are bounds
-    const idx[::1] bounds,
+    const idx[::1] batch_indices,       # checked, as are batch_offsets
+    const idx[::1] batch_offsets,
 ) except -1:
     """The loss finds what it compares with: as many targets as it looks at, of its own kind, and
     labels that are outputs."""
@@ -71,20 +76,20 @@ cdef int _check_targets(
     cdef idx k, at, start, stop
     if M == 0 and labels is None:
         raise ValueError("this loss needs labels")
-    if M > 0 and numbers is None:
+    if M > 0 and target_values is None:
         raise ValueError("this loss needs numbers")
-    if numbers is not None and numbers.shape[1] != M:
+    if target_values is not None and target_values.shape[1] != M:
         raise ValueError(f"targets must have {M} columns")
     if (
         (labels is not None and labels.shape[0] != n)
-        or (numbers is not None and numbers.shape[0] != n)
+        or (target_values is not None and target_values.shape[0] != n)
         or (weights is not None and weights.shape[0] != n)
     ):
         raise ValueError(f"{n} targets and weights are needed")
     if labels is None:
         return 0
-    for k in range(bounds[0], bounds[bounds.shape[0] - 1]):
-        start, stop = chosen[k], chosen[k] + 1
+    for k in range(batch_offsets[0], batch_offsets[batch_offsets.shape[0] - 1]):
+        start, stop = batch_indices[k], batch_indices[k] + 1
         if net.plan.pooling == ALL:
             start, stop = offsets[start], offsets[stop]
         for at in range(start, stop):

@@ -2,7 +2,7 @@
 
 The encoder and the decoder are networks like any other, each with its plan, its part of the
 parameters and its part of the workspace. Level k of the decoder is as wide as all directions of
-level k of the encoder together, whose final states, side by side, are its initial one:
+layer k of the encoder together, whose final states, side by side, are its initial one:
 
     h_0 = [h_S forward; h_1 backward]        likewise c_0
 
@@ -18,122 +18,126 @@ from .attention cimport (
 )
 from .batch cimport load_batch
 from .denormals cimport flush_denormals, restore_mode
-from .dropout cimport level_dropout
+from .dropout cimport layer_dropout
 from .heads.losses cimport BatchSize, head_loss
 from .heads.output_layer cimport head_gradient, head_product
 from .heads.pooling cimport read_top, write_top
 from .network cimport clear_state_gradients, layers_backward, layers_forward
-from .optimizer cimport Optimiser, _regularise, _step
+from .optimizer cimport Optimizer, optimizer_step, penalize
 from .pack cimport pack_weights
 from .stopping cimport check_stopped, stopped, watch
-from .types cimport Layer, Net, Stop, idx, last_row, mix64, real
+from .types cimport Net, Scan, Stop, idx, last_row, mix64, real
 from .workspace cimport Arena, indices
 
 SCORES = {None: NONE, "dot": DOT, "additive": ADDITIVE}
 
 
-cdef struct Pair:
+cdef struct EncoderDecoder:
     Net encoder
     Net decoder
     Attention attention
     idx* places            # (n_sequences,) scratch of `place_sequences`
 
 
-cdef int _describe_attention(Pair* p, pair) except -1:
-    cdef const idx[::1] record = pair.attention_record
-    cdef const idx[::1] rows = pair.attention_rows
-    memset(&p.attention, 0, sizeof(Attention))
+cdef int _describe_attention(EncoderDecoder* model, plan) except -1:
+    cdef const idx[::1] record = plan.attention_record
+    cdef const idx[::1] rows = plan.attention_rows
+    memset(&model.attention, 0, sizeof(Attention))
     if record.shape[0] * sizeof(idx) != sizeof(AttentionPlan):
         raise ValueError("plan was made for another version of the kernels")
-    memcpy(&p.attention.plan, &record[0], sizeof(AttentionPlan))
-    p.attention.H, p.attention.Hp = pair.width, rows.shape[0]
-    p.attention.row_of = &rows[0]  # the plan keeps them alive
+    memcpy(&model.attention.plan, &record[0], sizeof(AttentionPlan))
+    model.attention.H, model.attention.Hp = plan.width, rows.shape[0]
+    model.attention.row_of = &rows[0]  # the plan keeps them alive
     return 0
 
 
-cdef size_t _carve_pair(char* base, Pair* p, bint training, limits, idx n_sequences):
+cdef size_t _carve_between(
+    char* base, EncoderDecoder* model, bint training, limits, idx n_sequences
+):
     cdef Arena arena
     arena.base, arena.used = base, 0
-    carve_attention(&arena, &p.attention, training, limits[0], limits[1], limits[2], limits[3])
-    p.places = indices(&arena, n_sequences)
+    carve_attention(&arena, &model.attention, training, limits.source.n_sequences, limits.source.n_steps, limits.source.longest,
+                    limits.target.n_steps)
+    model.places = indices(&arena, n_sequences)
     return arena.used
 
 
-def pair_bytes(pair, options, limits, n_sequences):
+def encoder_decoder_bytes(plan, options, limits, n_sequences):
     """Bytes of workspace of the encoder, the decoder and what stands between them.
 
-    `limits` are most sequences, source steps in all and of one, target steps in all and of one.
+    `limits` are PairLimits.
     """
-    cdef Pair p
-    _describe_attention(&p, pair)
+    cdef EncoderDecoder model
+    _describe_attention(&model, plan)
     return (
-        workspace_bytes(pair.encoder, options, limits[:3]),
-        workspace_bytes(pair.decoder, options, (limits[0], *limits[3:])),
-        _carve_pair(NULL, &p, options.training, limits, n_sequences) + 64,
+        workspace_bytes(plan.encoder, options, limits.source),
+        workspace_bytes(plan.decoder, options, limits.target),
+        _carve_between(NULL, &model, options.training, limits, n_sequences) + 64,
     )
 
 
-cdef int _open_pair(
-    Pair* p, pair, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    real[::1] grads, idx n_sequences,
+cdef int _open_encoder_decoder(
+    EncoderDecoder* model, plan, options, limits, unsigned char[::1] workspace,
+    const real[::1] params, real[::1] grads, idx n_sequences,
 ) except -1:
     """Lay the workspace out and connect the parameters of both networks."""
-    cdef idx n = pair.encoder.n_params
+    cdef idx n = plan.encoder.n_params
     cdef size_t start
-    sizes = pair_bytes(pair, options, limits, n_sequences)
+    sizes = encoder_decoder_bytes(plan, options, limits, n_sequences)
     if workspace.shape[0] < sum(sizes):
         raise ValueError("workspace too small")
-    if params.shape[0] != pair.n_params:
+    if params.shape[0] != plan.n_params:
         raise ValueError("parameter vector does not fit the plan")
-    _open(&p.encoder, pair.encoder, options, limits[:3], workspace[:sizes[0]], params[:n],
+    _open(&model.encoder, plan.encoder, options, limits.source, workspace[:sizes[0]], params[:n],
           None if grads is None else grads[:n])
     workspace = workspace[sizes[0]:]
-    _open(&p.decoder, pair.decoder, options, (limits[0], *limits[3:]), workspace[:sizes[1]],
+    _open(&model.decoder, plan.decoder, options, limits.target, workspace[:sizes[1]],
           params[n:], None if grads is None else grads[n:])
     workspace = workspace[sizes[1]:]
-    _describe_attention(p, pair)
+    _describe_attention(model, plan)
     start = (64 - (<size_t> &workspace[0]) % 64) % 64
-    _carve_pair(<char*> &workspace[start], p, options.training, limits, n_sequences)
+    _carve_between(<char*> &workspace[start], model, options.training, limits, n_sequences)
     return 0
 
 
-cdef int _watch_pair(Stop* stop, Pair* p) except -1:
-    watch(stop, &p.encoder)
-    p.decoder.stop = p.attention.stop = stop
+cdef int _watch_encoder_decoder(Stop* stop, EncoderDecoder* model) except -1:
+    watch(stop, &model.encoder)
+    model.decoder.stop = model.attention.stop = stop
     return 0
 
 
-cdef inline void start_decoder(Pair* p) noexcept nogil:
+cdef inline void start_decoder(EncoderDecoder* model) noexcept nogil:
     """The encoder's final states become the decoder's initial ones."""
-    cdef Net* encoder = &p.encoder
-    cdef Layer* source
-    cdef Layer* to
+    cdef Net* encoder = &model.encoder
+    cdef Scan* source
+    cdef Scan* to
     cdef idx k, b, d, H, place, last, D = encoder.plan.n_directions
-    for k in range(encoder.plan.n_layers):
-        source, to, d = &encoder.layers[k], &p.decoder.layers[k // D], k % D
+    for k in range(encoder.plan.n_scans):
+        source, to, d = &encoder.scans[k], &model.decoder.scans[k // D], k % D
         H = source.plan.H
-        for b in range(p.decoder.B):
-            place = p.attention.source[b]
+        for b in range(model.decoder.B):
+            place = model.attention.source[b]
             last = last_row(encoder, place, source.plan.direction)
-            memcpy(to.h0 + b * to.plan.Hp + d * H, source.y + last * source.ldy, H * sizeof(real))
+            memcpy(to.h0 + b * to.plan.Hp + d * H, source.ws_y + last * source.ldy,
+                   H * sizeof(real))
             if source.plan.has_c:
                 memcpy(to.c0 + b * to.plan.Hp + d * H,
-                       source.c + (last if encoder.training else place) * source.plan.Hp,
+                       source.ws_c + (last if encoder.training else place) * source.plan.Hp,
                        H * sizeof(real))
 
 
-cdef inline void end_encoder(Pair* p) noexcept nogil:
+cdef inline void end_encoder(EncoderDecoder* model) noexcept nogil:
     """What the decoder's initial states get, the encoder's final ones get."""
-    cdef Net* encoder = &p.encoder
-    cdef Layer* source
-    cdef Layer* to
+    cdef Net* encoder = &model.encoder
+    cdef Scan* source
+    cdef Scan* to
     cdef idx k, b, d, H, place, D = encoder.plan.n_directions
     clear_state_gradients(encoder)
-    for k in range(encoder.plan.n_layers):
-        to, source, d = &encoder.layers[k], &p.decoder.layers[k // D], k % D
+    for k in range(encoder.plan.n_scans):
+        to, source, d = &encoder.scans[k], &model.decoder.scans[k // D], k % D
         H = to.plan.H
-        for b in range(p.decoder.B):
-            place = p.attention.source[b]
+        for b in range(model.decoder.B):
+            place = model.attention.source[b]
             memcpy(to.dh + place * to.plan.Hp, source.dh + b * source.plan.Hp + d * H,
                    H * sizeof(real))
             if to.plan.has_c:
@@ -141,53 +145,53 @@ cdef inline void end_encoder(Pair* p) noexcept nogil:
                        H * sizeof(real))
 
 
-cdef inline void pair_forward(Pair* p) noexcept nogil:
+cdef inline void encoder_decoder_forward(EncoderDecoder* model) noexcept nogil:
     """Both networks over a loaded batch, to the logits."""
-    cdef Net* decoder = &p.decoder
-    pack_weights(&p.encoder)
+    cdef Net* decoder = &model.decoder
+    pack_weights(&model.encoder)
     pack_weights(decoder)
-    pack_attention(&p.attention, decoder)
-    layers_forward(&p.encoder)
+    pack_attention(&model.attention, decoder)
+    layers_forward(&model.encoder)
     if stopped(decoder.stop, 0):  # what follows would take memory of the system to put nothing in
         return
-    place_sequences(&p.attention, &p.encoder, decoder, p.places)
-    start_decoder(p)
+    place_sequences(&model.attention, &model.encoder, decoder, model.places)
+    start_decoder(model)
     layers_forward(decoder)
     if stopped(decoder.stop, 0):
         return
-    if p.attention.plan.score == NONE:
+    if model.attention.plan.score == NONE:
         read_top(decoder)
     else:
-        read_top(&p.encoder)
-        attention_forward(&p.attention, &p.encoder, decoder)
+        read_top(&model.encoder)
+        attention_forward(&model.attention, &model.encoder, decoder)
         if decoder.training and decoder.dropout > 0:
-            level_dropout(decoder, decoder.features, decoder.features, decoder.N,
-                          &decoder.layers[decoder.plan.n_layers - 1], decoder.plan.n_levels)
+            layer_dropout(decoder, decoder.ws_features, decoder.ws_features, decoder.N,
+                          &decoder.scans[decoder.plan.n_scans - 1], decoder.plan.n_layers)
     head_product(decoder)
 
 
-cdef inline void pair_backward(Pair* p) noexcept nogil:
+cdef inline void encoder_decoder_backward(EncoderDecoder* model) noexcept nogil:
     """All gradients, from the decoder's dlogits."""
-    cdef Net* decoder = &p.decoder
-    cdef Net* encoder = &p.encoder
+    cdef Net* decoder = &model.decoder
+    cdef Net* encoder = &model.encoder
     head_gradient(decoder)
-    if p.attention.plan.score == NONE:
+    if model.attention.plan.score == NONE:
         write_top(decoder)
-        memset(encoder.layers[encoder.plan.n_layers - encoder.plan.n_directions].dy, 0,
+        memset(encoder.scans[encoder.plan.n_scans - encoder.plan.n_directions].dy, 0,
                encoder.N * encoder.F * sizeof(real))
     else:
         if decoder.dropout > 0:
-            level_dropout(decoder, decoder.dfeatures, decoder.dfeatures, decoder.N,
-                          &decoder.layers[decoder.plan.n_layers - 1], decoder.plan.n_levels)
-        attention_backward(&p.attention, encoder, decoder)
+            layer_dropout(decoder, decoder.dfeatures, decoder.dfeatures, decoder.N,
+                          &decoder.scans[decoder.plan.n_scans - 1], decoder.plan.n_layers)
+        attention_backward(&model.attention, encoder, decoder)
         write_top(encoder)
     clear_state_gradients(decoder)
     layers_backward(decoder)
-    end_encoder(p)
+    end_encoder(model)
     layers_backward(encoder)
 
 
-cdef struct Texts:
+cdef struct PairData:
     # Sources and targets of all sequences. The decoder reads `ids` and is to say `labels`.
     const idx* offsets     # (n_sequences + 1,)
     const real* values     # (source steps, D), or NULL
@@ -198,104 +202,109 @@ cdef struct Texts:
     const double* weights  # (target steps,), or NULL
 
 
-cdef int _read_texts(
-    Texts* texts, Pair* p, source, target, limits, const idx[::1] chosen, const idx[::1] bounds
+cdef int _read_pairs(
+    PairData* pairs, EncoderDecoder* model, source, target, limits, const idx[::1] batch_indices,
+    const idx[::1] batch_offsets,
 ) except -1:
     """Check the data, which the caller keeps alive."""
-    cdef const idx[::1] offsets = source[0], target_offsets = target[0], labels = target[2]
-    cdef const real[:, ::1] values = source[1]
-    cdef const idx[:, ::1] tokens = source[2]
-    cdef const idx[:, ::1] ids = target[1]
-    cdef const double[::1] weights = target[3]
-    _check_data(&p.encoder, source, limits[:3], chosen, bounds, 1)
-    _check_data(&p.decoder, (target_offsets, None, ids), (limits[0], *limits[3:]), chosen, bounds,
-                1)
-    _check_targets(&p.decoder, target_offsets, labels, None, weights, chosen, bounds)
+    cdef const idx[::1] offsets = source.offsets, target_offsets = target.offsets, labels = target.labels
+    cdef const real[:, ::1] values = source.values
+    cdef const idx[:, ::1] tokens = source.tokens
+    cdef const idx[:, ::1] ids = target.ids
+    cdef const double[::1] weights = target.weights
+    _check_data(&model.encoder, source, limits.source, batch_indices, batch_offsets, 1)
+    _check_data(&model.decoder, KernelData(target_offsets, None, ids), limits.target,
+                batch_indices, batch_offsets, 1)
+    _check_targets(&model.decoder, target_offsets, labels, None, weights, batch_indices,
+                   batch_offsets)
     if offsets.shape[0] != target_offsets.shape[0]:
         raise ValueError("sources and targets do not fit")
-    texts.offsets, texts.values = &offsets[0], _reals(values)
-    texts.tokens = _ids(tokens)
-    texts.target_offsets, texts.ids, texts.labels = &target_offsets[0], &ids[0, 0], &labels[0]
-    texts.weights = NULL if weights is None else &weights[0]
+    pairs.offsets, pairs.values = &offsets[0], _reals(values)
+    pairs.tokens = _ids(tokens)
+    pairs.target_offsets, pairs.ids, pairs.labels = &target_offsets[0], &ids[0, 0], &labels[0]
+    pairs.weights = NULL if weights is None else &weights[0]
     return 0
 
 
-cdef inline void load_pair(
-    Pair* p, const Texts* texts, const idx* chosen, idx B, unsigned long long seed
+cdef inline void load_pairs(
+    EncoderDecoder* model, const PairData* pairs, const idx* batch_indices, idx B,
+    unsigned long long seed,
 ) noexcept nogil:
     """A batch for both networks, each sorted by its own lengths."""
-    p.encoder.seed = seed
-    p.decoder.seed = mix64(seed, 1 << 32)
-    load_batch(&p.encoder, texts.offsets, texts.values, texts.tokens, NULL, chosen, B)
-    load_batch(&p.decoder, texts.target_offsets, NULL, texts.ids, NULL, chosen, B)
+    model.encoder.seed = seed
+    model.decoder.seed = mix64(seed, 1 << 32)
+    load_batch(&model.encoder, pairs.offsets, pairs.values, pairs.tokens, NULL, batch_indices, B)
+    load_batch(&model.decoder, pairs.target_offsets, NULL, pairs.ids, NULL, batch_indices, B)
 
 
 def translate_train(
-    pair, options, limits, unsigned char[::1] workspace, real[::1] params, real[::1] grads,
-    real[::1] first, real[::1] second, source, target, const idx[::1] chosen,
-    const idx[::1] bounds, optimiser, double[:, ::1] report,
+    plan, options, limits, unsigned char[::1] workspace, real[::1] params, real[::1] grads,
+    real[::1] m, real[::1] v, source, target, const idx[::1] batch_indices,
+    const idx[::1] batch_offsets, optimizer, double[:, ::1] report,
 ):
-    """`train` for two networks: `source` is data, `target` (offsets, ids, labels, weights).
+    """`train` for two networks: `source` is KernelData, `target` TargetSequences.
 
-    The gradient is clipped to the norm of both parts together. Without an `optimiser` there are only
-    losses.
+    The gradient is clipped to the norm of both parts together. Without an `optimizer` there are
+    only losses.
     """
-    cdef Pair p
-    cdef Optimiser opt, opt_decoder
-    cdef Texts texts
-    cdef idx k, n_batches = bounds.shape[0] - 1, done = 0, n = pair.encoder.n_params
+    cdef EncoderDecoder model
+    cdef Optimizer opt, opt_decoder
+    cdef PairData pairs
+    cdef idx k, n_batches = batch_offsets.shape[0] - 1, done = 0, n = plan.encoder.n_params
     cdef double loss, norm, penalty, penalty_decoder
     cdef BatchSize size
-    cdef bint learns = optimiser is not None
+    cdef bint learns = optimizer is not None
     cdef unsigned long long seed = 0
     cdef Stop stop
-    _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
-    _watch_pair(&stop, &p)
-    _read_texts(&texts, &p, source, target, limits, chosen, bounds)
-    _check_report(&p.decoder, report, n_batches)
+    _open_encoder_decoder(&model, plan, options, limits, workspace, params, grads,
+                          len(source.offsets) - 1)
+    _watch_encoder_decoder(&stop, &model)
+    _read_pairs(&pairs, &model, source, target, limits, batch_indices, batch_offsets)
+    _check_report(&model.decoder, report, n_batches)
     opt.step = 0
     if learns:
-        _read_optimiser(&opt, optimiser, first, second, pair.n_params)
-        seed = optimiser["seed"]
+        _read_optimizer(&opt, optimizer, m, v, plan.n_params)
+        seed = optimizer["seed"]
         opt_decoder = opt
-        opt_decoder.first = opt.first + n
-        opt_decoder.second = opt.second + n if opt.second != NULL else NULL
+        opt_decoder.m = opt.m + n
+        opt_decoder.v = opt.v + n if opt.v != NULL else NULL
     with nogil:
-        p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
+        model.encoder.caller_mode = model.decoder.caller_mode = flush_denormals()
         for k in range(n_batches):
-            load_pair(&p, &texts, &chosen[bounds[k]], bounds[k + 1] - bounds[k], seed + opt.step)
-            pair_forward(&p)
-            loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
-                             &size)
+            load_pairs(&model, &pairs, &batch_indices[batch_offsets[k]],
+                       batch_offsets[k + 1] - batch_offsets[k], seed + opt.step)
+            encoder_decoder_forward(&model)
+            loss = head_loss(&model.decoder, pairs.target_offsets, pairs.labels, NULL,
+                             pairs.weights, &size)
             if stopped(&stop, 0):
                 break
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
             if size.weight <= 0 or not learns:
                 done += 1
                 continue
-            pair_backward(&p)
+            encoder_decoder_backward(&model)
             if stopped(&stop, 0):
                 break
-            norm = _regularise(&p.encoder, &opt, &penalty) ** 2
-            norm += _regularise(&p.decoder, &opt, &penalty_decoder) ** 2
+            norm = penalize(&model.encoder, &opt, &penalty) ** 2
+            norm += penalize(&model.decoder, &opt, &penalty_decoder) ** 2
             norm = sqrt(norm)
             report[k, 0] = loss + penalty + penalty_decoder
             report[k, 1] = norm
             if not (isfinite(report[k, 0]) and isfinite(norm)):
                 break
-            _step(&p.encoder, &opt, norm)
-            _step(&p.decoder, &opt_decoder, norm)
+            optimizer_step(&model.encoder, &opt, norm)
+            optimizer_step(&model.decoder, &opt_decoder, norm)
             done += 1
-        restore_mode(p.decoder.caller_mode)
+        restore_mode(model.decoder.caller_mode)
     if learns:
-        optimiser["step"] = opt.step
+        optimizer["step"] = opt.step
     check_stopped(&stop)
     return done
 
 
-def translate_lay_open(
-    pair, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    real[::1] grads, source, target, const idx[::1] chosen, *, alpha=0.0, seed=0,
+def translate_inspect_batch(
+    plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
+    real[::1] grads, source, target, const idx[::1] batch_indices, *, alpha=0.0, seed=0,
 ):
     """One batch with teacher forcing, and what happened on the way.
 
@@ -305,52 +314,55 @@ def translate_lay_open(
         `logits` (target steps, n_outputs) and `attention` (target steps, longest source), in the
         user's order; in training `loss` and `norm`, and `grads` is filled.
     """
-    cdef Pair p
-    cdef Optimiser opt
-    cdef Texts texts
+    cdef EncoderDecoder model
+    cdef Optimizer opt
+    cdef PairData pairs
     cdef Stop stop
     cdef double loss = 0, penalty = 0
     cdef BatchSize size
     cdef idx b, t
-    bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
-    _open_pair(&p, pair, options, limits, workspace, params, grads, len(source[0]) - 1)
-    _watch_pair(&stop, &p)
-    _read_texts(&texts, &p, source, target, limits, chosen, bounds)
-    p.encoder.caller_mode = p.decoder.caller_mode = flush_denormals()
+    batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
+    _open_encoder_decoder(&model, plan, options, limits, workspace, params, grads,
+                          len(source.offsets) - 1)
+    _watch_encoder_decoder(&stop, &model)
+    _read_pairs(&pairs, &model, source, target, limits, batch_indices, batch_offsets)
+    model.encoder.caller_mode = model.decoder.caller_mode = flush_denormals()
     try:
-        load_pair(&p, &texts, &chosen[0], chosen.shape[0], seed)
-        pair_forward(&p)
+        load_pairs(&model, &pairs, &batch_indices[0], batch_indices.shape[0], seed)
+        encoder_decoder_forward(&model)
         check_stopped(&stop)
-        rows = _row_order(&p.decoder, texts.target_offsets)
-        result = {"logits": np.empty((len(target[2]), pair.n_outputs), real_dtype), "attention": None}
-        result["logits"][rows] = _copy(p.decoder.logits, p.decoder.N, p.decoder.Op, pair.n_outputs)
-        if p.attention.plan.score != NONE:
-            result["attention"] = _attention_rows(&p, texts.target_offsets, len(target[2]))
+        rows = _row_order(&model.decoder, pairs.target_offsets)
+        result = {"logits": np.empty((len(target.labels), plan.n_outputs), real_dtype),
+                  "attention": None}
+        result["logits"][rows] = _copy(model.decoder.logits, model.decoder.N, model.decoder.Op,
+                                       plan.n_outputs)
+        if model.attention.plan.score != NONE:
+            result["attention"] = _attention_rows(&model, pairs.target_offsets, len(target.labels))
         if options.training:
-            memset(grads_pointer(grads), 0, pair.n_params * sizeof(real))
-            loss = head_loss(&p.decoder, texts.target_offsets, texts.labels, NULL, texts.weights,
-                             &size)
-            pair_backward(&p)
+            memset(grads_pointer(grads), 0, plan.n_params * sizeof(real))
+            loss = head_loss(&model.decoder, pairs.target_offsets, pairs.labels, NULL,
+                             pairs.weights, &size)
+            encoder_decoder_backward(&model)
             check_stopped(&stop)
             opt.alpha = alpha
-            norm = _regularise(&p.encoder, &opt, &penalty) ** 2
+            norm = penalize(&model.encoder, &opt, &penalty) ** 2
             loss += penalty
-            result["norm"] = sqrt(norm + _regularise(&p.decoder, &opt, &penalty) ** 2)
+            result["norm"] = sqrt(norm + penalize(&model.decoder, &opt, &penalty) ** 2)
             result["loss"] = loss + penalty
         return result
     finally:
-        restore_mode(p.decoder.caller_mode)
+        restore_mode(model.decoder.caller_mode)
 
 
-cdef _attention_rows(Pair* p, const idx* offsets, n_rows):
+cdef _attention_rows(EncoderDecoder* model, const idx* offsets, n_rows):
     """Weights of every target step, in the user's order; 0 behind a source's end."""
-    cdef const Attention* att = &p.attention
+    cdef const Attention* att = &model.attention
     cdef idx b, t, S
     out = np.zeros((n_rows, att.ld), real_dtype)
     cdef real[:, ::1] view = out
-    for b in range(p.decoder.B):
+    for b in range(model.decoder.B):
         S = att.first_e[b + 1] - att.first_e[b]
-        for t in range(p.decoder.lengths[b]):
-            memcpy(&view[offsets[p.decoder.order[b]] + t, 0],
-                   att.alpha + (att.first_h[b] + t) * att.ld, S * sizeof(real))
+        for t in range(model.decoder.lengths[b]):
+            memcpy(&view[offsets[model.decoder.order[b]] + t, 0],
+                   att.ws_alpha + (att.first_h[b] + t) * att.ld, S * sizeof(real))
     return out

@@ -15,7 +15,7 @@ from .types cimport ALL, Net, Stop, idx, real, useful_threads
 
 def predict(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    data, distinct, const idx[::1] chosen, const idx[::1] bounds, real[:, ::1] out,
+    data, distinct, const idx[::1] batch_indices, const idx[::1] batch_offsets, real[:, ::1] out,
     idx[::1] path, bint probabilities, const real[:, ::1] scores, states=None,
     real[:, ::1] features=None,
 ):
@@ -25,19 +25,17 @@ def predict(
     (n_outputs + 2, n_outputs), those of whole label sequences (crf.pxd), `out` gets marginals and
     `path` (rows,) the best sequence of labels; either may be None.
 
-    `distinct` is None, or (token rows that differ, place among them of each step): then each of
-    them goes through W_ih once, not each step.
+    `distinct` is None, or DistinctTokens: then each of them goes through W_ih once, not each step.
 
-    `states` is None, or (h, c): arrays (n_layers, n_sequences, width), read as initial states and
-    overwritten by the final ones. `width` is at least that of the widest layer; c is None for a cell
-    without cell state. `features` (rows, n_directions * H), if given, gets what the head reads.
+    `states` is None, or CarriedStates: read as initial states and overwritten by the final ones.
+    `features` (rows, n_directions * H), if given, gets what the head reads.
     """
     cdef Net net
     cdef Stop stop
-    cdef idx k, n_batches = bounds.shape[0] - 1
-    cdef const idx[::1] offsets = data[0]
-    cdef const real[:, ::1] values = data[1]
-    cdef const idx[:, ::1] tokens = data[2]
+    cdef idx k, n_batches = batch_offsets.shape[0] - 1
+    cdef const idx[::1] offsets = data.offsets
+    cdef const real[:, ::1] values = data.values
+    cdef const idx[:, ::1] tokens = data.tokens
     cdef const real* x = _reals(values)
     cdef const idx* ids = _ids(tokens)
     cdef real* to = NULL if out is None else &out[0, 0]
@@ -48,7 +46,7 @@ def predict(
     cdef const real* score = NULL
     _open(&net, plan, options, limits, workspace, params, None)
     watch(&stop, &net)
-    _check_data(&net, data, limits, chosen, bounds, states is not None)
+    _check_data(&net, data, limits, batch_indices, batch_offsets, states is not None)
     _check_results(&net, offsets, out, features, path)
     if net.paths:
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
@@ -56,11 +54,11 @@ def predict(
             raise ValueError("scores do not fit the plan")
         score = &scores[0, 0]
     if net.n_distinct > 0:
-        distinct_rows, places = distinct
+        distinct_rows, places = distinct.rows, distinct.places
         _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
     cdef const idx* place = _pointer(places)
-    cdef States carried
-    _read_states(&carried, &net, None if states is None else (states, None, None),
+    cdef States carried_states
+    _read_states(&carried_states, &net, states,
                  offsets.shape[0] - 1)
     with nogil:
         net.caller_mode = flush_denormals()
@@ -70,15 +68,15 @@ def predict(
         if net.n_distinct > 0:
             project_tokens(&net, &distinct_rows[0, 0])
         for k in range(n_batches):
-            load_batch(&net, &offsets[0], x, ids, place, &chosen[bounds[k]],
-                       bounds[k + 1] - bounds[k])
-            _move(&net, &carried, True)
+            load_batch(&net, &offsets[0], x, ids, place, &batch_indices[batch_offsets[k]],
+                       batch_offsets[k + 1] - batch_offsets[k])
+            _move(&net, &carried_states, True)
             network_forward(&net)
             if net.paths and not stopped(&stop, 0):
                 _label_sequences(&net, &offsets[0], best, to != NULL)
             if stopped(&stop, 0):
                 break
-            _move(&net, &carried, False)
+            _move(&net, &carried_states, False)
             if to != NULL:
                 _scatter_outputs(&net, &offsets[0], to, probabilities and not net.paths)
             if read != NULL:
@@ -96,7 +94,7 @@ cdef inline void _label_sequences(
         if path != NULL:
             best_path(net, b, path + offsets[net.order[b]])
         if wants_marginals and not stopped(net.stop, 0):
-            marginals(net, b, net.crf_scratch + threadid() * 4 * net.Op)
+            marginals(net, b, net.scratch_crf + threadid() * 4 * net.Op)
         restore_worker(net.caller_mode)
 
 
@@ -125,5 +123,5 @@ cdef void _scatter_features(Net* net, const idx* offsets, real* out) noexcept no
         for t in range(steps):
             to = out + target_of(net, offsets, t, b) * H * net.plan.n_directions
             for d in range(net.plan.n_directions):
-                memcpy(to + d * H, net.features + head_row(net, t, b) * net.F + d * net.plan.Hp,
+                memcpy(to + d * H, net.ws_features + head_row(net, t, b) * net.F + d * net.plan.Hp,
                        H * sizeof(real))

@@ -4,106 +4,108 @@ from libc.string cimport memcpy, memset
 
 from .batch cimport load_batch
 from .denormals cimport FLUSH_BITS, flush_denormals, read_mode, restore_mode, write_mode
-from .dropout cimport dropout_rows, level_dropout
+from .dropout cimport dropout_rows, layer_dropout
 from .heads.losses cimport BatchSize, head_loss
 from .network cimport head_backward, input_gradient, layers_backward, network_forward
-from .optimizer cimport Optimiser, _regularise
+from .optimizer cimport Optimizer, penalize
 from .pack cimport pack_weights
 from .products cimport PRODUCT_ROWS
 from .stopping cimport check_stopped, watch
 from .time_loop cimport step_backward
 from .types cimport (
-    ALL, BLOCK_COLS, LANES, Layer, Net, Stop, TILE_ROWS, exp_negative, idx, last_row, load, log_vec,
-    real, row_at, sigmoid, splat, store, sum_lanes, tanh_vec, tile, vec,
+    ALL, BLOCK_COLS, LANES, Net, Scan, Stop, TILE_ROWS, ceil_div, exp_negative, idx, last_row, load,
+    log_vec, real, row_at, sigmoid, splat, store, sum_lanes, tanh_vec, tile, vec,
 )
 
 
-def lay_open(
+def inspect_batch(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
-    real[::1] grads, data, const idx[::1] chosen, *, targets=None, alpha=0.0,
+    real[::1] grads, data, const idx[::1] batch_indices, *, targets=None, alpha=0.0,
     h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0, trace=False,
 ):
     """One batch forward and backward, with everything that happens on the way.
 
     For gradient checks and diagnostics; slow, correct, and through the very functions `train`
     calls. Initial and final states, and their gradients, are lists with an array (B, H) for each
-    layer and direction, in the order of `chosen`.
+    scan and direction, in the order of `batch_indices`.
 
     Parameters
     ----------
-    targets : (labels, numbers, weights) or None
+    targets : (labels, target_values, weights) or None
         With targets, the head's loss is propagated back.
     d_outputs : ndarray (total_steps, n_directions * H) or None
-        Cotangents of the top level's outputs, added to what the head sends down.
+        Cotangents of the top layer's outputs, added to what the head sends down.
     d_hn, d_cn : list of ndarray or None
         Cotangents of the final states.
     trace : bool
-        Go back once more to add `dh` (N, H) to each of `layers`: dLoss/dh_t of all packed rows,
+        Go back once more to add `dh` (N, H) to each of `scans`: dLoss/dh_t of all packed rows,
         by every way there is.
 
     Returns
     -------
     dict
         `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
-        in `chosen` of each packed sequence; `tokens` (n_columns, N) as looked up; `layers`, for each layer and direction `h` and (in
-        training) `c` of all packed rows, the recurrent dropout `mask`, and the packed rows of the
-        `last` steps. In training also `loss`, the batch's `rows_with_target`, `norm` (of the gradient),
-        `d_h0`, `d_c0` and, with `wants_dx` and `chosen` an order of all sequences, `d_inputs`.
+        in `batch_indices` of each packed sequence; `tokens` (n_columns, N) as looked up; `scans`,
+        for each layer and direction `h` and (in training) `c` of all packed rows, the recurrent
+        dropout `mask`, and the packed rows of the `last` steps. In training also `loss`, the
+        batch's `rows_with_target`, `norm` (of the gradient), `d_h0`, `d_c0` and, with `wants_dx`
+        and `batch_indices` an order of all sequences, `d_inputs`.
     """
     cdef Net net
-    cdef Optimiser opt
+    cdef Optimizer opt
     cdef Stop stop
     cdef double loss = 0, penalty = 0
     cdef BatchSize size
-    cdef const idx[::1] offsets = data[0]
-    cdef const real[:, ::1] values = data[1]
-    cdef const idx[:, ::1] tokens = data[2]
+    cdef const idx[::1] offsets = data.offsets
+    cdef const real[:, ::1] values = data.values
+    cdef const idx[:, ::1] tokens = data.tokens
     cdef const idx[::1] labels = None
-    cdef const real[:, ::1] numbers = None
+    cdef const real[:, ::1] target_values = None
     cdef const double[::1] weights = None
     cdef idx k
     _open(&net, plan, options, limits, workspace, params, grads)
     watch(&stop, &net)
-    bounds = np.array([0, chosen.shape[0]], dtype=np.intp)
-    _check_data(&net, data, limits, chosen, bounds)
+    batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
+    _check_data(&net, data, limits, batch_indices, batch_offsets)
     if targets is not None:
-        labels, numbers, weights = targets
-        _check_targets(&net, offsets, labels, numbers, weights, chosen, bounds)
+        labels, target_values, weights = targets.labels, targets.values, targets.weights
+        _check_targets(&net, offsets, labels, target_values, weights, batch_indices, batch_offsets)
     net.caller_mode = flush_denormals()
     try:
         net.seed = seed
         load_batch(&net, &offsets[0], _reals(values), NULL if tokens is None else &tokens[0, 0],
-                   NULL, &chosen[0], chosen.shape[0])
+                   NULL, &batch_indices[0], batch_indices.shape[0])
         pack_weights(&net)
-        place = np.empty(chosen.shape[0], dtype=np.intp)  # packed position -> position in `chosen`
-        lookup = {int(c): i for i, c in enumerate(chosen)}
+        # packed position -> position in `batch_indices`
+        place = np.empty(batch_indices.shape[0], dtype=np.intp)
+        lookup = {int(c): i for i, c in enumerate(batch_indices)}
         for k in range(net.B):
             place[k] = lookup[net.order[k]]
-        for k in range(net.plan.n_layers):
-            _put_states(net.layers[k].h0, &net, k, None if h0 is None else h0[k], place)
-            if net.layers[k].plan.has_c:
-                _put_states(net.layers[k].c0, &net, k, None if c0 is None else c0[k], place)
+        for k in range(net.plan.n_scans):
+            _put_states(net.scans[k].h0, &net, k, None if h0 is None else h0[k], place)
+            if net.scans[k].plan.has_c:
+                _put_states(net.scans[k].c0, &net, k, None if c0 is None else c0[k], place)
         network_forward(&net)
         check_stopped(&stop)
         result = {}
         rows = _row_order(&net, &offsets[0])
-        top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+        top = &net.scans[net.plan.n_scans - net.plan.n_directions]
         result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
         result["rows"] = rows
         result["sequences"] = place
         result["tokens"] = np.array(<idx[:net.plan.n_columns, :net.N]> net.tokens) \
             if net.plan.n_columns else None
-        result["layers"] = [_layer_states(&net, k) for k in range(net.plan.n_layers)]
+        result["scans"] = [_scan_states(&net, k) for k in range(net.plan.n_scans)]
         if not net.training:
             return result
         memset(grads_pointer(grads), 0, net.plan.n_params * sizeof(real))
         memset(top.dy, 0, net.N * net.F * sizeof(real))
-        for k in range(net.plan.n_layers):
-            _put_states(net.layers[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
-            if net.layers[k].plan.has_c:
-                _put_states(net.layers[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
+        for k in range(net.plan.n_scans):
+            _put_states(net.scans[k].dh, &net, k, None if d_hn is None else d_hn[k], place)
+            if net.scans[k].plan.has_c:
+                _put_states(net.scans[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
         if targets is not None:
-            loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(numbers),
+            loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(target_values),
                              NULL if weights is None else &weights[0], &size)
             head_backward(&net)
         _add_cotangents(&net, top.dy, d_outputs, rows)
@@ -111,18 +113,18 @@ def lay_open(
             # The gates are overwritten. A plain copy is a memcpy, which stops at red zones.
             before = np.bitwise_or(workspace, 0)
             for k, dh in enumerate(_state_gradients(&net)):
-                result["layers"][k]["dh"] = dh
+                result["scans"][k]["dh"] = dh
             np.bitwise_or(before, 0, out=np.asarray(workspace))
         layers_backward(&net)
         check_stopped(&stop)
         opt.alpha = alpha
         result["rows_with_target"] = size.rows
-        result["norm"] = _regularise(&net, &opt, &penalty)
+        result["norm"] = penalize(&net, &opt, &penalty)
         result["loss"] = loss + penalty
-        result["d_h0"] = [_take_states(net.layers[k].dh, &net, k, place)
-                          for k in range(net.plan.n_layers)]
-        result["d_c0"] = [_take_states(net.layers[k].dc, &net, k, place)
-                          for k in range(net.plan.n_layers) if net.layers[k].plan.has_c]
+        result["d_h0"] = [_take_states(net.scans[k].dh, &net, k, place)
+                          for k in range(net.plan.n_scans)]
+        result["d_c0"] = [_take_states(net.scans[k].dc, &net, k, place)
+                          for k in range(net.plan.n_scans) if net.scans[k].plan.has_c]
         if options.wants_dx:
             result["d_inputs"] = np.empty((net.N, net.plan.D), real_dtype)
             result["d_inputs"][rows] = _copy(net.dx, net.N, net.ld_dx, net.plan.D)
@@ -157,7 +159,7 @@ cdef _row_order(const Net* net, const idx* offsets):
 
 
 cdef _put_states(real* to, const Net* net, idx k, states, place):
-    cdef idx H = net.layers[k].plan.H, Hp = net.layers[k].plan.Hp
+    cdef idx H = net.scans[k].plan.H, Hp = net.scans[k].plan.Hp
     cdef real[:, ::1] view = <real[:net.B, :Hp]> to
     view[...] = 0
     if states is not None:
@@ -165,56 +167,56 @@ cdef _put_states(real* to, const Net* net, idx k, states, place):
 
 
 cdef _take_states(const real* source, const Net* net, idx k, place):
-    out = np.empty((net.B, net.layers[k].plan.H), real_dtype)
-    out[place] = _copy(source, net.B, net.layers[k].plan.Hp, net.layers[k].plan.H)
+    out = np.empty((net.B, net.scans[k].plan.H), real_dtype)
+    out[place] = _copy(source, net.B, net.scans[k].plan.Hp, net.scans[k].plan.H)
     return out
 
 
-cdef _layer_states(const Net* net, idx k):
-    """h (and c, in training) of every packed row of one layer, its dropout, and its last rows."""
-    cdef const Layer* layer = &net.layers[k]
+cdef _scan_states(const Net* net, idx k):
+    """h (and c, in training) of every packed row of one scan, its dropout, and its last rows."""
+    cdef const Scan* scan = &net.scans[k]
     cdef idx b
-    H = layer.plan.H
-    states = {"h": _copy(layer.y, net.N, layer.ldy, H), "c": None, "mask": None}
-    if net.training and layer.plan.has_c:
-        states["c"] = _copy(layer.c, net.N, layer.plan.Hp, H)
-    if layer.mask != NULL:
-        states["mask"] = _copy(layer.mask, net.B, layer.plan.Hp, H)
-    states["last"] = np.array([last_row(net, b, layer.plan.direction) for b in range(net.B)])
+    H = scan.plan.H
+    states = {"h": _copy(scan.ws_y, net.N, scan.ldy, H), "c": None, "mask": None}
+    if net.training and scan.plan.has_c:
+        states["c"] = _copy(scan.ws_c, net.N, scan.plan.Hp, H)
+    if scan.ws_mask != NULL:
+        states["mask"] = _copy(scan.ws_mask, net.B, scan.plan.Hp, H)
+    states["last"] = np.array([last_row(net, b, scan.plan.direction) for b in range(net.B)])
     return states
 
 
 cdef _state_gradients(Net* net):
-    """dLoss/dh_t of every layer: `layers_backward`, less the gradients of weights."""
-    cdef Layer* layer
-    cdef Layer* below
-    cdef idx level, d, block, dirs = net.plan.n_directions
-    found = [None] * net.plan.n_layers
-    for level in range(net.plan.n_levels - 1, -1, -1):
-        layer = &net.layers[level * dirs]
-        below = layer - dirs
+    """dLoss/dh_t of every scan: `layers_backward`, less the gradients of weights."""
+    cdef Scan* scan
+    cdef Scan* below
+    cdef idx layer, d, block, dirs = net.plan.n_directions
+    found = [None] * net.plan.n_scans
+    for layer in range(net.plan.n_layers - 1, -1, -1):
+        scan = &net.scans[layer * dirs]
+        below = scan - dirs
         for d in range(dirs):
-            found[level * dirs + d] = _scan_gradients(net, layer + d)
-        for block in range((net.N + PRODUCT_ROWS - 1) // PRODUCT_ROWS if level > 0 else 0):
-            input_gradient(net, layer, below.dy, below.ldy, block)
-        if level > 0 and net.dropout > 0:
-            level_dropout(net, below.dy, below.dy, net.N, below, level)
+            found[layer * dirs + d] = _scan_gradients(net, scan + d)
+        for block in range(ceil_div(net.N, PRODUCT_ROWS) if layer > 0 else 0):
+            input_gradient(net, scan, below.dy, below.ldy, block)
+        if layer > 0 and net.dropout > 0:
+            layer_dropout(net, below.dy, below.dy, net.N, below, layer)
     return found
 
 
-cdef _scan_gradients(Net* net, Layer* layer):
-    """dLoss/dh_t of one layer and direction: `backward_part`, which stops at every step to look."""
-    cdef idx s, t, b, u, row, H = layer.plan.H
+cdef _scan_gradients(Net* net, Scan* scan):
+    """dLoss/dh_t of one scan and direction: `backward_task`, which stops at every step to look."""
+    cdef idx s, t, b, u, row, H = scan.plan.H
     dh = np.empty((net.N, H), real_dtype)
     cdef real[:, ::1] view = dh
     for s in range(net.T):
-        t = net.T - 1 - s if layer.plan.direction > 0 else s
+        t = net.T - 1 - s if scan.plan.direction > 0 else s
         for b in range(net.active[t]):
             row = row_at(net, t, b)
             for u in range(H):
                 # what t + 1 sent back, and what comes from above
-                view[row, u] = layer.dh[b * layer.plan.Hp + u] + layer.dy[row * layer.ldy + u]
-        step_backward(net, layer, t, 0, net.active[t])
+                view[row, u] = scan.dh[b * scan.plan.Hp + u] + scan.dy[row * scan.ldy + u]
+        step_backward(net, scan, t, 0, net.active[t])
     return dh
 
 
@@ -231,7 +233,7 @@ cdef _add_cotangents(const Net* net, real* dy, d_outputs, rows):
 
 def repeat_loss(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params, real[::1] grads,
-    data, const idx[::1] chosen, targets, const real[:, ::1] logits, idx repeats,
+    data, const idx[::1] batch_indices, targets, const real[:, ::1] logits, idx repeats,
 ):
     """Loss and its gradient from given logits, one row a step, computed `repeats` times.
 
@@ -243,18 +245,19 @@ def repeat_loss(
     cdef Net net
     cdef double loss = 0
     cdef BatchSize size
-    cdef const idx[::1] offsets = data[0]
-    cdef const real[:, ::1] values = data[1]
-    cdef const idx[::1] labels = targets[0]
+    cdef const idx[::1] offsets = data.offsets
+    cdef const real[:, ::1] values = data.values
+    cdef const idx[::1] labels = targets.labels
     cdef const idx* label = _pointer(labels)
     cdef idx k, O = plan.n_outputs
     _open(&net, plan, options, limits, workspace, params, grads)
-    _check_data(&net, data, limits, chosen, np.array([0, chosen.shape[0]], dtype=np.intp))
+    batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
+    _check_data(&net, data, limits, batch_indices, batch_offsets)
     if net.plan.pooling != ALL or net.plan.n_columns or not net.training:
         raise ValueError("needs a head on every step, and training")
-    _check_targets(&net, offsets, labels, None, None, chosen,
-                   np.array([0, chosen.shape[0]], dtype=np.intp))
-    load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &chosen[0], chosen.shape[0])
+    _check_targets(&net, offsets, labels, None, None, batch_indices, batch_offsets)
+    load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &batch_indices[0],
+               batch_indices.shape[0])
     net.R = net.N
     rows = _row_order(&net, &offsets[0])
     cdef real[:, ::1] packed = <real[:net.N, :net.Op]> net.logits

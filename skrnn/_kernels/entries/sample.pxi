@@ -13,19 +13,19 @@ from .types cimport Net, SOFTMAX, Stop, idx, imin, real, useful_threads
 
 cdef struct Sampling:
     idx n_steps
-    idx barred             # token that is never drawn, or -1
-    idx end                # token after which a row ends, or -1
-    double temperature     # 0: the most probable token
-    idx top_k              # only so many most probable tokens are drawn from; 0: from all
-    idx* tokens            # in/out (n, n_steps + 1): what is read first, then what is drawn
-    const double* uniforms # in  (n, n_steps) from [0, 1)
-    idx* kept              # (n, top_k) scratch
+    idx excluded            # token that is never drawn, or -1
+    idx end                 # token after which a row ends, or -1
+    double temperature      # 0: the most probable token
+    idx top_k               # only so many most probable tokens are drawn from; 0: from all
+    idx* tokens             # in/out (n, n_steps + 1): what is read first, then what is drawn
+    const double* uniforms  # in  (n, n_steps) from [0, 1)
+    idx* kept               # (n, top_k) scratch
 
 
 def sample(
     plan, options, unsigned char[::1] workspace, const real[::1] params, states,
     idx[:, ::1] tokens, const double[:, ::1] uniforms, double temperature, idx[:, ::1] kept,
-    idx barred, idx end,
+    idx excluded, idx end,
 ):
     """Draw tokens one after another, each from the outputs after the one before was read.
 
@@ -35,21 +35,21 @@ def sample(
     its width says from how many most probable tokens is drawn; width 0: from all.
     """
     cdef Net net
-    cdef States carried
+    cdef States carried_states
     cdef Sampling how
     cdef Stop stop
     cdef idx n = tokens.shape[0], part, parts, b
-    _open(&net, plan, options, (n, n, 1), workspace, params, None)
+    _open(&net, plan, options, BatchLimits(n, n, 1), workspace, params, None)
     watch(&stop, &net)
-    _read_states(&carried, &net, (states, None, None), n)
+    _read_states(&carried_states, &net, states, n)
     memset(&how, 0, sizeof(how))
-    how.n_steps, how.barred, how.end = uniforms.shape[1], barred, end
+    how.n_steps, how.excluded, how.end = uniforms.shape[1], excluded, end
     how.temperature, how.top_k = temperature, kept.shape[1]
     if (
         net.plan.n_columns != 1 or net.plan.n_directions != 1 or net.plan.loss != SOFTMAX
         or n == 0 or uniforms.shape[0] != n or how.n_steps == 0
         or tokens.shape[1] != how.n_steps + 1 or kept.shape[0] != n or not temperature >= 0
-        or max(1, how.top_k) > net.plan.n_outputs - (0 <= barred < net.plan.n_outputs)
+        or max(1, how.top_k) > net.plan.n_outputs - (0 <= excluded < net.plan.n_outputs)
         or net.columns[0].rows < net.plan.n_outputs
     ):
         raise ValueError("the sample does not fit the plan")
@@ -63,16 +63,16 @@ def sample(
         net.caller_mode = flush_denormals()
         one_step_each(&net, n)
         pack_weights(&net)
-        _move(&net, &carried, True)
+        _move(&net, &carried_states, True)
         keep_states(&net)
         share_rows(&net, parts)
         for part in prange(parts, num_threads=parts, use_threads_if=parts > 1, schedule='static',
                            chunksize=1):
             flush_denormals()
-            _sample_rows(&net, &how, net.bounds[part], net.bounds[part + 1])
+            _sample_rows(&net, &how, net.part_starts[part], net.part_starts[part + 1])
             restore_worker(net.caller_mode)
         if not stopped(&stop, 0):
-            _move(&net, &carried, False)
+            _move(&net, &carried_states, False)
         restore_mode(net.caller_mode)
     check_stopped(&stop)
 
@@ -117,23 +117,23 @@ cdef inline idx _draw(
     cdef idx i, j, best = -1, many = how.top_k if how.top_k else n
     cdef double total = 0, sum = 0
     for j in range(n):
-        if j != how.barred and (best < 0 or z[j] > z[best]):
+        if j != how.excluded and (best < 0 or z[j] > z[best]):
             best = j
     if not isfinite(z[best]):
         return -1
     if how.temperature == 0:
         return best
     if how.top_k:
-        _keep_best(z, n, how.barred, kept, how.top_k)
+        _keep_best(z, n, how.excluded, kept, how.top_k)
     for i in range(many):
         j = kept[i] if how.top_k else i
-        if j != how.barred:
+        if j != how.excluded:
             total += exp((z[j] - z[best]) / how.temperature)
     if not isfinite(total):
         return -1
     for i in range(many):
         j = kept[i] if how.top_k else i
-        if j != how.barred:
+        if j != how.excluded:
             sum += exp((z[j] - z[best]) / how.temperature)
             if sum > u * total:
                 return j
@@ -158,11 +158,11 @@ cdef inline void _sift(const real* z, idx* heap, idx n, idx at) noexcept nogil:
         at = child
 
 
-cdef inline void _keep_best(const real* z, idx n, idx barred, idx* heap, idx k) noexcept nogil:
-    """The k largest of n values, `barred` left out: a heap whose lowest gives way."""
+cdef inline void _keep_best(const real* z, idx n, idx excluded, idx* heap, idx k) noexcept nogil:
+    """The k largest of n values, `excluded` left out: a heap whose lowest gives way."""
     cdef idx j, i, count = 0
     for j in range(n):
-        if j == barred:
+        if j == excluded:
             continue
         if count < k:
             heap[count] = j

@@ -9,7 +9,7 @@ from .embedding cimport look_up
 from .heads.losses cimport softmax_row
 from .pack cimport pack_weights
 from .single_step cimport keep_states, one_step_each, step_rows
-from .types cimport LANES, Layer, Net, idx, load, real, splat, sum_lanes, useful_threads, vec
+from .types cimport LANES, Net, Scan, idx, load, real, splat, sum_lanes, useful_threads, vec
 
 
 cdef class Stepper:
@@ -23,7 +23,7 @@ cdef class Stepper:
         Of one direction, without a head that reads whole sequences.
     options : Options
     workspace : ndarray of shape (n_bytes,), dtype=uint8
-        For limits (n, n, 1).
+        For BatchLimits(n, n, 1).
     params : ndarray of shape (n_params,)
         As they are now: later changes are not seen.
     n : int
@@ -32,7 +32,7 @@ cdef class Stepper:
     cdef Net net
     cdef object kept
     cdef readonly idx n
-    cdef readonly idx n_state  # numbers of a sequence's state: h and c of each layer, side by side
+    cdef readonly idx n_state  # numbers of a sequence's state: h and c of each scan, side by side
 
     def __init__(self, plan, options, workspace, params, n):
         cdef idx k
@@ -40,7 +40,7 @@ cdef class Stepper:
             raise ValueError("a stepper needs room for a sequence")
         self.kept = plan, workspace, params
         self.n = n
-        _open(&self.net, plan, options, (n, n, 1), workspace, params, None)
+        _open(&self.net, plan, options, BatchLimits(n, n, 1), workspace, params, None)
         if self.net.plan.n_directions > 1:
             raise ValueError("a network of two directions has no single step")
         one_step_each(&self.net, n)
@@ -48,8 +48,8 @@ cdef class Stepper:
         pack_weights(&self.net)
         restore_mode(self.net.caller_mode)
         keep_states(&self.net)
-        for k in range(self.net.plan.n_layers):
-            self.n_state += self.net.layers[k].plan.H * (1 + self.net.layers[k].plan.has_c)
+        for k in range(self.net.plan.n_scans):
+            self.n_state += self.net.scans[k].plan.H * (1 + self.net.scans[k].plan.has_c)
 
     def step(
         self, const real[:, ::1] x, const idx[:, ::1] tokens, const real[:, ::1] before,
@@ -115,7 +115,8 @@ cdef class Stepper:
         return r
 
     cdef idx _step(self, const real* before, bint probabilities, idx lo, idx hi) noexcept nogil:
-        """Step rows lo .. hi within the workspace; returns how many rows were not or are not finite.
+        """Step rows lo .. hi within the workspace; returns how many rows were not or are not
+        finite.
 
         The user's arrays may be the same before and after, so that what cannot be done must be
         known before anything is written.
@@ -141,13 +142,13 @@ cdef class Stepper:
             memcpy(out + r * O, self.net.logits + r * self.net.Op, O * sizeof(real))
 
     cdef bint _has_finite_state(self, idx r) noexcept nogil:
-        cdef const Layer* layer
+        cdef const Scan* scan
         cdef idx k
-        for k in range(self.net.plan.n_layers):
-            layer = &self.net.layers[k]
-            if not is_finite(layer.h0 + r * layer.plan.Hp, layer.plan.Hp):
+        for k in range(self.net.plan.n_scans):
+            scan = &self.net.scans[k]
+            if not is_finite(scan.h0 + r * scan.plan.Hp, scan.plan.Hp):
                 return False
-            if layer.plan.has_c and not is_finite(layer.c0 + r * layer.plan.Hp, layer.plan.Hp):
+            if scan.plan.has_c and not is_finite(scan.c0 + r * scan.plan.Hp, scan.plan.Hp):
                 return False
         return True
 
@@ -165,30 +166,30 @@ cdef class Stepper:
 
     cdef void _clear(self) noexcept:
         """Leave no NaN in the padding of states, which no user's state overwrites."""
-        cdef Layer* layer
+        cdef Scan* scan
         cdef idx k
-        for k in range(self.net.plan.n_layers):
-            layer = &self.net.layers[k]
-            memset(layer.h0, 0, self.n * layer.plan.Hp * sizeof(real))
-            if layer.plan.has_c:
-                memset(layer.c0, 0, self.n * layer.plan.Hp * sizeof(real))
+        for k in range(self.net.plan.n_scans):
+            scan = &self.net.scans[k]
+            memset(scan.h0, 0, self.n * scan.plan.Hp * sizeof(real))
+            if scan.plan.has_c:
+                memset(scan.c0, 0, self.n * scan.plan.Hp * sizeof(real))
 
     cdef void _exchange(self, real* states, idx lo, idx hi, bint enter) noexcept nogil:
-        """Copy rows lo .. hi of the user's states to the layers', or back."""
-        cdef Layer* layer
+        """Copy rows lo .. hi of the user's states to the scans', or back."""
+        cdef Scan* scan
         cdef idx k, r
         cdef real* at
         for r in range(lo, hi):
             at = states + r * self.n_state
-            for k in range(self.net.plan.n_layers):
-                layer = &self.net.layers[k]
-                at = exchange_row(layer.h0 + r * layer.plan.Hp, at, layer.plan.H, enter)
-                if layer.plan.has_c:
-                    at = exchange_row(layer.c0 + r * layer.plan.Hp, at, layer.plan.H, enter)
+            for k in range(self.net.plan.n_scans):
+                scan = &self.net.scans[k]
+                at = exchange_row(scan.h0 + r * scan.plan.Hp, at, scan.plan.H, enter)
+                if scan.plan.has_c:
+                    at = exchange_row(scan.c0 + r * scan.plan.Hp, at, scan.plan.H, enter)
 
 
 cdef inline real* exchange_row(real* row, real* state, idx H, bint enter) noexcept nogil:
-    """Copy H numbers of a state to the layer's row, or back; returns where the next ones stand."""
+    """Copy H numbers of a state to the scan's row, or back; returns where the next ones stand."""
     if enter:
         memcpy(row, state, H * sizeof(real))
     else:

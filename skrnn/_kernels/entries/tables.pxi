@@ -4,7 +4,7 @@ from libc.string cimport memset
 from .optimizer cimport ADAM, SGD
 from .types cimport (
     ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, BLOCK_COLS, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC,
-    LSTM, LayerPlan, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, TANH,
+    LSTM, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, ScanPlan, TANH,
     real,
 )
 
@@ -22,11 +22,11 @@ real_dtype = np.dtype(f"f{sizeof(real)}")
 
 
 def _fields():
-    cdef LayerPlan layer
+    cdef ScanPlan scan
     cdef NetPlan net
-    memset(&layer, 0, sizeof(layer))
+    memset(&scan, 0, sizeof(scan))
     memset(&net, 0, sizeof(net))
-    return tuple((<object> layer).keys()), tuple((<object> net).keys())
+    return tuple((<object> scan).keys()), tuple((<object> net).keys())
 
 
-LAYER_FIELDS, NET_FIELDS = _fields()
+SCAN_FIELDS, NET_FIELDS = _fields()

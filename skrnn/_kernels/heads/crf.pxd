@@ -27,7 +27,8 @@ from ..types cimport (
 
 cdef extern from *:
     """
-    /* Below this a sum may have lost terms that count: what is lost is less than 1e-38 (float32). */
+    /* Below this a sum may have lost terms that count: what is lost is less than 1e-38 (float32).
+     */
     #define SMALLEST_SUM REAL(1e-28)
     """
     real SMALLEST_SUM
@@ -149,7 +150,7 @@ cdef inline const real* emissions(
 
 cdef inline idx label_at(const Net* net, const idx* labels, idx first, idx t, idx b) noexcept nogil:
     """The label that step t counts with; -1 where it has none, or no weight."""
-    if labels == NULL or net.row_weight[row_at(net, t, b)] == 0:
+    if labels == NULL or net.scratch_row_weight[row_at(net, t, b)] == 0:
         return -1
     return labels[first + t]
 
@@ -169,11 +170,11 @@ cdef inline double forward_sums(
         if stopped(net.stop, 2.0 * K * Op):
             return 0
         r = row_at(net, t, b) * Op
-        a = net.crf_alpha + r
+        a = net.scratch_crf_alpha + r
         if t == 0:
             memcpy(a, net.crf_scores, Op * sizeof(real))
         else:
-            log_product(a, net.crf_sums + r, scratch, before, net.crf_columns,
+            log_product(a, net.scratch_crf_sums + r, scratch, before, net.crf_columns,
                         net.crf_scores + Op, Op, 1, K, Op)
         z = emissions(scratch, net.logits + r, label_at(net, labels, first, t, b), Op)
         for j from 0 <= j < Op by LANES:
@@ -217,7 +218,7 @@ cdef inline void backward_sums(
             return
         r = row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:
-            store(other + j, load(net.crf_alpha + r + j) + load(beta + j))
+            store(other + j, load(net.scratch_crf_alpha + r + j) + load(beta + j))
         share = <real> (1.0 / exp_row(g, other, finite_or_zero(highest(other, Op)), Op))
         for j from 0 <= j < Op by LANES:
             store(g + j, load(g + j) * splat(share))
@@ -248,7 +249,7 @@ cdef inline void add_score_gradients(
     """Add what step t of sequence b contributes to the gradients of start, transitions, end."""
     cdef idx K = net.plan.n_outputs, Op = net.Op
     cdef idx i, j
-    cdef const real* sums = net.crf_sums + row_at(net, t, b) * Op
+    cdef const real* sums = net.scratch_crf_sums + row_at(net, t, b) * Op
     cdef const real* a
     cdef const real* T = net.crf_scores + Op
     cdef real* dT = grads + Op
@@ -259,7 +260,7 @@ cdef inline void add_score_gradients(
         for j in range(K):
             grads[j] += factor * g[j]
         return
-    a = net.crf_alpha + row_at(net, t - 1, b) * Op
+    a = net.scratch_crf_alpha + row_at(net, t - 1, b) * Op
     for j in range(Op):
         ratio[j] = factor * g[j] / sums[j] if j < K and sums[j] >= SMALLEST_SUM else 0
     exp_row(e, a, 0, Op)
@@ -287,7 +288,7 @@ cdef inline double path_loss(
 ) noexcept nogil:
     """factor * -log p(labels of sequence b), its gradients in dlogits and crf_grads."""
     cdef idx K = net.plan.n_outputs, Op = net.Op
-    cdef real* grads = net.crf_grads + b * (K + 2) * Op
+    cdef real* grads = net.scratch_crf_grads + b * (K + 2) * Op
     cdef real f = <real> factor
     cdef double log_z, score = 0
     cdef idx t, y, before = -1
@@ -331,12 +332,12 @@ cdef inline double crf_loss(
     crf_prepare(net, net.params + net.plan.crf)
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
         flush_denormals()
-        net.row_loss[b] = path_loss(net, b, labels, offsets[net.order[b]],
+        net.scratch_row_loss[b] = path_loss(net, b, labels, offsets[net.order[b]],
                                     mean_weight(net, b) / rows,
-                                    net.crf_scratch + threadid() * 4 * net.Op)
+                                    net.scratch_crf + threadid() * 4 * net.Op)
         restore_worker(net.caller_mode)
     for b in range(net.B):
-        loss += net.row_loss[b]
+        loss += net.scratch_row_loss[b]
     for n in prange(K + 2, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         sum_score_gradients(net, n)
@@ -348,8 +349,8 @@ cdef inline double mean_weight(const Net* net, idx b) noexcept nogil:
     cdef double total = 0
     cdef idx t, counted = 0
     for t in range(net.lengths[b]):
-        total += net.row_weight[row_at(net, t, b)]
-        counted += net.row_weight[row_at(net, t, b)] > 0
+        total += net.scratch_row_weight[row_at(net, t, b)]
+        counted += net.scratch_row_weight[row_at(net, t, b)] > 0
     return total / counted if counted else 0
 
 
@@ -361,7 +362,7 @@ cdef inline void sum_score_gradients(Net* net, idx row) noexcept nogil:
     memset(to, 0, K * sizeof(real))
     for b in range(net.B):
         for j in range(K):
-            to[j] += net.crf_grads[(b * (K + 2) + row) * Op + j]
+            to[j] += net.scratch_crf_grads[(b * (K + 2) + row) * Op + j]
 
 
 cdef inline void marginals(Net* net, idx b, real* scratch) noexcept nogil:
@@ -371,10 +372,10 @@ cdef inline void marginals(Net* net, idx b, real* scratch) noexcept nogil:
     forward_sums(net, b, NULL, 0, scratch)
     # crf_sums has served: gradients of the scores are not asked for
     for t in range(net.lengths[b]):
-        memset(net.crf_sums + row_at(net, t, b) * Op, 0, Op * sizeof(real))
-    backward_sums(net, b, NULL, 0, net.crf_sums, NULL, 1, scratch)
+        memset(net.scratch_crf_sums + row_at(net, t, b) * Op, 0, Op * sizeof(real))
+    backward_sums(net, b, NULL, 0, net.scratch_crf_sums, NULL, 1, scratch)
     for t in range(net.lengths[b]):
-        memcpy(net.logits + row_at(net, t, b) * Op, net.crf_sums + row_at(net, t, b) * Op,
+        memcpy(net.logits + row_at(net, t, b) * Op, net.scratch_crf_sums + row_at(net, t, b) * Op,
                Op * sizeof(real))
 
 
@@ -394,7 +395,7 @@ cdef inline void best_path(
     for t in range(net.lengths[b]):
         if stopped(net.stop, 2.0 * K * Op):
             return
-        v = net.crf_alpha + row_at(net, t, b) * Op
+        v = net.scratch_crf_alpha + row_at(net, t, b) * Op
         z = net.logits + row_at(net, t, b) * Op
         for j from 0 <= j < Op by LANES:
             best = load(net.crf_scores + j)
@@ -409,7 +410,7 @@ cdef inline void best_path(
     for t in range(net.lengths[b] - 1, -1, -1):
         path[t] = y
         if t > 0 and y >= 0:
-            y = best_predecessor(net.crf_alpha + row_at(net, t - 1, b) * Op, T + y, Op, K)
+            y = best_predecessor(net.scratch_crf_alpha + row_at(net, t - 1, b) * Op, T + y, Op, K)
 
 
 cdef inline idx best_predecessor(const real* v, const real* T, idx stride, idx K) noexcept nogil:

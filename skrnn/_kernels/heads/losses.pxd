@@ -8,7 +8,7 @@ from ..products cimport PRODUCT_ROWS
 from ..stopping cimport stopped
 from ..types cimport (
     ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, LANES, Net, POISSON, QUANTILE, SOFTMAX,
-    SQUARED_ERROR, exp_negative, idx, imax, imin, load, max_lanes, max_vec, pieces, real, row_at,
+    SQUARED_ERROR, ceil_div, exp_negative, idx, imax, imin, load, max_lanes, max_vec, real, row_at,
     splat, store, sum_lanes, useful_threads, vec,
 )
 from .crf cimport crf_loss
@@ -38,7 +38,7 @@ cdef inline double head_loss(
         for t in range(steps):
             r = head_row(net, t, b)
             at = target_of(net, offsets, t, b)
-            net.row_weight[r] = row_weight(labels, targets, weights, at, M, size)
+            net.scratch_row_weight[r] = row_weight(labels, targets, weights, at, M, size)
     if net.whole_rows > 0:
         rows = net.whole_rows
     else:
@@ -49,21 +49,21 @@ cdef inline double head_loss(
     if net.plan.loss == CRF:
         return crf_loss(net, offsets, labels, rows)
     threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
-    for block in prange(pieces(net.R, PRODUCT_ROWS), num_threads=threads,
+    for block in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         for r in range(block * PRODUCT_ROWS, imin(net.R, (block + 1) * PRODUCT_ROWS)):
             if stopped(net.stop, 10.0 * net.Op):
                 break
             at = target_of_row(net, offsets, r)
-            net.row_loss[r] = row_loss(
+            net.scratch_row_loss[r] = row_loss(
                 net, net.dlogits + r * net.Op, net.logits + r * net.Op,
                 imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
-                net.row_weight[r] / rows)
+                net.scratch_row_weight[r] / rows)
         restore_worker(net.caller_mode)
     for r in range(net.R):
-        if net.row_weight[r] > 0:
-            loss += net.row_weight[r] * net.row_loss[r]
+        if net.scratch_row_weight[r] > 0:
+            loss += net.scratch_row_weight[r] * net.scratch_row_loss[r]
     return loss / rows
 
 
@@ -146,7 +146,7 @@ cdef inline double softmax_row(
     idx n_outputs,
     idx Op,
 ) noexcept nogil:
-    """Softmax of one row; returns max z + log s, the log of the normaliser."""
+    """Softmax of one row; returns max z + log s, the log of the normalizer."""
     cdef real low = -float_max()
     cdef vec top = splat(low)
     cdef vec total = splat(0)
@@ -239,7 +239,7 @@ cdef inline double absolute_error_loss(
 #     l = mean_j sum_q max(p_q r, (p_q - 1) r),  r = y_j - z_jq        dl/dz_jq = [r < 0] - p_q
 cdef inline double quantile_loss(
     real* dz, const real* z, idx M, idx Op, const real* y, double weight,
-    const double* p,       # in  (Q,) levels
+    const double* p,       # in  (Q,) quantile levels
     idx Q,
 ) noexcept nogil:
     cdef double loss = 0, residual
@@ -258,7 +258,8 @@ cdef inline double quantile_loss(
 
 
 # Outputs 2 j and 2 j + 1 are mean m and log standard deviation s of target j. Without the constant,
-#     l = mean_j s + 1/2 ((y_j - m) e^-s)^2      dl/dm = -(y_j - m) e^-2s,  dl/ds = 1 - ((y_j - m) e^-s)^2
+#     l = mean_j s + 1/2 ((y_j - m) e^-s)^2
+#     dl/dm = -(y_j - m) e^-2s,  dl/ds = 1 - ((y_j - m) e^-s)^2
 cdef inline double gaussian_loss(
     real* dz, const real* z, idx M, idx Op, const real* y, double weight
 ) noexcept nogil:
@@ -276,7 +277,7 @@ cdef inline double gaussian_loss(
 
 
 # Output j is the logarithm of the mean of a Poisson distribution. Without the constant log(y!),
-#     l = mean_j exp(z_j) - y_j z_j                            dl/dz_j = (exp(z_j) - y_j) / M      O = M
+#     l = mean_j exp(z_j) - y_j z_j            dl/dz_j = (exp(z_j) - y_j) / M            O = M
 cdef inline double poisson_loss(
     real* dz, const real* z, idx M, idx Op, const real* y, double weight
 ) noexcept nogil:
@@ -291,9 +292,10 @@ cdef inline double poisson_loss(
     return loss / M
 
 
-# Output j is the logit of label j, p_j = 1 / (1 + exp(-z_j)); a sum over labels, as MLPClassifier's:
+# Output j is the logit of label j, p_j = 1 / (1 + exp(-z_j)); a sum over labels, as
+# MLPClassifier's:
 #     l = -sum_j y_j log p_j + (1 - y_j) log(1 - p_j) = sum_j log(1 + exp(z_j)) - y_j z_j
-#     dl/dz_j = p_j - y_j                                                                         O = M
+#     dl/dz_j = p_j - y_j                                                              O = M
 cdef inline double binary_log_loss(
     real* dz, const real* z, idx M, idx Op, const real* y, double weight
 ) noexcept nogil:

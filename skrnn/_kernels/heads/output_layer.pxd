@@ -1,10 +1,10 @@
-"""The output layer: logits of the features, and its gradients."""
+"""The output scan: logits of the features, and its gradients."""
 from cython.parallel cimport prange, threadid
 
 from ..denormals cimport flush_denormals, restore_worker
 from ..products cimport PRODUCT_ROWS, product
 from ..stopping cimport stopped
-from ..types cimport LANES, Net, idx, imin, useful_threads
+from ..types cimport LANES, Net, ceil_div, idx, imin, useful_threads
 from ..weight_gradients cimport (
     WeightGradient, cut_weight_tasks, scratch_of, weight_gradient_task, weight_tasks,
 )
@@ -14,12 +14,12 @@ cdef inline void head_product(Net* net) noexcept nogil:
     """Logits of the features."""
     cdef idx r, D = net.plan.n_directions
     cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op)
-    for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+    for r in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):
             product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
-                    net.features + r * PRODUCT_ROWS * net.F, net.F,
+                    net.ws_features + r * PRODUCT_ROWS * net.F, net.F,
                     imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
                     (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
                     net.pack_head_b, False)
@@ -38,7 +38,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     g.ldz = net.Op
     g.cols = net.Op // LANES
     g.row_of = net.tables + net.plan.row_head
-    g.X = net.features
+    g.X = net.ws_features
     g.ldx = net.F
     g.segments = D
     g.width = net.plan.H
@@ -50,7 +50,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
         flush_denormals()
         weight_gradient_task(&g, task, scratch_of(net, threadid()))
         restore_worker(net.caller_mode)
-    for r in prange((net.R + PRODUCT_ROWS - 1) // PRODUCT_ROWS, num_threads=threads,
+    for r in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
         if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):

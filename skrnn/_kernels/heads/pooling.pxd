@@ -1,46 +1,46 @@
-"""Pooling over time: what the head reads of the top layer's outputs, and back."""
+"""Pooling over time: what the head reads of the top scan's outputs, and back."""
 from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from ..batch cimport share_moving
 from ..denormals cimport flush_denormals, restore_worker
-from ..dropout cimport level_dropout
+from ..dropout cimport layer_dropout
 from ..stopping cimport stopped
-from ..types cimport ALL, LAST, Layer, MAX, MEAN, MOVED, Net, idx, last_row, real, row_at
+from ..types cimport ALL, LAST, MAX, MEAN, MOVED, Net, Scan, idx, last_row, real, row_at
 
 
 cdef inline void read_top(Net* net) noexcept nogil:
-    """Features: the top level's outputs, pooled, after dropout."""
-    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    """Features: the top layer's outputs, pooled, after dropout."""
+    cdef Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
     cdef bint drops = net.training and net.dropout > 0
     cdef idx b, part, threads
     if net.plan.pooling == ALL:
         net.R = net.N
         if drops:
-            level_dropout(net, net.features, top.y, net.R, top, net.plan.n_levels)
+            layer_dropout(net, net.ws_features, top.ws_y, net.R, top, net.plan.n_layers)
         else:
-            net.features = top.y
+            net.ws_features = top.ws_y
         return
     net.R = net.B
     threads = share_moving(net, net.F, net.B if net.plan.pooling == LAST else net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         flush_denormals()
-        for b in range(net.bounds[part], net.bounds[part + 1]):
+        for b in range(net.part_starts[part], net.part_starts[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_forward(net, b, net.features + b * net.F, net.argmax + b * net.F, 0,
+                pool_forward(net, b, net.ws_features + b * net.F, net.ws_argmax + b * net.F, 0,
                              net.lengths[b])
         restore_worker(net.caller_mode)
     if drops:
-        level_dropout(net, net.features, net.features, net.R, top, net.plan.n_levels)
+        layer_dropout(net, net.ws_features, net.ws_features, net.R, top, net.plan.n_layers)
 
 
 cdef inline void write_top(Net* net) noexcept nogil:
-    """dy of the top level from dfeatures."""
-    cdef Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    """dy of the top layer from dfeatures."""
+    cdef Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
     cdef idx b, part, threads
     if net.dropout > 0:
-        level_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_levels)
+        layer_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_layers)
     if net.plan.pooling == ALL:
         return  # they are one
     if net.plan.pooling == LAST:
@@ -51,20 +51,20 @@ cdef inline void write_top(Net* net) noexcept nogil:
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         flush_denormals()
-        for b in range(net.bounds[part], net.bounds[part + 1]):
+        for b in range(net.part_starts[part], net.part_starts[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_backward(net, b, net.dfeatures + b * net.F, net.argmax + b * net.F, 0,
+                pool_backward(net, b, net.dfeatures + b * net.F, net.ws_argmax + b * net.F, 0,
                               net.lengths[b])
         restore_worker(net.caller_mode)
 
 
 # Zeros for every step, written, read and added, were 1 % of a fit at H = 128 and more below.
 cdef inline void leave_out_top(Net* net) noexcept nogil:
-    """Where only final states go to the head, let BPTT read no dy of the top level."""
+    """Where only final states go to the head, let BPTT read no dy of the top layer."""
     cdef idx k
     if net.plan.pooling == LAST:
-        for k in range(net.plan.n_layers - net.plan.n_directions, net.plan.n_layers):
-            net.layers[k].dy = NULL
+        for k in range(net.plan.n_scans - net.plan.n_directions, net.plan.n_scans):
+            net.scans[k].dy = NULL
 
 
 cdef inline void pool_forward(
@@ -79,8 +79,8 @@ cdef inline void pool_forward(
     first in its direction goes on with what stands there."""
     cdef idx F = net.F
     cdef idx Hp = net.plan.Hp
-    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
-    cdef const real* y = top.y
+    cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
+    cdef const real* y = top.ws_y
     cdef const real* row
     cdef idx t, k, d, n = net.lengths[b]
     cdef bint back = top.plan.direction < 0
@@ -130,7 +130,7 @@ cdef inline void pool_backward(
 ) noexcept nogil:
     """dy of all rows of sequence b, or a chunk; pooling 'last' leaves them to the states."""
     cdef idx F = net.F
-    cdef real* dy = net.layers[net.plan.n_layers - net.plan.n_directions].dy
+    cdef real* dy = net.scans[net.plan.n_scans - net.plan.n_directions].dy
     cdef real* row
     cdef idx t, k
     cdef real share = <real> (1.0 / length)
@@ -147,7 +147,7 @@ cdef inline void pool_backward(
 cdef inline void last_backward(Net* net, idx b, const real* d_out) noexcept nogil:
     """The same for pooling 'last': what the final state of sequence b gets, in each direction."""
     cdef idx Hp = net.plan.Hp, d, k
-    cdef const Layer* top = &net.layers[net.plan.n_layers - net.plan.n_directions]
+    cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
     cdef real* dh
     for d in range(net.plan.n_directions):
         dh = top[d].dh + b * Hp
