@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from timing import alternate, best_threads
 
 import skrnn
+from skrnn._network.border import BatchLimits, KernelData, KernelTargets
 from skrnn._network.plan import Options, Plan
 from skrnn._network.threads import effective_n_threads
 
@@ -149,10 +150,10 @@ def crf_loss(scores, logits, labels, lengths):
     views["crf_transitions"][:] = scores[1:-1]
     views["crf_end"][:] = scores[-1]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
-    data = offsets, np.zeros((len(labels), 1), plan.dtype), None
-    limits = len(lengths), len(labels), max(lengths)
+    data = KernelData(offsets, np.zeros((len(labels), 1), plan.dtype), None)
+    limits = BatchLimits(len(lengths), len(labels), max(lengths))
     order = np.arange(len(lengths), dtype=np.intp)
-    targets = labels.astype(np.intp), None, None
+    targets = KernelTargets(labels.astype(np.intp), None, None)
     grads = np.zeros_like(params)
 
     def compute(repeats):

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tables import each
 
+from skrnn._network.border import BatchLimits
 from skrnn._network.plan import CELLS, Options, Plan
 
 each_case = pytest.mark.parametrize("case", cases())
@@ -100,7 +101,7 @@ def test_workspaces_beyond_32_bits(cell, dtype, training):
     options = Options(training=training)
 
     def needed(steps, longest=100):
-        return plan.engine.workspace_bytes(plan, options, (1000, steps, longest))
+        return plan.engine.workspace_bytes(plan, options, BatchLimits(1000, steps, longest))
 
     # Bytes are a linear function of the steps, whatever they are.
     steps = 2**20
@@ -108,4 +109,4 @@ def test_workspaces_beyond_32_bits(cell, dtype, training):
     assert needed(steps + 2**40) - needed(steps) == one * 2**20
     assert needed(WIDE) > 4 * WIDE
     with pytest.raises((MemoryError, ValueError, OverflowError)):
-        plan.workspace(options, (1000, 2**55, 100))
+        plan.workspace(options, BatchLimits(1000, 2**55, 100))

@@ -172,4 +172,4 @@ def test_a_long_forecast(interrupt):
 
 def test_gradient_flow(interrupt):
     model = quick(RNNClassifier, hidden_layer_sizes=(64,), max_iter=1).fit(noise(2, 9), [0, 1])
-    interrupt("lay_open", lambda: gradient_flow(model, noise(2, 50_000), [0, 1]))
+    interrupt("inspect_batch", lambda: gradient_flow(model, noise(2, 50_000), [0, 1]))

@@ -7,8 +7,8 @@ import numpy as np
 import skrnn._kernels
 
 ENTRIES = (
-    "train", "predict", "roll", "lay_open", "sample", "likelihood", "translate_train",
-    "translate_decode", "translate_lay_open",
+    "train", "predict", "rollout", "inspect_batch", "sample", "likelihood", "translate_train",
+    "translate_decode", "translate_inspect_batch",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from skrnn import RNNClassifier
 from skrnn._kernels import cpu, get_engine
+from skrnn._network.border import BatchLimits, KernelData, KernelTargets
 from skrnn._network.optimizer import Optimiser
 from skrnn._network.plan import CELLS, Options, Plan
 
@@ -231,29 +232,33 @@ class Network:
         self.d_outputs = None if d_outputs is None else np.concatenate(d_outputs)
 
         self.options = Options(True, wants_dx, threads, dropout, recurrent_dropout, word_dropout)
-        self.limits = len(sequences), int(self.offsets[-1]), int(self.lengths.max())
+        self.limits = BatchLimits(
+            len(sequences), int(self.offsets[-1]), int(self.lengths.max())
+        )
         self.workspace = self.plan.workspace(self.options, self.limits)
 
     @property
     def data(self):
-        """What the kernels call data: offsets, values, tokens."""
-        tokens = self.values.dtype.kind == "i"
-        return self.offsets, None if tokens else self.values, self.values if tokens else None
+        """Return the input as the kernels take it."""
+        if self.values.dtype.kind == "i":
+            return KernelData(self.offsets, None, self.values)
+        return KernelData(self.offsets, self.values, None)
 
     def _flat_targets(self, targets, sample_weight):
         flat = np.concatenate if self.spec.pooling == "all" else np.asarray
         weights = None if sample_weight is None else flat(sample_weight).astype(np.float64)
         targets = flat(targets)
         if self.spec.loss in oracle.LABEL_LOSSES:
-            return targets.astype(np.intp), None, weights
-        return None, targets.reshape(len(targets), -1).astype(self.plan.dtype), weights
+            return KernelTargets(targets.astype(np.intp), None, weights)
+        values = targets.reshape(len(targets), -1).astype(self.plan.dtype)
+        return KernelTargets(None, values, weights)
 
     def _in_order(self, states):
         return None if states is None else [state[self.order] for state in states]
 
-    def lay_open(self):
-        """Return what `engine.lay_open` does, in the kernels' own order."""
-        return self.engine.lay_open(
+    def inspect_batch(self):
+        """Return what `engine.inspect_batch` does, in the kernels' own order."""
+        return self.engine.inspect_batch(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
             self.data, self.order, targets=self.targets, alpha=self.spec.alpha,
             h0=self._in_order(self.h0), c0=self._in_order(self.c0), d_outputs=self.d_outputs,
@@ -268,8 +273,8 @@ class Network:
         result : oracle.Result
             In the user's order. `d_inputs` is None unless asked for.
         """
-        raw = self.lay_open()
-        layers = raw["layers"]
+        raw = self.inspect_batch()
+        layers = raw["scans"]
         packed = self._sequence_at(raw)
         top = np.concatenate([layer["h"] for layer in layers[-self.plan.n_directions :]], axis=1)
         outputs = self._steps(top, raw["rows"])
@@ -296,13 +301,13 @@ class Network:
 
     def masks(self):
         """Return the dropout masks of a run, as `oracle.run` takes them."""
-        raw = self.lay_open()
+        raw = self.inspect_batch()
         packed = self._sequence_at(raw)
         rate, recurrent_rate = self.options.dropout, self.options.recurrent_dropout
         masks = {}
         for k, (level, direction, _) in enumerate(oracle.scans(self.spec)):
             if recurrent_rate > 0:
-                mask = raw["layers"][k]["mask"]
+                mask = raw["scans"][k]["mask"]
                 masks["recurrent", level, direction] = self._sequences(mask, packed)
         if rate == 0:
             return masks
@@ -350,8 +355,7 @@ class Network:
         batches : list of list of int, default=None
             Sequences of each batch; all in one by default.
         probabilities : bool, default=False
-        distinct : (rows, places), default=None
-            Token rows that differ, and which of them each step has.
+        distinct : DistinctTokens, default=None
 
         Returns
         -------
@@ -398,7 +402,7 @@ class Network:
         options = Options(
             threads=self.options.threads,
             paths=scores is not None,
-            distinct=0 if distinct is None else len(distinct[0]),
+            distinct=0 if distinct is None else len(distinct.rows),
         )
         if scores is not None:
             scores = np.ascontiguousarray(scores, self.plan.dtype)

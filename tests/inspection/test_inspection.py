@@ -69,7 +69,7 @@ def oracle_trace(monkeypatch, spec, problem):
 
 def kernel_trace(network):
     """Return dLoss/dh_t by the kernels, as `oracle_trace` does."""
-    raw = network.engine.lay_open(
+    raw = network.engine.inspect_batch(
         network.plan, network.options, network.limits, network.workspace, network.params,
         network.grads, network.data, network.order, targets=network.targets,
         h0=network._in_order(network.h0), c0=network._in_order(network.c0),
@@ -77,7 +77,7 @@ def kernel_trace(network):
         d_cn=network._in_order(network.d_cn), trace=True,
     )  # fmt: skip
     found = {}
-    for s, layer in enumerate(raw["layers"]):
+    for s, layer in enumerate(raw["scans"]):
         for i, steps in enumerate(network._steps(layer["dh"], raw["rows"])):
             found[s, i] = steps
     return found, raw
@@ -102,7 +102,7 @@ def test_trace_is_the_oracle_s(monkeypatch, cell, activation, bidirectional, poo
 def test_trace_changes_nothing_else(dtype):
     spec = oracle.Spec("gru", (9, 5), True, pooling="mean", alpha=0.1)
     network = Network(spec, **make_problem(spec, LENGTHS), level=None, dtype=dtype)
-    plain, grads = network.lay_open(), network.grads.copy()
+    plain, grads = network.inspect_batch(), network.grads.copy()
     network.grads[:] = np.nan
     _, traced = kernel_trace(network)
     assert traced["loss"] < plain["loss"]  # less the penalty, which the trace was not asked for

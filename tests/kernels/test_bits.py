@@ -169,7 +169,7 @@ def test_prediction_with_projections_of_distinct_tokens(level, dtype, cell, bidi
     for threads in (1, 3):
         network = Network(spec, **problem, level=level, dtype=dtype, threads=threads)
         distinct = distinct_rows(network.values)
-        assert len(distinct[0]) < len(network.values) / 2
+        assert len(distinct.rows) < len(network.values) / 2
         batches = [range(5), range(5, len(LENGTHS))]
         assert same_bits(network.predict(batches, distinct=distinct), network.predict(batches))
 

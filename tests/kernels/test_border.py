@@ -21,6 +21,7 @@ from skrnn import (
     Seq2SeqTranslator,
 )
 from skrnn._data.sequences import Sequences
+from skrnn._network.border import BatchLimits, CarriedStates, KernelData
 from skrnn._network.plan import Options, Plan
 from skrnn._translator.encoder_decoder import Pair, decode
 from skrnn.inspection import gradient_flow
@@ -81,18 +82,18 @@ each_call = pytest.mark.parametrize("name", CALLS)
 
 # Places of arguments: (entry, position, place within it). What may be short, along an axis:
 MAY_BE_SHORT = {
-    # bounds, for fewer batches; what is laid open, for fewer sequences
+    # offsets of batches, for fewer batches; what is inspected, for fewer sequences
     (("train", 10), 0), (("predict", 7), 0), (("likelihood", 7), 0), (("translate_train", 10), 0),
-    (("translate_decode", 6), 0), (("lay_open", 6), 0), (("translate_lay_open", 7), 0),
+    (("translate_decode", 6), 0), (("inspect_batch", 6), 0), (("translate_inspect_batch", 7), 0),
     (("train", 9), 0),  # the order, where a call takes the first batches of it
     # shorter targets, fewer candidates, fewer known steps, fewer lags
-    (("translate_decode", 8), 2), (("sample", 7), 1), (("roll", 5), 1),
-    (("roll", 4, "lag_weights"), 0),
+    (("translate_decode", 8, 0), 2), (("sample", 7), 1), (("rollout", 5), 1),
+    (("rollout", 4, "lag_weights"), 0),
 }  # fmt: skip
 # Integers that are only written, or any of which has a meaning.
 ANY_INTEGER = {
-    ("predict", 9), ("translate_decode", 8), ("translate_decode", 9), ("sample", 7), ("sample", 8),
-    ("sample", 9), ("roll", 4, "reach"), ("roll", 4, "season"),
+    ("predict", 9), ("translate_decode", 8, 0), ("translate_decode", 8, 1), ("sample", 7),
+    ("sample", 8), ("sample", 9), ("rollout", 4, "lag"), ("rollout", 4, "season"),
 }  # fmt: skip
 THREADS = Options._fields.index("threads")
 
@@ -158,8 +159,8 @@ def test_an_index_beyond_is_refused(name):
 
 def is_label(place):
     """Whether a negative number means that there is no label."""
-    return place in {("train", 8, 0), ("lay_open", "targets", 0), ("translate_train", 8, 2),
-                     ("translate_lay_open", 6, 2)}  # fmt: skip
+    return place in {("train", 8, 0), ("inspect_batch", "targets", 0), ("translate_train", 8, 2),
+                     ("translate_inspect_batch", 6, 2)}  # fmt: skip
 
 
 @each_call
@@ -177,7 +178,7 @@ def test_a_size_beyond_is_refused(name):
 @each_call
 def test_what_a_loss_needs_is_there(name):
     for place, _, changed in parts(name):
-        if place[:2] in {("train", 8), ("lay_open", "targets"), ("translate_train", 8)}:
+        if place[:2] in {("train", 8), ("inspect_batch", "targets"), ("translate_train", 8)}:
             assert is_refused(name, changed(None)) or place[-1] == 2, place
 
 
@@ -211,17 +212,17 @@ def test_a_plan_of_no_network_is_refused(params):
 
 def test_a_plan_is_frozen():
     plan = Plan("lstm", (3,), 2, 4, loss="quantile", quantiles=(0.1, 0.9), pooling="all")
-    for array in (plan.net, plan.layers, plan.tables, plan.quantiles):
+    for array in (plan.net, plan.scans, plan.tables, plan.quantiles):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
 
 
 def test_a_sequence_without_steps_has_no_pool():
     plan = Plan("lstm", (3,), 2, 2)
-    options, limits = Options(), (1, 1, 1)
+    options, limits = Options(), BatchLimits(1, 1, 1)
     params = np.zeros(plan.n_params, plan.dtype)
     offsets, chosen = np.zeros(2, np.intp), np.zeros(1, np.intp)
-    data = offsets, np.empty((0, 2), plan.dtype), None
+    data = KernelData(offsets, np.empty((0, 2), plan.dtype), None)
     bounds, out = np.array([0, 1]), np.empty((1, 2), plan.dtype)
     with pytest.raises(ValueError, match="too short"):
         plan.engine.predict(
@@ -232,8 +233,8 @@ def test_a_sequence_without_steps_has_no_pool():
 
 def test_offsets_that_turn_back_are_refused():
     plan = Plan("lstm", (3,), 2, 2)
-    options, limits = Options(), (1, 1, 1)
-    data = np.array([0, 5, 6, 4]), np.zeros((4, 2), plan.dtype), None
+    options, limits = Options(), BatchLimits(1, 1, 1)
+    data = KernelData(np.array([0, 5, 6, 4]), np.zeros((4, 2), plan.dtype), None)
     with pytest.raises(ValueError, match="within the rows"):
         plan.engine.predict(
             plan, options, limits, plan.workspace(options, limits),
@@ -252,9 +253,9 @@ def test_a_decoder_that_cannot_read_what_it_says_is_refused():
 def test_a_network_that_cannot_read_what_it_draws_is_refused():
     plan = Plan("lstm", (3,), 1, 1, embedding=[(5, 2)], pooling="all")
     options, params = Options(), np.zeros(plan.n_params, plan.dtype)
-    states = np.zeros((1, 1, 3), plan.dtype), np.zeros((1, 1, 3), plan.dtype)
-    with pytest.raises(ValueError, match="sample"):  # the one output there is is barred
+    states = CarriedStates(np.zeros((1, 1, 3), plan.dtype), np.zeros((1, 1, 3), plan.dtype))
+    with pytest.raises(ValueError, match="sample"):  # the one output there is is excluded
         plan.engine.sample(
-            plan, options, plan.workspace(options, (1, 1, 1)), params, states,
+            plan, options, plan.workspace(options, BatchLimits(1, 1, 1)), params, states,
             np.zeros((1, 3), np.intp), np.zeros((1, 2)), 1.0, np.empty((1, 0), np.intp), 0, -1,
         )  # fmt: skip

@@ -144,11 +144,11 @@ def test_recurrent_masks_differ(level, cell, bidirectional):
     spec = oracle.Spec(cell, (40, 40), bidirectional)
     problem, _ = solved(spec)
     network = Network(spec, **problem, level=level, recurrent_dropout=0.5, seed=3)
-    raw = network.lay_open()
-    for k, layer in enumerate(raw["layers"]):
+    raw = network.inspect_batch()
+    for k, layer in enumerate(raw["scans"]):
         drawn = network.engine.dropout_multipliers(len(LENGTHS), 40, 0.5, mix64(3, 2 * k + 1))
         assert same_bits(layer["mask"], drawn[raw["sequences"]])
-    rows = np.concatenate([layer["mask"] for layer in raw["layers"]])
+    rows = np.concatenate([layer["mask"] for layer in raw["scans"]])
     assert len(np.unique(rows, axis=0)) == len(rows)
 
 
@@ -172,7 +172,7 @@ def test_embedding(level, cell, bidirectional, n_columns):
 
 def looked_up(network):
     """Return the tokens of every step that a run looks up, in the user's order."""
-    raw = network.lay_open()
+    raw = network.inspect_batch()
     tokens = np.empty_like(network.values)
     tokens[raw["rows"]] = raw["tokens"].T
     return tokens
@@ -372,9 +372,9 @@ def numerical_gradient(network, array):
     for k in np.ndindex(array.shape):
         kept = array[k]
         array[k] = kept + STEP
-        above = network.lay_open()["loss"]
+        above = network.inspect_batch()["loss"]
         array[k] = kept - STEP
-        gradient[k] = (above - network.lay_open()["loss"]) / (2 * STEP)
+        gradient[k] = (above - network.inspect_batch()["loss"]) / (2 * STEP)
         array[k] = kept
     return gradient
 

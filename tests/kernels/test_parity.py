@@ -101,7 +101,7 @@ def test_training(level, dtype, file):
 
 
 class Reference:
-    """MLPClassifier's two optimisers on named arrays, as `_kernels/optim.pxd` describes them.
+    """MLPClassifier's two optimisers on named arrays, as `_kernels/optimizer.pxd` describes them.
 
     An embedding is lazy: a row that the batch does not hold stays as it is, moments and all.
     """

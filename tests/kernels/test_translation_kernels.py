@@ -13,6 +13,7 @@ from oracle_attention import run_pair, softmax
 from tables import ACTIVATIONS, each
 
 from skrnn._data.sequences import Sequences
+from skrnn._network.border import KernelData, TargetSequences
 from skrnn._network.optimizer import Optimiser
 from skrnn._network.plan import CELLS, Options
 from skrnn._translator.encoder_decoder import (
@@ -47,7 +48,7 @@ def make_pair(level, cell, attention, bidirectional, n_layers, dtype="float64", 
 class Problem:
     """A pair with random weights and one batch of data."""
 
-    def __init__(self, pair, threads=1, training=True, tokens=True, seed=0, **noise):
+    def __init__(self, pair, threads=1, training=True, tokens=True, seed=0, **dropout_rates):
         rng = np.random.default_rng(seed)
         self.pair, self.seed = pair, seed
         self.params = (0.4 * rng.standard_normal(pair.n_params)).astype(pair.dtype)
@@ -64,20 +65,20 @@ class Problem:
         self.ids = decoder_inputs(self.labels, self.offsets, N_TOKENS)
         self.sequences = Sequences.of(self.sources)
         values = self.sequences.values
-        self.data = (
+        self.data = KernelData(
             self.sequences.offsets.astype(np.intp),
             None if tokens else values.astype(pair.dtype),
             values.astype(np.intp) if tokens else None,
         )
-        self.target = self.offsets, self.ids, self.labels, self.weights
-        self.options = Options(training=training, threads=threads, **noise)
+        self.target = TargetSequences(self.offsets, self.ids, self.labels, self.weights)
+        self.options = Options(training=training, threads=threads, **dropout_rates)
         n = len(SOURCE_LENGTHS)
         self.limits = pair_limits(np.array(SOURCE_LENGTHS), np.array(TARGET_LENGTHS), n)
         self.workspace = pair.workspace(self.options, self.limits, n)
         self.order = rng.permutation(n)
 
     def run(self, alpha=0.0):
-        return self.pair.engine.translate_lay_open(
+        return self.pair.engine.translate_inspect_batch(
             self.pair, self.options, self.limits, self.workspace, self.params, self.grads,
             self.data, self.target, self.order, alpha=alpha, seed=self.seed,
         )  # fmt: skip
@@ -284,10 +285,11 @@ def log_table(pair, params, sequences, i, prefix):
     offsets = np.array([0, len(labels)], dtype=np.intp)
     source, options = sequences.take([i]), Options()
     limits = pair_limits(source.lengths, np.diff(offsets), 1)
-    raw = pair.engine.translate_lay_open(
+    raw = pair.engine.translate_inspect_batch(
         pair, options, limits, pair.workspace(options, limits, 1), params, None,
-        (source.offsets.astype(np.intp), None, source.values.astype(np.intp)),
-        (offsets, decoder_inputs(labels, offsets, N_TOKENS), labels, None), np.zeros(1, np.intp),
+        KernelData(source.offsets.astype(np.intp), None, source.values.astype(np.intp)),
+        TargetSequences(offsets, decoder_inputs(labels, offsets, N_TOKENS), labels, None),
+        np.zeros(1, np.intp),
     )  # fmt: skip
     return np.log(softmax(raw["logits"]))
 

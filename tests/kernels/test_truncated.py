@@ -11,6 +11,7 @@ from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
 from skrnn._kernels import LEVEL
 from skrnn._network import batches as batching
 from skrnn._network.batches import Trainer, batch_limits, direction_chunks, equal_bounds
+from skrnn._network.border import DirectionChunks
 from skrnn._network.plan import CELLS
 
 LENGTHS = [23, 1, 40, 9, 10, 11, 20]
@@ -166,7 +167,7 @@ def test_memory_follows_the_chunk(params, monkeypatch):
     train = Trainer._train
 
     def note(self, *args):
-        taken[self.data[0][-1]] = self.workspace.nbytes
+        taken[self.data.offsets[-1]] = self.workspace.nbytes
         return train(self, *args)
 
     monkeypatch.setattr(Trainer, "_train", note)
@@ -191,7 +192,8 @@ def test_chunks_that_do_not_fit_are_refused(change, message, monkeypatch):
     spec = oracle.Spec("gru", (6,), bptt_steps=5)
     network = Network(spec, **problem_of(spec), level=LEVEL)
     make = direction_chunks
-    monkeypatch.setitem(globals(), "direction_chunks", lambda *args: [change(*make(*args)[0])])
+    changed = lambda *args: [DirectionChunks(*change(*make(*args)[0]))]  # noqa: E731
+    monkeypatch.setitem(globals(), "direction_chunks", changed)
     with pytest.raises(ValueError, match=message):
         gradients(network, 5)
 

@@ -103,11 +103,44 @@ def test_nothing_is_imported_in_a_circle():
             del waiting[name]
 
 
-@pytest.mark.parametrize("path", sources("_kernels/*.p[yx][xdi]"), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sources("_kernels/**/*.p[yx][xdi]"), ids=lambda p: p.name)
 def test_kernels_import_nothing_of_the_python_side(path):
+    # What entries/ includes stands in engine.pyx, a folder higher.
+    folders = 0 if path.suffix == ".pxi" else len(path.relative_to(PACKAGE / "_kernels").parts) - 1
+    beyond = rf"\bskrnn\b(?!\._kernels)|\bfrom \.{{{folders + 2},}}"
     for line in path.read_text().splitlines():
         if re.match(r"\s*(c?import|from)\b", line):
-            assert not re.search(r"\bskrnn\b(?!\._kernels)|\bfrom \.\.", line), line
+            assert not re.search(beyond, line), line
+
+
+def test_the_engine_only_includes_entries():
+    # Everything of a variant is one compilation unit; each entry is included once.
+    lines = (PACKAGE / "_kernels/engine.pyx").read_text().split('"""')[2].split("\n")
+    code = [line for line in lines if line and not re.match(r"import|from", line)]
+    entries = {f'include "entries/{path.name}"' for path in sources("_kernels/entries/*.pxi")}
+    assert sorted(code) == sorted(entries)
+
+
+def cimported(path, kernels):
+    """Return the kernel files that one cimports from."""
+    folder = kernels if path.suffix == ".pxi" else path.parent
+    found = set()
+    for dots, name in re.findall(r"^from (\.+)([\w.]+) cimport", path.read_text(), re.MULTILINE):
+        base = folder if dots == "." else folder.parent
+        found.add(base / f"{name.replace('.', '/')}.pxd")
+    return found
+
+
+def test_no_circle_among_the_kernels():
+    kernels = PACKAGE / "_kernels"
+    paths = sources("_kernels/**/*.pxd", "_kernels/**/*.pxi")
+    waiting = {path: cimported(path, kernels) for path in paths}
+    assert all(path.exists() for needs in waiting.values() for path in needs)
+    while waiting:
+        ready = [path for path, needs in waiting.items() if not needs & set(waiting)]
+        assert ready, f"a circle among {sorted(path.name for path in waiting)}"
+        for path in ready:
+            del waiting[path]
 
 
 def test_importing_the_package_needs_no_framework():

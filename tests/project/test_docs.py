@@ -30,7 +30,7 @@ FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyx|pxd|pxi|h|sh|md|toml)(?![\
 NAME_IN_FILE = re.compile(rf"`(\w+)` (?:in|of)\s+`({FILE.pattern})`")
 FOLDERS = ("skrnn", "tests", "docs", "examples", "benchmarks")
 # The running example of "Adding a cell", which the reader is to write.
-TO_BE_WRITTEN = {"skrnn/_kernels/mgu.pxd"}
+TO_BE_WRITTEN = {"skrnn/_kernels/cells/mgu.pxd"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

@@ -5,30 +5,30 @@ from faults import Fault
 FAULTS = [
     Fault(
         "border: a label one beyond the outputs",
-        "_kernels/checks.pxi",
+        "_kernels/entries/checks.pxi",
         "            if labels[at] >= O:",
         "            if labels[at] > O:",
         "kernels/test_border.py::test_an_index_beyond_is_refused",
     ),
     Fault(
         "border: fewer weights than targets",
-        "_kernels/checks.pxi",
+        "_kernels/entries/checks.pxi",
         "(weights is not None and weights.shape[0] != n)",
         "(weights is not None and weights.shape[0] > n)",
         "kernels/test_border.py::test_a_short_array_is_refused",
     ),
     Fault(
         "border: offsets that turn back",
-        "_kernels/engine.pyx",
-        "<= starts[chosen[b] + 1] <= n_rows",
-        "<= starts[chosen[b] + 1]",
+        "_kernels/entries/checks.pxi",
+        "<= starts[batch_indices[b] + 1] <= n_rows",
+        "<= starts[batch_indices[b] + 1]",
         "kernels/test_border.py::test_offsets_that_turn_back_are_refused",
     ),
     Fault(
         "border: a decoder that cannot read its outputs",
-        "_kernels/search.pxi",
-        "p.decoder.columns[0].rows < p.decoder.plan.n_outputs",
-        "p.decoder.columns[0].rows < p.decoder.plan.n_outputs - 1",
+        "_kernels/entries/beam_search.pxi",
+        "model.decoder.columns[0].rows < model.decoder.plan.n_outputs",
+        "model.decoder.columns[0].rows < model.decoder.plan.n_outputs - 1",
         "kernels/test_border.py::test_a_decoder_that_cannot_read_what_it_says_is_refused",
     ),
     Fault(
