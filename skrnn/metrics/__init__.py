@@ -1,8 +1,11 @@
-"""Metrics for sequences of labels and tokens, and cross-validated predictions.
+"""Metrics for sequences of labels and tokens and for forecasts, and cross-validated predictions.
 
 Labels come as collections (lists or object arrays) of label sequences of unequal lengths, which are
 read as `fit` reads them. Steps without a true label are not scored: those whose label is None or
 NaN, and padding, which is -1 at the end of a sequence of integers.
+
+Forecasts come as series, in every form that a forecaster reads or returns. Steps whose true value
+is NaN are not scored.
 """
 
 # Authors: the skrnn developers
@@ -27,9 +30,22 @@ from skrnn.metrics._entities import (
     token_accuracy_score,
     token_accuracy_scorer,
 )
+from skrnn.metrics._point_forecasts import (
+    mean_absolute_scaled_error,
+    root_mean_squared_scaled_error,
+    symmetric_mean_absolute_percentage_error,
+    weighted_absolute_percentage_error,
+)
+from skrnn.metrics._probabilistic_forecasts import (
+    crps_from_samples,
+    interval_coverage,
+    mean_quantile_loss,
+    weighted_interval_score,
+)
 
 __all__ = [
     "cross_val_predict",
+    "crps_from_samples",
     "entity_classification_report",
     "entity_f1_score",
     "entity_f1_scorer",
@@ -38,10 +54,17 @@ __all__ = [
     "entity_recall_score",
     "entity_spans",
     "flatten_labels",
+    "interval_coverage",
+    "mean_absolute_scaled_error",
+    "mean_quantile_loss",
+    "root_mean_squared_scaled_error",
     "sequence_error_rate",
     "sequence_error_rate_scorer",
+    "symmetric_mean_absolute_percentage_error",
     "token_accuracy_score",
     "token_accuracy_scorer",
     "token_error_rate",
     "token_error_rate_scorer",
+    "weighted_absolute_percentage_error",
+    "weighted_interval_score",
 ]
