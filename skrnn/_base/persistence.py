@@ -36,7 +36,7 @@ class StateMixin:
 
         Returns
         -------
-        Plan or Pair
+        Plan or EncoderDecoder
         """
         check_is_fitted(self)
         try:
@@ -187,7 +187,7 @@ def check_whole(state, plan, allowed, needed, checks):
     ----------
     state : dict
         The estimator's attributes.
-    plan : Plan or Pair
+    plan : Plan or EncoderDecoder
     allowed : dict of str to tuple
         Values of the architecture that the estimator's class has.
     needed : collection of str

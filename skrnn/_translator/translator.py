@@ -12,14 +12,9 @@ from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_priors
 from skrnn._network.plan import embedding_width
-from skrnn._translator.encoder_decoder import (
-    Pair,
-    PairTrainer,
-    attention_weights,
-    decode,
-    read_targets,
-    target_labels,
-)
+from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
+from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderTrainer
+from skrnn._translator.targets import read_targets, target_labels
 from skrnn.metrics import sequence_error_rate
 
 
@@ -126,12 +121,12 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     >>> y = [[letter.upper() for letter in reversed(word)] for word in X]
     >>> translator = Seq2SeqTranslator((16,), learning_rate_init=0.02, max_iter=20, random_state=0,
     ...                                n_iter_no_change=np.inf).fit(X, y)
-    >>> translator.predict([["a", "b"], ["b", "a", "b"]])
+    >>> translator.predict([["a", "b"], ["b", "a", "b"]]).tolist()
     [['B', 'A'], ['B', 'A', 'B']]
     """
 
-    _plan_class = Pair
-    _trainer_class = PairTrainer
+    _plan_class = EncoderDecoder
+    _trainer_class = EncoderDecoderTrainer
     _loss = "softmax"
     _allowed: dict = {"loss": ("softmax",)}
     _needed: tuple = ("target_vocabulary_", "_longest")
@@ -367,13 +362,13 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
 
         Returns
         -------
-        list of list
-            Target tokens, at most `max_length` per source.
+        ndarray of shape (n_sequences,), dtype=object
+            A list of target tokens for each source, at most `max_length` of them.
         """
         sequences = self._sequences(X)
         tokens = self._tokens()
         found = self._decode(self._params, sequences, self.beam_width)
-        return [[tokens[k] for k in best[0]] for best in found.tokens]
+        return np.fromiter(([tokens[k] for k in best[0]] for best in found.tokens), dtype=object)
 
     def predict_n_best(self, X, n_best=5):
         """Return the best targets of each source, with their log-probabilities.
@@ -403,6 +398,29 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             for best, logs in zip(found.tokens, found.log_probabilities, strict=True)
         ]
 
+    def score_samples(self, X, y):
+        """Return the log-probability of the given target of each source.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        y : collection of token sequences
+            One target per source.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=float64
+            Natural logarithms of the probabilities of the targets, including the end symbol; those
+            of `predict_n_best` for the same targets, up to rounding. A target with a token that is
+            not in `target_vocabulary_` cannot be predicted: -inf.
+        """
+        sequences, target = self._with_targets(X, y, unknown=True)
+        scores = target_log_probabilities(self._get_plan(), self._params, sequences, *target)
+        self._check_finite(~np.isnan(scores))
+        return scores
+
     def attention_weights(self, X, y=None):
         """Return the attention weights of each target token over the steps of the source.
 
@@ -419,13 +437,20 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         list of ndarray of shape (n_tokens + 1, n_timesteps)
             Weights with one row per target token, and one for the end symbol; rows add up to 1.
         """
-        sequences = self._sequences(X)
-        if self._get_plan().attention is None:
+        if self._check_whole().attention is None:
             raise ValueError("A network with attention=None has no attention weights.")
-        rows = self.predict(X) if y is None else read_targets(y)
+        sequences, target = self._with_targets(X, self.predict(X) if y is None else y)
+        return attention_weights(self._get_plan(), self._params, sequences, *target)
+
+    def _with_targets(self, X, y, unknown=False):
+        """Return sources, and (labels, offsets) of a target for each.
+
+        With `unknown`, targets may contain unknown tokens, which have no label.
+        """
+        sequences, rows = self._sequences(X), read_targets(y)
         check_n_targets(rows, len(sequences))
-        labels, offsets = target_labels(rows, self.target_vocabulary_)
-        return attention_weights(self._get_plan(), self._params, sequences, labels, offsets)
+        held = np.full(len(rows), unknown)
+        return sequences, target_labels(rows, self.target_vocabulary_, held)
 
     def score(self, X, y, sample_weight=None):
         """Return the fraction of sequences that are predicted exactly.

@@ -2,19 +2,25 @@
 
 import inspect
 import pickle
+from itertools import product
 
 import numpy as np
+import oracle
 import pytest
+from oracle_attention import run_pair
 from problems import quick, state
+from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import cross_val_predict as sklearn_cross_val_predict
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNClassifier, Seq2SeqTranslator
 from skrnn._network.plan import CELLS
 from skrnn._translator.encoder_decoder import ATTENTION
 from skrnn.metrics import (
+    cross_val_predict,
     sequence_error_rate,
     sequence_error_rate_scorer,
     token_error_rate,
@@ -104,7 +110,7 @@ def test_no_token_is_the_start_or_the_end():
 def test_empty_targets():
     y = [[] if len(row) < 3 else row for row in Y]
     model = translator(learning_rate_init=0.03, max_iter=40, hidden_layer_sizes=(32,)).fit(X, y)
-    assert [] in model.predict(X)
+    assert [] in model.predict(X).tolist()
     with pytest.raises(ValueError, match="Every target is empty"):
         translator().fit(X, [[]] * len(X))
 
@@ -131,13 +137,45 @@ def test_n_best():
         assert each == sorted(each, reverse=True)
         assert sum(np.exp(p) for _, p in targets) <= 1
     wide = model.set_params(beam_width=4).predict(X)
-    assert wide == [targets[0][0] for targets in found]
+    assert wide.tolist() == [targets[0][0] for targets in found]
     assert [one[0][0] for one in model.set_params(beam_width=1).predict_n_best(X, 1)] == (
-        model.predict(X)
+        model.predict(X).tolist()
     )
     for n_best in (0, 1.5, "all"):
         with pytest.raises(ValueError, match="n_best must be a positive integer"):
             model.predict_n_best(X, n_best)
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_score_samples_are_those_of_the_oracle(attention, monkeypatch):
+    model = translator(attention=attention, cell="gru", dtype="float64").fit(X, Y)
+    end, hidden = len(model.target_vocabulary_), model.hidden_layer_sizes
+    sources, targets, expected = [], [], []
+    for x, y in zip(X, Y, strict=True):
+        sources.append(np.array([[model.vocabulary_[token]] for token in x]))
+        labels = np.array([*(model.target_vocabulary_[token] for token in y), end])
+        targets.append((np.append(end, labels[:-1]), labels))
+    specs = oracle.Spec("gru", hidden, True), oracle.Spec("gru", tuple(2 * h for h in hidden))
+    logits = run_pair(specs, attention, model.weights_, sources, targets)[2]
+    for z, (_, labels) in zip(logits, targets, strict=True):
+        expected.append(log_softmax(z, axis=1)[np.arange(len(labels)), labels].sum())
+    np.testing.assert_allclose(model.score_samples(X, Y), expected, rtol=1e-9)
+    monkeypatch.setattr("skrnn._translator.decoding.DECODE_NUMBERS", 40)  # few sequences per call
+    np.testing.assert_allclose(model.score_samples(X, Y), expected, rtol=1e-9)
+
+
+def test_score_samples_of_what_is_predicted():
+    model = translator(learning_rate_init=0.02, max_iter=15, dtype="float64").fit(X, Y)
+    best = model.predict_n_best(X, 3)
+    for k in range(3):
+        scores = model.score_samples(X, [found[k][0] for found in best])
+        np.testing.assert_allclose(scores, [found[k][1] for found in best], rtol=1e-9)
+    # all targets of at most two tokens and a longer one do not have more than all probability
+    every = [list(y) for n in range(3) for y in product("ABCD", repeat=n)]
+    assert 0 < np.exp(model.score_samples([X[0]] * len(every), every)).sum() < 1
+    assert model.score_samples(X[:2], [["A", "Z"], []])[0] == -np.inf
+    with pytest.raises(ValueError, match="2 sequences and y has 1 targets"):
+        model.score_samples(X[:2], Y[:1])
 
 
 def test_attention_weights():
@@ -152,8 +190,11 @@ def test_attention_weights():
 
 def test_sources_alone_and_together():
     model = translator(beam_width=3).fit(X, Y)
-    assert [model.predict([x])[0] for x in X] == model.predict(X)
-    assert model.predict([["new", "tokens"]])
+    together = model.predict(X)
+    assert together.dtype == object
+    assert together.shape == (len(X),)
+    assert [model.predict([x])[0] for x in X] == together.tolist()
+    assert model.predict([["new", "tokens"]]).shape == (1,)
 
 
 # What it refuses
@@ -290,11 +331,26 @@ def test_copies_predict_the_same():
 def test_one_random_state_one_fit_at_any_number_of_threads(monkeypatch):
     found = []
     for threads in (1, 1, 2, 5):
-        where = "skrnn._translator.encoder_decoder.effective_n_threads"
-        monkeypatch.setattr(where, lambda n=threads: n)
+        for module in ("encoder_decoder", "decoding"):
+            where = f"skrnn._translator.{module}.effective_n_threads"
+            monkeypatch.setattr(where, lambda n=threads: n)
         model = translator(hidden_layer_sizes=(40,), dropout=0.2, early_stopping=True).fit(X, Y)
         found.append((model._params.tobytes(), model.validation_scores_, model.predict_n_best(X)))
     assert all(other == found[0] for other in found)
+
+
+@pytest.mark.parametrize("lengths", [(3, 3), (1, 6)])
+@pytest.mark.parametrize("predict", [cross_val_predict, sklearn_cross_val_predict])
+def test_cross_val_predict(predict, lengths):
+    # targets of one length, too, are no table
+    x, y = reversed_words(24)
+    y = [row[:1] * lengths[i % 2] for i, row in enumerate(y)]
+    model = translator(max_length=6)
+    found = predict(model, x, y, cv=2)
+    assert found.dtype == object
+    expected = [clone(model).fit(x[12:], y[12:]).predict(x[:12])]
+    expected += [clone(model).fit(x[:12], y[:12]).predict(x[12:])]
+    assert found.tolist() == np.concatenate(expected).tolist()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -23,7 +23,8 @@ from skrnn import (
 from skrnn._data.sequences import Sequences
 from skrnn._network.border import BatchLimits, CarriedStates, KernelData
 from skrnn._network.plan import Options, Plan
-from skrnn._translator.encoder_decoder import Pair, decode
+from skrnn._translator.decoding import decode
+from skrnn._translator.encoder_decoder import EncoderDecoder
 from skrnn.inspection import gradient_flow
 
 HUGE = 2**40
@@ -244,7 +245,7 @@ def test_offsets_that_turn_back_are_refused():
 
 
 def test_a_decoder_that_cannot_read_what_it_says_is_refused():
-    pair = Pair("lstm", (3,), 1, 6, target_embedding=(5, 2))
+    pair = EncoderDecoder("lstm", (3,), 1, 6, target_embedding=(5, 2))
     sources = Sequences(np.zeros((2, 1), pair.dtype), np.array([0, 2]))
     with pytest.raises(ValueError, match="cannot read"):
         decode(pair, np.zeros(pair.n_params, pair.dtype), sources, 1, 1.0, 3)

@@ -16,14 +16,9 @@ from skrnn._data.sequences import Sequences
 from skrnn._network.border import KernelData, TargetSequences
 from skrnn._network.optimizer import Optimiser
 from skrnn._network.plan import CELLS, Options
-from skrnn._translator.encoder_decoder import (
-    ATTENTION,
-    Pair,
-    attention_weights,
-    decode,
-    decoder_inputs,
-    pair_limits,
-)
+from skrnn._translator.decoding import attention_weights, decode
+from skrnn._translator.encoder_decoder import ATTENTION, EncoderDecoder, pair_limits
+from skrnn._translator.targets import decoder_inputs
 
 SOURCE_LENGTHS = [4, 1, 7, 3, 1, 6, 2, 9, 5, 2, 8]
 TARGET_LENGTHS = [1, 5, 2, 8, 1, 3, 3, 1, 7, 6, 2]  # with the end symbol
@@ -38,7 +33,7 @@ each_pair = each(
 
 
 def make_pair(level, cell, attention, bidirectional, n_layers, dtype="float64", tokens=True, **how):
-    return Pair(
+    return EncoderDecoder(
         cell, HIDDEN[n_layers], 1 if tokens else N_FEATURES, N_TOKENS + 1,
         target_embedding=(N_TOKENS + 2, 4), attention=attention, bidirectional=bidirectional,
         embedding=[(N_SOURCE + 1, 3)] if tokens else None, dtype=dtype, level=level, **how,
@@ -384,7 +379,7 @@ def test_search_does_not_depend_on_company_or_threads(level, attention, beam_wid
         decode(pair, problem.params, problem.sequences.take([i]), beam_width, 1.0, 9)
         for i in range(len(SOURCE_LENGTHS))
     ]
-    monkeypatch.setattr("skrnn._translator.encoder_decoder.effective_n_threads", lambda: 3)
+    monkeypatch.setattr("skrnn._translator.decoding.effective_n_threads", lambda: 3)
     threads = decode(pair, problem.params, problem.sequences, beam_width, 1.0, 9)
     for i, one in enumerate(alone):
         for other, k in ((one, 0), (threads, i)):

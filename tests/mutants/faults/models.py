@@ -369,8 +369,8 @@ FAULTS = [
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
-        "search: length not normalised",
-        "_translator/encoder_decoder.py",
+        "search: length not normalized",
+        "_translator/decoding.py",
         "scores / (counts + 1.0) ** length_penalty",
         "scores / 1.0",
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",

@@ -1,0 +1,182 @@
+"""Use of a fitted encoder and decoder: beam search, and teacher forcing along given targets."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skrnn._network.batches import kernel_data
+from skrnn._network.border import BatchLimits, HypothesisArrays, PairLimits, TargetSequences
+from skrnn._network.plan import Options
+from skrnn._network.threads import effective_n_threads
+from skrnn._translator.encoder_decoder import pair_limits
+from skrnn._translator.targets import decoder_inputs
+
+# Prediction: hypotheses that go forward together, and numbers of hidden states of their sources.
+DECODE_ROWS = 512
+DECODE_NUMBERS = 4_194_304
+DECODE_SEQUENCES = 4096  # in one call
+DECODE_TOKENS = 4_000_000  # of all hypotheses that it may find: 32 MB
+FORCED_SEQUENCES = 32  # with teacher forcing, in one call
+
+
+class Hypotheses(NamedTuple):
+    """Targets that decoding has found: as many per source as the beam is wide, best first."""
+
+    tokens: list  # of each source, a list of arrays of token ids
+    log_probabilities: list  # of each source, an array; not normalized by length
+
+
+def decode(pair, params, sequences, beam_width, length_penalty, max_length):
+    """Find the most probable targets.
+
+    Parameters
+    ----------
+    pair : EncoderDecoder
+    params : ndarray of shape (n_params,)
+    sequences : Sequences
+    beam_width : int
+        Hypotheses a sequence; 1 takes the most probable token of each step.
+    length_penalty : float
+        Hypotheses compare by log-probability / length ** length_penalty, the end symbol counted.
+    max_length : int
+        Most tokens of a target; longer ones end there.
+
+    Returns
+    -------
+    Hypotheses
+    """
+    tokens, log_probabilities = [], []
+    # One long target in training lets all be as long: what they might take is not held at once.
+    many = max(1, min(DECODE_SEQUENCES, DECODE_TOKENS // (2 * beam_width * max_length)))
+    for start in range(0, len(sequences), many):
+        part = sequences.take(np.arange(start, min(start + many, len(sequences))))
+        found = _decode(pair, params, part, beam_width, length_penalty, max_length)
+        tokens += found.tokens
+        log_probabilities += found.log_probabilities
+    return Hypotheses(tokens, log_probabilities)
+
+
+def _decode(pair, params, sequences, beam_width, length_penalty, max_length):
+    lengths = sequences.lengths
+    order = np.argsort(-lengths, kind="stable").astype(np.intp)
+    n, kept = len(order), 2 * beam_width
+    hypotheses = HypothesisArrays(
+        np.full((n, kept, max_length), -1, np.intp),
+        np.full((n, kept), -1, np.intp),
+        np.full((n, kept), -np.inf),
+    )
+    bounds = _decode_bounds(lengths[order], pair.width, beam_width)
+    limits = BatchLimits(
+        int(np.max(np.diff(bounds))),
+        int(np.max(np.add.reduceat(lengths[order], bounds[:-1]))),
+        int(lengths[order[0]]),
+    )
+    options = Options(threads=effective_n_threads())
+    rows = limits.n_sequences * beam_width
+    room = PairLimits(limits._replace(n_sequences=rows), BatchLimits(rows, rows, 1))
+    workspace = pair.workspace(options, room, n)
+    pair.engine.translate_decode(
+        pair, options, limits, workspace, params, kernel_data(pair, sequences), order, bounds,
+        beam_width, hypotheses,
+    )  # fmt: skip
+    return _best_first(*hypotheses, beam_width, length_penalty)
+
+
+def _decode_bounds(lengths, width, beam_width):
+    """Cut sequences of falling length into batches."""
+    bounds = [0]
+    while bounds[-1] < len(lengths):
+        fit = DECODE_NUMBERS // (int(lengths[bounds[-1]]) * width)
+        size = max(1, min(DECODE_ROWS // beam_width, fit))
+        bounds.append(min(bounds[-1] + size, len(lengths)))
+    return np.array(bounds, dtype=np.intp)
+
+
+def _best_first(tokens, counts, scores, beam_width, length_penalty):
+    found, log_probabilities = [], []
+    with np.errstate(invalid="ignore"):
+        normalized = scores / (counts + 1.0) ** length_penalty
+    normalized[counts < 0] = -np.inf
+    best = np.argsort(-normalized, axis=1, kind="stable")[:, :beam_width]
+    for i, places in enumerate(best):
+        places = places[counts[i, places] >= 0]
+        # Copies, which do not keep room for the longest target alive.
+        found.append([tokens[i, k, : counts[i, k]].copy() for k in places])
+        log_probabilities.append(scores[i, places])
+    return Hypotheses(found, log_probabilities)
+
+
+def attention_weights(pair, params, sequences, labels, offsets):
+    """Compute the attention weights along given targets.
+
+    Parameters
+    ----------
+    pair : EncoderDecoder
+    params : ndarray of shape (n_params,)
+    sequences : Sequences
+    labels : ndarray of shape (target steps,), dtype=intp
+        As in `decoder_inputs`.
+    offsets : ndarray of shape (n_sequences + 1,)
+
+    Returns
+    -------
+    list of ndarray of shape (target steps, source steps)
+        The last row of each is that of the end symbol.
+    """
+    weights = []
+    for _, here, lengths, computed in _teacher_forced(pair, params, sequences, labels, offsets):
+        rows = np.split(computed["attention"], here[1:-1])
+        weights += [row[:, :n].copy() for row, n in zip(rows, lengths, strict=True)]
+    return weights
+
+
+def target_log_probabilities(pair, params, sequences, labels, offsets):
+    """Compute the log-probabilities of given targets.
+
+    Parameters
+    ----------
+    pair, params, sequences, labels, offsets
+        As in `attention_weights`.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=float64
+        End symbols are counted; -inf for a target with a token that has no label.
+    """
+    sums = []
+    for tokens, here, _, computed in _teacher_forced(pair, params, sequences, labels, offsets):
+        logits = computed["logits"]
+        rows = np.arange(len(tokens))
+        chosen = logits[rows, tokens].astype(np.float64) - logsumexp(
+            logits.astype(np.float64), axis=1
+        )
+        sums.append(np.add.reduceat(np.where(tokens < 0, -np.inf, chosen), here[:-1]))
+    return np.concatenate(sums)
+
+
+def _teacher_forced(pair, params, sequences, labels, offsets):
+    """Run batches along their targets; yield labels, offsets, source lengths and what is computed.
+
+    A batch has at most `FORCED_SEQUENCES` sequences, and logits and attention weights of at most
+    `DECODE_NUMBERS` numbers, but at least one sequence.
+    """
+    options = Options(threads=effective_n_threads())
+    longest = int(sequences.lengths.max())
+    rows = max(1, DECODE_NUMBERS // max(pair.n_outputs, longest))
+    start = 0
+    while start < len(sequences):
+        stop = int(np.searchsorted(offsets, offsets[start] + rows, side="right")) - 1
+        stop = min(max(stop, start + 1), start + FORCED_SEQUENCES, len(sequences))
+        part = sequences.take(np.arange(start, stop))
+        here = (offsets[start : stop + 1] - offsets[start]).astype(np.intp)
+        tokens = labels[offsets[start] : offsets[stop]]
+        limits = pair_limits(part.lengths, np.diff(here), len(part))
+        ids = decoder_inputs(tokens, here, pair.n_outputs - 1)
+        target = TargetSequences(here, ids, tokens, None)
+        computed = pair.engine.translate_inspect_batch(
+            pair, options, limits, pair.workspace(options, limits, len(part)), params, None,
+            kernel_data(pair, part), target, np.arange(len(part)),
+        )  # fmt: skip
+        yield tokens, here, part.lengths, computed
+        start = stop
