@@ -10,10 +10,11 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skrnn._base.class_targets import class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
-from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight, check_weights
+from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
 from skrnn._base.streaming import StreamingMixin
 from skrnn._data.class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
+from skrnn._data.sample_weight import check_sample_weight, check_weights
 from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_odds, log_priors
 
@@ -236,7 +237,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             X, y, sample_weight, incremental=True, classes=classes, vocabulary=vocabulary
         )
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
+    def _read_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
         sample_weight = check_sample_weight(sample_weight, y)
         if (indicators := read_indicators(y)) is not None:
             warn_if_labels_of_steps(indicators.shape[1], sequences.lengths)
@@ -303,7 +304,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             )
         return Targets(None, np.ascontiguousarray(numbers), sample_weight)
 
-    def _held(self, y, sample_weight, seed):
+    def _held_mask(self, y, sample_weight, seed):
         sample_weight = check_sample_weight(sample_weight, y)
         labels = read_class_labels(y) if read_indicators(y) is None else None
         return hold_out(
@@ -400,7 +401,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             return log_expit(outputs)
         return outputs - logsumexp(outputs, axis=1, keepdims=True)
 
-    def _finish(self, raw, output):
+    def _finish_step(self, raw, output):
         if self._is_multilabel():
             expit(raw, out=output)
 

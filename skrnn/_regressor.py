@@ -8,11 +8,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_y, check_is_fitted
 
 from skrnn._base.docstrings import documented
-from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
+from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
 from skrnn._base.streaming import StreamingMixin
 from skrnn._base.target_scale import fold, learn_scale, unfold
 from skrnn._data.numbers import read_target_numbers
+from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
 from skrnn._network.initialize import first_outputs
 
@@ -223,7 +224,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         """
         return self._fit(X, y, sample_weight, incremental=True, vocabulary=vocabulary)
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, held):
+    def _read_targets(self, sequences, y, sample_weight, *, reset, held):
         sample_weight = check_sample_weight(sample_weight, y)
         y = read_target_numbers(y, np.float64)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
@@ -269,12 +270,9 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
                 f"{int(np.argmin(numbers.any(axis=0)))}: the logarithm of their mean is not finite."
             )
 
-    def _loss_name(self):
-        return self.loss
-
     def _network_parameters(self):
         levels = (float(self.quantile),) if self.loss == "quantile" else ()
-        return {**super()._network_parameters(), "quantiles": levels}
+        return {**super()._network_parameters(), "loss": self.loss, "quantiles": levels}
 
     def _initial_bias(self, targets):
         """Return outputs that are right on average before anything is learned."""
@@ -366,18 +364,15 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
             return np.exp(outputs) * self._target_scale
         return outputs * self._target_scale + self._target_center
 
-    # A step's outputs, in the units of y.
-
-    def _new_output(self, n):
-        return np.empty(n if self._y_ndim == 1 else (n, len(self._target_scale)))
-
-    def _raw(self, output):
-        n, k = len(output), len(self._target_scale)
-        if output.dtype != np.float64 or output.size != n * k:
+    def _step_arrays(self, n, output=None):
+        k = len(self._target_scale)
+        if output is None:
+            output = np.empty(n if self._y_ndim == 1 else (n, k))
+        elif output.dtype != np.float64 or output.size != n * k:
             raise ValueError("the array for the outputs does not fit")
-        return np.empty((n, k), self._get_plan().dtype)
+        return output, np.empty((n, k), self._get_plan().dtype)
 
-    def _finish(self, raw, output):
+    def _finish_step(self, raw, output):
         output[...] = self._in_units_of_y(raw).reshape(output.shape)
 
     def __sklearn_tags__(self):

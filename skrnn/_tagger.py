@@ -9,9 +9,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.class_targets import class_weights
 from skrnn._base.docstrings import documented
-from skrnn._base.estimator import BaseRecurrentNetwork, check_n_targets
+from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.streaming import StreamingMixin
-from skrnn._data.labels import label_classes, read_classes, read_labels, split_steps
+from skrnn._data.labels import (
+    check_n_targets,
+    label_classes,
+    read_classes,
+    read_labels,
+    split_steps,
+)
 from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
 from skrnn._data.tag_schemes import SCHEMES, choose_scheme, forbidden_paths
@@ -295,7 +301,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             X, y, sample_weight, incremental=True, classes=classes, vocabulary=vocabulary
         )
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
+    def _read_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
         offsets = sequences.offsets
         labels = read_labels(y, offsets)
         if reset:
@@ -369,16 +375,13 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         """Whether the fitted network has a CRF."""
         return self._architecture["loss"] == "crf"
 
-    def _loss_name(self):
-        return "crf" if self.crf else "softmax"
+    def _network_parameters(self):
+        return {**super()._network_parameters(), "loss": "crf" if self.crf else "softmax"}
 
-    def _token_columns(self):
+    def _read_sequences(self, X, **how):
         parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
-        return token_columns(self.min_freq, True, *parts)
-
-    def _noise(self):
-        tokens = self._token_counts is not None
-        return {**super()._noise(), "word_dropout": self.word_dropout if tokens else 0.0}
+        columns = token_columns(self.min_freq, True, *parts)
+        return super()._read_sequences(X, columns=columns, **how)
 
     def _path_scores(self, params):
         """Scores of starts, pairs and ends of labels, -inf where forbidden; None where free."""

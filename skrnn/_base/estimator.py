@@ -5,6 +5,7 @@
 """
 
 import copy
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,22 +20,26 @@ from skrnn._base.persistence import StateMixin, check_optimiser, make_plan
 from skrnn._base.training import Training
 from skrnn._data.formats import take_items
 from skrnn._data.guards import OneFit, restore_on_error
-from skrnn._data.sample_weight import read_weights
+from skrnn._data.labels import check_n_targets
 from skrnn._data.sequences import check_sequences, locate, step_rows
 from skrnn._network.batches import Trainer, TrainingData, predict
-from skrnn._network.initialize import initialize
 from skrnn._network.optimizer import Optimiser
-from skrnn._network.plan import CELLS, Plan, embedding_width
+from skrnn._network.plan import CELLS, Plan, embedding_sizes
 
+DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothing")
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
-class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
+class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC):
     """Parameters, fit and weights of all recurrent estimators.
 
-    Subclasses say what a target is: `_encode_targets` and `_initial_bias`, and name their `_loss`.
+    An estimator fills in `_initial_bias` and either `_read_targets` or all of `_read_data`. It may
+    replace `_read_sequences`, `_held_mask`, `_held_data` and `_network_parameters`. One that goes
+    on step by step may replace three methods of `StreamingMixin`. Nothing else is meant to be
+    replaced. What it is, it says in the attributes below.
     """
 
+    _loss = "softmax"  # of the network; the parameter's where an estimator has one
     _min_length = 1  # fewest steps of a sequence
     _plan_class: type = Plan
     _trainer_class: type = Trainer
@@ -157,7 +162,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, *, incremental=False, validation=None, **known):
         """Fit or continue.
 
-        `validation` is None or (X_val, y_val, sample_weight_val); `known` goes to `_encode`.
+        `validation` is None or (X_val, y_val, sample_weight_val); `known` goes to `_read_data`.
 
         A failure leaves the estimator as it was. An interrupt during training is no failure: it
         leaves the last complete state.
@@ -196,7 +201,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         # Drawn first, so that a warm start holds out the same sequences.
         split_seed = rng.randint(2**31 - 1)
-        data = self._encode(
+        data = self._read_data(
             X, y, sample_weight, reset=first, split_seed=split_seed if splits else None, **known
         )
         learned = data.learned_from()
@@ -208,7 +213,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         else:
             data_val, given = None, None
             if self.scoring != "loss":
-                given = self._held_out(X, y, sample_weight, split_seed)
+                given = self._held_data(X, y, sample_weight, split_seed)
         return data, Validation(data_val, None if self.scoring == "loss" else given), rng
 
     def _check_own_validation(self, X_val, y_val):
@@ -224,18 +229,55 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
     def _encode_validation(self, X_val, y_val, sample_weight_val):
         """Validate the user's own validation data; nothing is learned from them."""
         try:
-            return self._encode(X_val, y_val, sample_weight_val, reset=False, validation=True)
+            return self._read_data(X_val, y_val, sample_weight_val, reset=False, validation=True)
         except (ValueError, TypeError) as error:
             raise type(error)(f"X_val, y_val or sample_weight_val: {error}") from error
 
-    def _encode(
-        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None,
-        **known,
-    ):  # fmt: skip
-        """Validate what `fit` was given, and make of it what the network reads and is to say.
+    # -- what an estimator fills in ------------------------------------------------------------
+
+    def _read_sequences(self, X, *, reset, dtype=None, columns=None, **learning):
+        """Validate X and return what the network reads of it.
+
+        Called by `fit` and `partial_fit`, and by every prediction (`reset=False`).
 
         Parameters
         ----------
+        X : sequences
+            As the user gave them.
+        reset : bool
+            Whether the width and the vocabulary are to be learned from X.
+        dtype : dtype, default=None
+            Type of numbers; None takes that of the parameter.
+        columns : list of TokenColumn, default=None
+            What becomes of strings; None takes tokens as they are.
+        **learning
+            `vocabulary` and `learn_from`, as `check_sequences` takes them.
+
+        Returns
+        -------
+        Sequences
+            Values of shape (total_steps, n_features), or ids of shape (total_steps, n_columns).
+        """
+        dtype = np.dtype(self.dtype if dtype is None else dtype)
+        return check_sequences(
+            self, X, dtype=dtype, reset=reset, embed=self.embedding_dim is not None,
+            min_length=self._min_length, columns=columns, **learning,
+        )  # fmt: skip
+
+    def _read_data(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None,
+        **known,
+    ):  # fmt: skip
+        """Validate what `fit` was given; return what the network reads and is to say.
+
+        Called once per `fit` or `partial_fit`, and once for the user's validation data. An
+        estimator whose sequences follow from its targets, or the other way round, has its own; the
+        others have `_read_sequences` and `_read_targets`.
+
+        Parameters
+        ----------
+        X, y, sample_weight : object
+            As the user gave them.
         reset : bool
             Whether what is fitted to X and y (width, vocabulary, classes, scale) is to be learned.
         split_seed : int or None
@@ -245,7 +287,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         vocabulary : array-like or None
             As in `check_sequences`.
         **known
-            For `_encode_targets`.
+            What else `partial_fit` was given, for `_read_targets`.
 
         Returns
         -------
@@ -254,46 +296,144 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
 
         def steps_to_learn(offsets):
             check_n_targets(y, len(offsets) - 1)
-            return step_rows(offsets, ~self._held(y, sample_weight, split_seed))[0]
+            return step_rows(offsets, ~self._held_mask(y, sample_weight, split_seed))[0]
 
-        sequences = check_sequences(
-            self, X, dtype=np.dtype(self.dtype), reset=reset, embed=self.embedding_dim is not None,
-            min_length=self._min_length, columns=self._token_columns(), vocabulary=vocabulary,
+        sequences = self._read_sequences(
+            X, reset=reset, vocabulary=vocabulary,
             learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
         check_n_targets(y, len(sequences))
-        held = None if split_seed is None else self._held(y, sample_weight, split_seed)
+        held = None if split_seed is None else self._held_mask(y, sample_weight, split_seed)
         foreign = np.ones(len(sequences), bool) if validation else held
-        targets = self._encode_targets(
+        targets = self._read_targets(
             sequences, y, sample_weight, reset=reset, held=foreign, **known
         )
         return TrainingData(sequences, targets, None, held)
 
-    def _held(self, y, sample_weight, seed):
-        """Return which sequences early stopping holds out, ndarray of bool."""
+    def _read_targets(self, sequences, y, sample_weight, *, reset, held, **known):
+        """Validate targets and weights; return what the loss compares with.
+
+        Called by `_read_data`. Sets what is fitted to y (classes, scale, shape) where `reset`.
+
+        Parameters
+        ----------
+        sequences : Sequences
+            What the network reads.
+        y, sample_weight : object
+            As the user gave them; y has `len(sequences)` entries.
+        reset : bool
+            Whether classes, scale and the like are to be learned from y.
+        held : ndarray of shape (n_sequences,), dtype=bool, or None
+            Sequences from which nothing may be learned.
+        **known
+            What else `partial_fit` was given.
+
+        Returns
+        -------
+        Targets
+        """
+        raise NotImplementedError
+
+    def _held_mask(self, y, sample_weight, seed):
+        """Choose the sequences that early stopping holds out.
+
+        Called by `_read_data` and `_held_data`, with the same seed each time.
+
+        Parameters
+        ----------
+        y, sample_weight : object
+            As the user gave them.
+        seed : int
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,), dtype=bool
+        """
         return hold_out(_num_samples(y), self.validation_fraction, seed)
 
-    def _held_out(self, X, y, sample_weight, seed):
-        """Return (X, y, sample_weight) of what early stopping holds out, for a scorer."""
-        held = np.flatnonzero(self._held(y, sample_weight, seed))
+    def _held_data(self, X, y, sample_weight, seed):
+        """Return what early stopping holds out, as the user gave it.
+
+        Called once per `fit` where `scoring` is a scorer, which takes data as `score` does.
+
+        Parameters
+        ----------
+        X, y, sample_weight : object
+            As the user gave them.
+        seed : int
+
+        Returns
+        -------
+        (X, y, sample_weight)
+        """
+        held = np.flatnonzero(self._held_mask(y, sample_weight, seed))
         given = X, y, sample_weight
         return tuple(None if part is None else take_items(part, held) for part in given)
+
+    @abstractmethod
+    def _initial_bias(self, targets):
+        """Return outputs that are right on average before anything is learned.
+
+        Called where a network is started, before its plan is made; its length is the number of
+        outputs.
+
+        Parameters
+        ----------
+        targets : Targets
+            What is learned from.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,)
+        """
+
+    def _network_parameters(self):
+        """Return the parameters that make the network, under the names of `Plan`.
+
+        Called where a network is started, and where one goes on, to see that it is the same. Width
+        of the input and number of outputs follow from the data and are not among them.
+
+        Returns
+        -------
+        dict
+        """
+        hidden = self.hidden_layer_sizes
+        hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
+        if not hidden or not all(isinstance(h, Integral) and h > 0 for h in hidden):
+            raise ValueError(
+                "hidden_layer_sizes must name at least one layer of at least one unit, for "
+                f"example (64,); got {self.hidden_layer_sizes!r}."
+            )
+        return {
+            "cell": self.cell,
+            "hidden": tuple(int(h) for h in hidden),
+            "bidirectional": bool(self.bidirectional),
+            "activation": self.activation,
+            "pooling": self.pooling,
+            "loss": self._loss,
+            "bptt_steps": self.bptt_steps,
+            "embedding": embedding_sizes(
+                self._token_counts, self.embedding_dim, hasattr(self, "vocabulary_")
+            ),
+            "dtype": np.dtype(self.dtype).name,
+        }
+
+    # -- fit: the network ----------------------------------------------------------------------
 
     def _start(self, data, rng, incremental):
         """Plan the network and draw its weights; returns what is to draw the rest."""
         bias = self._initial_bias(data.targets)
-        if incremental and self._loss_name() in LABEL_LOSSES:
-            bias = np.zeros_like(bias)  # what the first chunk lacks may come in the next
         self._architecture = {
             **self._network_parameters(),
             "n_features": data.sequences.values.shape[1],
             "n_outputs": len(bias),
-            "loss": self._loss_name(),
         }
+        if incremental and self._architecture["loss"] in LABEL_LOSSES:
+            bias = np.zeros_like(bias)  # what the first chunk lacks may come in the next
         self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
         self.__dict__.pop("_params", None)
-        self._params = self._draw_weights(rng, bias)
+        self._params = self._get_plan().initialize(rng, bias)
         self._optimiser = Optimiser(self, self._get_plan())
         self.n_iter_ = 0
         self.t_ = 0
@@ -303,12 +443,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         self._set_history()
         return rng
 
-    def _draw_weights(self, rng, bias):
-        return initialize(self._get_plan(), rng, bias)
-
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
-        asked = {**self._network_parameters(), "loss": self._loss_name()}
+        asked = self._network_parameters()
         asked |= {name: getattr(self, name) for name in self._reading_parameters}
         started = self._architecture | getattr(self, "_read_by", {})
         for name, value in asked.items():
@@ -338,61 +475,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self.validation_scores_ = list(scores or []) if self.early_stopping else None
 
-    def _network_parameters(self):
-        """Parameters that make the network, under the names of `Plan`."""
-        hidden = self.hidden_layer_sizes
-        hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
-        if not hidden or not all(isinstance(h, Integral) and h > 0 for h in hidden):
-            raise ValueError(
-                "hidden_layer_sizes must name at least one layer of at least one unit, for "
-                f"example (64,); got {self.hidden_layer_sizes!r}."
-            )
-        return {
-            "cell": self.cell,
-            "hidden": tuple(int(h) for h in hidden),
-            "bidirectional": bool(self.bidirectional),
-            "activation": self.activation,
-            "pooling": self.pooling,
-            "bptt_steps": self.bptt_steps,
-            "embedding": self._embedding_size(),
-            "dtype": np.dtype(self.dtype).name,
-        }
-
-    def _embedding_size(self):
-        """Rows (the last for unknown tokens) and width for each token column; None for numbers.
-
-        The width is given, or from the vocabulary; at most 128 for tokens, 32 for their parts.
-        """
-        if self._token_counts is None:
-            return None
-        rows = [int(n) + 1 for n in self._token_counts]
-        given = self.embedding_dim
-        widths = [embedding_width(n, 32 if c else 128) for c, n in enumerate(rows)]
-        if isinstance(given, Integral):
-            # Strings have parts, whose width follows from theirs; columns of integers are alike.
-            parts = hasattr(self, "vocabulary_")
-            widths = [min(w, given) if parts and c else given for c, w in enumerate(widths)]
-        elif given is not None:
-            widths = list(given)
-            if len(widths) != len(rows) or not all(
-                isinstance(w, Integral) and w > 0 for w in widths
-            ):
-                raise ValueError(
-                    f"embedding_dim={given!r} must be a width, or a width for each of the "
-                    f"{len(rows)} token columns."
-                )
-        return [(n, int(width)) for n, width in zip(rows, widths, strict=True)]
-
-    def _token_columns(self):
-        """Return what becomes of strings: None for tokens as they are."""
-        return None
-
-    def _noise(self):
-        """Rates of what disturbs training against overfitting, under the names of `Options`."""
-        return {"dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
-
-    def _loss_name(self):
-        return self._loss
+    def _dropout_rates(self):
+        """Return the rates of what disturbs training against overfitting, named as `Options`."""
+        return {name: getattr(self, name) for name in DROPOUT_RATES if hasattr(self, name)}
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
@@ -404,8 +489,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
 
     def _sequences(self, X):
         """Validate X for prediction."""
-        dtype, shortest = self._check_whole().dtype, self._min_length
-        return check_sequences(self, X, dtype=dtype, reset=False, min_length=shortest)
+        return self._read_sequences(X, reset=False, dtype=self._check_whole().dtype)
 
     def _outputs(self, X, probabilities=False):
         """Return what the head puts out for each sequence of X."""
@@ -487,60 +571,3 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
         return tags
-
-
-def check_n_targets(y, n_sequences):
-    """Raise unless there is a target, or a sequence of labels, for each sequence.
-
-    Parameters
-    ----------
-    y : array-like, or collection of label sequences
-    n_sequences : int
-    """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None.")
-    if _num_samples(y) != n_sequences:
-        raise ValueError(
-            f"X has {n_sequences} sequences and y has {_num_samples(y)} targets: one target for "
-            "each sequence is needed."
-        )
-
-
-def check_sample_weight(sample_weight, y):
-    """Return sample weights as an array, or None.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_sequences,), or None
-    y : ndarray of shape (n_sequences, ...)
-
-    Returns
-    -------
-    ndarray of shape (n_sequences,), dtype=float64, or None
-    """
-    if sample_weight is None:
-        return None
-    sample_weight = read_weights(sample_weight, _num_samples(y))
-    check_weights(sample_weight, "sample_weight")
-    return sample_weight
-
-
-def check_weights(weights, name):
-    """Raise unless weights are finite, not negative, and weigh anything.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_sequences,)
-    name : str
-        What the text calls them.
-    """
-    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-    if len(wrong):
-        raise ValueError(
-            f"{name} must be finite and not negative; it is {weights[wrong[0]]} for sequence "
-            f"{wrong[0]}."
-        )
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not 0 < total < np.inf:
-        raise ValueError(f"{name} adds up to {total}, which must be finite and not zero.")

@@ -63,7 +63,7 @@ class Training:
         self.trainer = estimator._trainer_class(
             estimator._get_plan(), data.sequences, targets, size, self.params,
             estimator._optimiser, rng.randint(2**31 - 1), data.streams, penalty_weight=total,
-            **estimator._noise(),
+            **estimator._dropout_rates(),
         )  # fmt: skip
         self.watch = None if validation is None else self._watch(validation, size)
         if not incremental:

@@ -4,6 +4,7 @@ from itertools import pairwise
 from numbers import Number
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from skrnn._data.numbers import read_numbers, refuse_masked
 from skrnn._data.sequences import locate
@@ -111,3 +112,43 @@ def check_even_weights(weights, offsets):
                 "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
                 "each sequence, or set crf=False."
             )
+
+
+def check_sample_weight(sample_weight, y):
+    """Return sample weights as an array, or None.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_sequences,), or None
+    y : ndarray of shape (n_sequences, ...)
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=float64, or None
+    """
+    if sample_weight is None:
+        return None
+    sample_weight = read_weights(sample_weight, _num_samples(y))
+    check_weights(sample_weight, "sample_weight")
+    return sample_weight
+
+
+def check_weights(weights, name):
+    """Raise unless weights are finite, not negative, and weigh anything.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_sequences,)
+    name : str
+        What the text calls them.
+    """
+    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(wrong):
+        raise ValueError(
+            f"{name} must be finite and not negative; it is {weights[wrong[0]]} for sequence "
+            f"{wrong[0]}."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"{name} adds up to {total}, which must be finite and not zero.")

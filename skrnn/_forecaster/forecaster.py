@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
-from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
-from skrnn._base.streaming import SeriesStreamingMixin
+from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._data.numbers import read_target_numbers
+from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
 from skrnn._data.single_series import unwrap
 from skrnn._forecaster.intervals import IntervalsMixin
@@ -31,6 +31,7 @@ from skrnn._forecaster.series import (
     read_series,
 )
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS
+from skrnn._forecaster.streaming import SeriesStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
 from skrnn._network.initialize import first_outputs
 
@@ -282,7 +283,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _encode(self, X, y, sample_weight, *, reset, split_seed=None, validation=False):
+    def _read_data(self, X, y, sample_weight, *, reset, split_seed=None, validation=False):
         X, form = unwrap(X) if y is None else (X, None)
         known, future = read_series(self, X, reset=reset)
         k, y_ndim = count_targets(self), None
@@ -351,7 +352,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         held = hold_out(n, self.validation_fraction, seed, weights=parts.weights)
         return np.flatnonzero(~held), np.flatnonzero(held)
 
-    def _held_out(self, X, y, sample_weight, seed):
+    def _held_data(self, X, y, sample_weight, seed):
         X = unwrap(X)[0] if y is None else X
         known, future = read_series(self, X, reset=False)
         followers = None
@@ -377,13 +378,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             raise ValueError(f"quantiles={self.quantiles!r} must lie between 0 and 1.")
         return levels
 
-    def _loss_name(self):
-        return self.loss
-
     def _network_parameters(self):
         levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
         pooling = "all" if self._every_step else "last"
-        return {**super()._network_parameters(), "pooling": pooling, "quantiles": levels}
+        own = {"pooling": pooling, "loss": self.loss, "quantiles": levels}
+        return {**super()._network_parameters(), **own}
 
     # -- use ---------------------------------------------------------------------------------
 

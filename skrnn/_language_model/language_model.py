@@ -9,14 +9,15 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
-from skrnn._base.estimator import BaseRecurrentNetwork, check_sample_weight
-from skrnn._base.streaming import SymbolStreamingMixin
+from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._data.formats import take_items
+from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, check_sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
 from skrnn._data.vocabulary import token_columns
 from skrnn._language_model.likelihood import cut, draw, log_likelihoods
 from skrnn._language_model.special_tokens import Symbols
+from skrnn._language_model.streaming import SymbolStreamingMixin
 from skrnn._network.batches import Targets, TrainingData, first_states
 from skrnn._network.initialize import log_priors
 
@@ -100,7 +101,6 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     True
     """
 
-    _loss = "softmax"
     _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
     _needed: tuple = ("_own_symbols", "_counts")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
@@ -243,14 +243,14 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         """
         return self._fit(X, y, sample_weight, incremental=True, vocabulary=vocabulary)
 
-    def _encode(
+    def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None
     ):  # fmt: skip
         def steps_to_learn(offsets):
             parts, held = self._parts(offsets, sample_weight, split_seed, reset)
             return step_rows(parts, ~held)[0]
 
-        sequences = self._tokens(
+        sequences = self._read_sequences(
             X, reset=reset, vocabulary=vocabulary,
             learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
@@ -309,7 +309,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             )
         return np.array([0, n_tokens - n_held, n_tokens]), np.array([False, True])
 
-    def _held_out(self, X, y, sample_weight, seed):
+    def _held_data(self, X, y, sample_weight, seed):
         X, _ = unwrap(X)
         lengths = [len(x) for x in X]
         parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed, False)
@@ -319,12 +319,12 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         weights = None if sample_weight is None else take_items(sample_weight, held)
         return take_items(X, held), None, weights
 
-    def _tokens(self, X, *, reset, vocabulary=None, learn_from=None):
+    def _read_sequences(self, X, *, reset, dtype=None, **learning):
         """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
         X, _ = unwrap(X)
         sequences = check_sequences(
             self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
-            columns=token_columns(self.min_freq), vocabulary=vocabulary, learn_from=learn_from,
+            columns=token_columns(self.min_freq), **learning,
         )  # fmt: skip
         if sequences.values.shape[1] != 1:
             raise ValueError(
@@ -361,10 +361,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         return log_priors(targets.labels, targets.weights, self._symbols.unknown + 1)
 
     def _network_parameters(self):
-        return {"tied": bool(self.tie_embeddings), **super()._network_parameters()}
-
-    def _embedding_size(self):
-        [(rows, width)] = super()._embedding_size()
+        named = super()._network_parameters()
+        [(rows, width)] = named["embedding"]
         if self.tie_embeddings:
             last = int(np.ravel(self.hidden_layer_sizes)[-1])
             if self.embedding_dim not in (None, last):
@@ -373,13 +371,10 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
                     f"but embedding_dim={self.embedding_dim}. Set embedding_dim=None."
                 )
             width = last
-        return [(rows + self._own_symbols, width)]
+        embedding = [(rows + self._own_symbols, width)]
+        return {"tied": bool(self.tie_embeddings), **named, "embedding": embedding}
 
     # -- use ---------------------------------------------------------------------------------
-
-    def _sequences(self, X):
-        self._check_whole()
-        return self._tokens(X, reset=False)
 
     def score_samples(self, X):
         """Return the log-likelihood of each sequence.

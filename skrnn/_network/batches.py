@@ -179,6 +179,8 @@ class Trainer:
             self.chunks = direction_chunks(plan, self.data.offsets, size)
             lengths, workspace = np.minimum(lengths, size), plan.passes_workspace
         self.limits = batch_limits(lengths, batch_size)
+        if plan.embedding is None:  # numbers are no words
+            dropout_rates["word_dropout"] = 0.0
         self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
         self.workspace = workspace(self.options, self.limits)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._kernels import get_engine
+from skrnn._network.initialize import initialize
 
 # The optimiser takes the flat vector in pieces of this many numbers: small enough to share out,
 # and a constant, because the order in which their sums of squares are added follows from it.
@@ -80,6 +81,40 @@ CELLS = {
 def embedding_width(n_rows, most=128):
     """Choose the width of an embedding: 1.6 n^0.56, fast.ai's rule for categories, in bounds."""
     return int(np.clip(round(1.6 * n_rows**0.56), 4, most))
+
+
+def embedding_sizes(token_counts, given, parts):
+    """Choose rows (the last for unknown tokens) and width of the embedding of each token column.
+
+    Parameters
+    ----------
+    token_counts : array-like of int, or None
+        Known ids of each column; None for numbers, which have no embedding.
+    given : int, sequence of int or None
+        Width, or a width for each column. None chooses it from the number of rows: at most 128 for
+        tokens, 32 for their parts.
+    parts : bool
+        Whether the columns behind the first are parts of its strings: their width follows from
+        theirs, and `given` is at most the width. Columns of integers are alike.
+
+    Returns
+    -------
+    list of (rows, width), or None
+    """
+    if token_counts is None:
+        return None
+    rows = [int(n) + 1 for n in token_counts]
+    widths = [embedding_width(n, 32 if c else 128) for c, n in enumerate(rows)]
+    if isinstance(given, Integral):
+        widths = [min(w, given) if parts and c else given for c, w in enumerate(widths)]
+    elif given is not None:
+        widths = list(given)
+        if len(widths) != len(rows) or not all(isinstance(w, Integral) and w > 0 for w in widths):
+            raise ValueError(
+                f"embedding_dim={given!r} must be a width, or a width for each of the {len(rows)} "
+                "token columns."
+            )
+    return [(n, int(width)) for n, width in zip(rows, widths, strict=True)]
 
 
 class Parameter(NamedTuple):
@@ -387,6 +422,10 @@ class Plan:
             name: vector[p.start : p.start + p.size].reshape(p.shape)
             for name, p in self.parameters.items()
         }
+
+    def initialize(self, rng, head_bias):
+        """Draw the parameters, as the function of that name does."""
+        return initialize(self, rng, head_bias)
 
     def workspace(self, options, limits):
         """Allocate a workspace; raises MemoryError before any kernel starts.

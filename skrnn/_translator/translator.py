@@ -7,7 +7,9 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.docstrings import documented
-from skrnn._base.estimator import BaseRecurrentNetwork, check_n_targets, check_sample_weight
+from skrnn._base.estimator import BaseRecurrentNetwork
+from skrnn._data.labels import check_n_targets
+from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_priors
@@ -127,7 +129,6 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
 
     _plan_class = EncoderDecoder
     _trainer_class = EncoderDecoderTrainer
-    _loss = "softmax"
     _allowed: dict = {"loss": ("softmax",)}
     _needed: tuple = ("target_vocabulary_", "_longest")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
@@ -294,7 +295,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             vocabulary=vocabulary,
         )  # fmt: skip
 
-    def _encode_targets(self, sequences, y, sample_weight, *, reset, held, target_tokens=None):
+    def _read_targets(self, sequences, y, sample_weight, *, reset, held, target_tokens=None):
         rows = read_targets(y)
         held = np.zeros(len(rows), bool) if held is None else held
         if target_tokens is not None:
@@ -332,15 +333,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         width = int(given) if isinstance(given, Integral) else embedding_width(rows)
         return {**named, "target_embedding": (rows, width), "attention": self.attention}
 
-    def _draw_weights(self, rng, bias):
-        return self._get_plan().initialize(rng, bias)
-
-    def _token_columns(self):
-        return token_columns(self.min_freq)
-
-    def _noise(self):
-        own = {"word_dropout": self.word_dropout, "label_smoothing": self.label_smoothing}
-        return {**super()._noise(), **own}
+    def _read_sequences(self, X, **how):
+        return super()._read_sequences(X, columns=token_columns(self.min_freq), **how)
 
     def _initial_bias(self, targets):
         return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)

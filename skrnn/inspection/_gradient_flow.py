@@ -176,7 +176,7 @@ def _network(estimator, X, y):
     """Copy of the estimator with weights; what it reads, and its targets, as `fit` makes them."""
     if hasattr(estimator, "_params"):
         network = _as_fitted(estimator)
-        data = network._encode(X, y, None, reset=False)
+        data = network._read_data(X, y, None, reset=False)
         return network, data.sequences, data.targets
     network = clone(estimator)
     network._validate_params()

@@ -167,7 +167,7 @@ def test_early_stopping_watches_the_loss(make):
     assert model.best_validation_score_ == max(scores)
     assert len(set(scores)) == len(scores) == model.n_iter_
     # what is kept has the loss it was kept for
-    data_ = model._encode(X, y, None, reset=False, split_seed=split_seed(model))
+    data_ = model._read_data(X, y, None, reset=False, split_seed=split_seed(model))
     held = data_.take(data_.held)
     trainer = model._trainer_class(
         model._get_plan(), held.sequences, held.targets.normalized(), 8, model._params, None, 0,
@@ -268,7 +268,7 @@ def test_no_word_is_learnt_from_what_is_held_out(make):
 def test_no_id_is_learnt_from_what_is_held_out():
     X = [np.array([1, i]) for i in range(40)]
     model = small(RNNClassifier, embedding_dim=2, early_stopping=True).fit(X, np.arange(40) % 2)
-    held = model._held(np.arange(40) % 2, None, split_seed(model))
+    held = model._held_mask(np.arange(40) % 2, None, split_seed(model))
     assert model._token_counts.tolist() == [np.flatnonzero(~held).max() + 1]
 
 
@@ -276,7 +276,7 @@ def test_no_scale_is_learnt_from_what_is_held_out():
     X = walks(40)
     y = np.arange(40.0)
     model = small(RNNRegressor, early_stopping=True).fit(X, y)
-    held = model._held(y, None, split_seed(model))
+    held = model._held_mask(y, None, split_seed(model))
     assert_allclose(model._target_center, y[~held].mean())
     assert_allclose(model._target_scale, y[~held].std())
     # a series whose end, which is held out, is of another size
@@ -296,7 +296,7 @@ def test_a_forecaster_holds_out_the_ends_of_its_series(scaling, bptt_steps):
         3, lookback=6, early_stopping=True, validation_fraction=0.2, difference=None,
         scaling=scaling, bptt_steps=bptt_steps, max_iter=1, random_state=0, dtype="float64",
     ).fit(series)  # fmt: skip
-    data_ = model._encode(series, None, None, reset=False, split_seed=0)
+    data_ = model._read_data(series, None, None, reset=False, split_seed=0)
     k = 10  # of 49 steps that can be forecast
     for part, held in ((data_.take(~data_.held), False), (data_.take(data_.held), True)):
         numbers = part.targets.numbers

@@ -164,9 +164,7 @@ def test_targets_of_another_kind():
     model = fitted(RNNRegressor)
     refuses(model, TypeError, "y has 'down' for sequence 0, where a num", lambda m: m.fit(X, Y))
     refuses(model, ValueError, "y has 2 outputs", lambda m: m.partial_fit(X, np.ones((30, 2))))
-    refuses(
-        model, ValueError, "sequence 3 .*too far from", lambda m: m.partial_fit(X, far_at(3))
-    )
+    refuses(model, ValueError, "sequence 3 .*too far from", lambda m: m.partial_fit(X, far_at(3)))
 
 
 BAD_WEIGHTS = {

@@ -420,7 +420,7 @@ def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     assert len(model.validation_scores_) == 8
     assert model.best_validation_score_ == max(model.validation_scores_) < 0
     assert model.validation_scores_[-1] > model.validation_scores_[0]
-    data = model._encode(X, None, None, reset=True, split_seed=0)
+    data = model._read_data(X, None, None, reset=True, split_seed=0)
     if len(X) > 1 and bptt_steps:  # all pieces of a sequence are on one side
         assert not set(data.streams[data.held]) & set(data.streams[~data.held])
     held = data.take(data.held).targets.labels
