@@ -232,9 +232,7 @@ class Network:
         self.d_outputs = None if d_outputs is None else np.concatenate(d_outputs)
 
         self.options = Options(True, wants_dx, threads, dropout, recurrent_dropout, word_dropout)
-        self.limits = BatchLimits(
-            len(sequences), int(self.offsets[-1]), int(self.lengths.max())
-        )
+        self.limits = BatchLimits(len(sequences), int(self.offsets[-1]), int(self.lengths.max()))
         self.workspace = self.plan.workspace(self.options, self.limits)
 
     @property
