@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
-from skrnn._base import stepping
 from skrnn._base.training import Training
+from skrnn._network import stepping
 from skrnn._network.batches import Trainer
 
 try:

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 import skrnn
 from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
-from skrnn._base import stepping
+from skrnn._network import stepping
 from skrnn._network.plan import CELLS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

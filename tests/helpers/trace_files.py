@@ -10,6 +10,7 @@ Only the public API is used, so that the script runs on other commits as well.
 
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def summary(calls):
     """Return the numbers of files, of functions and of changes of file."""
     files = [file for file, _, _ in calls]
     functions = {(file, name) for file, name, _ in calls}
-    changes = sum(a != b for a, b in zip(files, files[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(files))
     return len(set(files)), len(functions), changes
 
 
