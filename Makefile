@@ -22,7 +22,7 @@ help:
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
 	@echo "make coverage   which statements of the Python side no test runs"
-	@echo "make lint       ruff and mypy alone"
+	@echo "make lint       ruff, mypy and cython-lint alone"
 	@echo "make bench      compare with PyTorch and JAX, write docs/benchmarks.md (installs both)"
 	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
@@ -70,6 +70,7 @@ coverage: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy skrnn
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint skrnn
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py

@@ -75,7 +75,7 @@ cdef struct Attention:
     real* de               # (n_e, Hp)
     real* dkeys            # (n_e, Hp)
     real* dqueries         # (n_h, Hp)
-    real* dv               # (B, Hp) a sequence each
+    real* dv               # (B, Hp) of each sequence
     real* dcat             # (n_h, 2 Hp)
     real* dalpha           # (n_h, ld), then dscore
     real* d_o              # (n_h, Hp), then that of W_c [c; h]
@@ -135,7 +135,7 @@ cdef inline void pack_matrix(
         for c in range(BLOCK_COLS):
             starts[c] = (block + c) * LANES
         pack_column_block(out + block * K * LANES, W, segments, H, Hp, starts,
-                    imin(BLOCK_COLS, Hp // LANES - block), att.row_of)
+                          imin(BLOCK_COLS, Hp // LANES - block), att.row_of)
     if transposed == NULL:
         return
     for block from 0 <= block < segments * Hp // LANES by BLOCK_COLS:
@@ -144,7 +144,7 @@ cdef inline void pack_matrix(
 
 
 cdef inline void pack_attention(Attention* att, const Net* decoder) noexcept nogil:
-    """Repack the weights: once a batch, because the optimizer has moved them."""
+    """Repack the weights: once per batch, because the optimizer has moved them."""
     cdef const real* params = decoder.params
     cdef bint training = decoder.training
     if att.plan.score == NONE:

@@ -62,7 +62,7 @@ cdef inline void layer_dropout(
 
 
 cdef inline void draw_masks(Net* net) noexcept nogil:
-    """Recurrent dropout: one mask a sequence for all its steps (Gal and Ghahramani 2016)."""
+    """Recurrent dropout: one mask per sequence for all its steps (Gal and Ghahramani 2016)."""
     cdef Scan* scan
     cdef idx k, n
     for k in range(net.plan.n_scans):

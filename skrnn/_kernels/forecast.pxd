@@ -5,8 +5,8 @@ from .single_step cimport step_rows
 from .stopping cimport stopped
 from .types cimport Net, idx, real
 
-# What a forecaster makes of a series y of known and forecast steps (skrnn/_frame.py says the same
-# of whole series). At step t the network reads
+# What a forecaster makes of a series y of known and forecast steps (_forecaster/transform.py says
+# the same of whole series). At step t the network reads
 #     (y_t - y_{t - lag}) / input_scale           y_t / input_scale with lag = 0
 #     z_{t+1} .. z_{t+h}
 # and every h steps its outputs, times target_scale, are added to the base of step t + j:
@@ -15,7 +15,7 @@ cdef struct Rollout:
     idx horizon                 # h: steps of a block
     idx n_targets               # k
     idx n_covariates
-    idx width                   # outputs a target
+    idx width                   # outputs per target
     idx point                   # which of them is fed back
     bint gaussian               # outputs are a mean and a log standard deviation
     idx lag

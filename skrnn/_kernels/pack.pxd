@@ -12,7 +12,7 @@ cdef inline void pack_column_block(
     real* out,             # out (cols / TILE_COLS, K, TILE_COLS, LANES), narrower last group
     const real* W,         # in  (rows, segments * width)
     idx segments,          # the input row: `segments` pieces of `width` numbers, each starting
-    idx width,             #     `stride` after the one before; K spans them, gaps get zeros
+    idx width,             # `stride` after the one before; K spans them, gaps get zeros
     idx stride,
     const idx* starts,     # in  (cols,) gate column where each vector column starts
     idx cols,
@@ -96,10 +96,10 @@ cdef inline void pack_scan(Scan* scan, idx column_block, bint training) noexcept
                 if row >= 0:
                     bias[c * LANES + lane] += scan.b_hh[row]
     pack_column_block(scan.pack_x + before_x * scan.K * LANES, scan.w_ih, scan.plan.in_segments,
-                scan.plan.in_width, scan.plan.in_stride, starts_x + first_x, cols_x,
-                scan.row_ih)
+                      scan.plan.in_width, scan.plan.in_stride, starts_x + first_x, cols_x,
+                      scan.row_ih)
     pack_column_block(scan.pack_h + before_h * scan.plan.H * LANES, scan.w_hh, 1, scan.plan.H,
-                scan.plan.Hp, starts_h + first_h, cols_h, scan.row_hh)
+                      scan.plan.Hp, starts_h + first_h, cols_h, scan.row_hh)
 
 
 cdef inline void pack_scan_transposed(Net* net, Scan* scan, idx block) noexcept nogil:
@@ -141,7 +141,7 @@ cdef inline void pack_head(Net* net) noexcept nogil:
         for c in range(BLOCK_COLS):
             starts[c] = (block + c) * LANES
         pack_column_block(net.pack_head + block * K * LANES, W, D, net.plan.H, net.plan.Hp, starts,
-                    imin(BLOCK_COLS, net.Op // LANES - block), row_of)
+                          imin(BLOCK_COLS, net.Op // LANES - block), row_of)
     memset(net.pack_head_b, 0, net.Op * sizeof(real))
     memcpy(net.pack_head_b, net.params + net.plan.head_b, net.plan.n_outputs * sizeof(real))
     if net.training:
@@ -151,7 +151,7 @@ cdef inline void pack_head(Net* net) noexcept nogil:
 
 
 cdef inline void pack_weights(Net* net) noexcept nogil:
-    """Repack all weights: once a batch, because the optimizer has moved them."""
+    """Repack all weights: once per batch, because the optimizer has moved them."""
     cdef Scan* scan
     cdef idx k, task, blocks, threads
     for k in range(net.plan.n_scans):

@@ -3,19 +3,20 @@
 With `bptt_steps` no gradient passes from a chunk to the one before, only the state. So a batch is
 taken in passes, each over one chunk of every sequence that has one left, which starts from the
 states that the chunk before left. Chunks are counted back from where a direction ends, as
-`truncate_gradient` in time_loop.pxd counts, so the last pass is over the last chunks of all. What the head reads says what
-the passes are:
+`truncate_gradient` in time_loop.pxd counts, so the last pass is over the last chunks of all. What
+the head reads says what the passes are:
 
     last        the states of the last chunks: only theirs is a backward pass
     mean, max   all steps: once forward for the features, and again, forward and backward
     all         each step by itself: forward, loss and backward of one chunk after another
 
-Dropout masks are a function of sequence and step (batch.pxd), so a step has the same ones each
+Dropout masks are a function of sequence and step (dropout.pxd), so a step has the same ones each
 time. The gradient of a batch is the sum over its passes; one optimizer step follows. A chunk here
-may be several of `bptt_steps` (BATCHES), between which `truncate_gradient` cuts.
+may be several of `bptt_steps`, between which `truncate_gradient` cuts.
 
-The chunks of two directions begin at different steps. One scan in two directions is two networks,
-a direction each, below one head; that needs a pooling, which reads each direction by itself.
+The chunks of two directions begin at different steps. One layer in two directions is two networks
+(branches), one per direction, below one head; that needs a pooling, which reads each direction by
+itself.
 """
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
@@ -34,7 +35,7 @@ from .stopping cimport stopped
 from .types cimport ALL, LAST, Net, Scan, idx, imax, last_row, real, useful_threads
 
 cdef struct Branch:
-    # The scans of one direction, as a network of their own, and the chunks that they go through.
+    # The layers of one direction, as a network of their own, and the chunks that they go through.
     Net net
     const idx* offsets     # (n_chunks + 1,) rows of the data, chunk after chunk
     const idx* first       # (n_sequences + 1,) first chunk of each sequence

@@ -9,8 +9,8 @@ sequences, and the rows of one slice lie before those of the next; so what two t
 side lies far apart.
 
 Fields of the workspace say how long they live: `ws_` is written by the forward pass and read by the
-backward pass, `scratch_` serves one stage and nothing after it, `pack_` is made anew for each batch,
-and a gradient is `d` before the name of what it belongs to.
+backward pass, `scratch_` serves one stage and nothing after it, `pack_` is made anew for each
+batch, and a gradient is `d` before the name of what it belongs to.
 """
 
 ctypedef Py_ssize_t idx
@@ -75,10 +75,10 @@ cdef enum Loss:
     BINARY_LOG_LOSS
 
 cdef struct ScanPlan:
-    # A scan: one layer in one direction. A cell stores `saved` numbers per unit and row (its activated gates,
-    # overwritten by their gradients in the backward pass) and computes its units in column blocks
-    # of BLOCK_COLS vector columns. Offsets point into the plan's tables or the flat parameter
-    # vector.
+    # A scan: one layer in one direction. A cell saves `saved` numbers per unit and row in the gate
+    # buffer (its activated gates, overwritten by their gradients in the backward pass) and computes
+    # its units in column blocks of BLOCK_COLS vector columns. Offsets point into the plan's tables
+    # or the flat parameter vector.
     idx cell
     idx activation
     idx layer         # 0 reads the input, layer l reads layer l - 1
@@ -207,7 +207,7 @@ cdef struct Net:
     real* params                    # (n_params,)
     real* grads                     # (n_params,), training only
     Scan* scans                     # (n_scans,) layer-major, forward direction first
-    idx first_scan                  # 1 where they are the backward direction alone (truncated_bptt.pxd)
+    idx first_scan                  # 1: only the backward direction is here (truncated_bptt.pxd)
     bint training
     bint wants_dx                   # gradient of the input rows (embeddings, or asked for)
     idx threads

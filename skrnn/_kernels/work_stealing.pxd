@@ -1,5 +1,5 @@
-"""How threads share a time loop: each has sequences of its own, and one that is done with them
-takes over half of what another has left.
+"""Work stealing: each thread takes its own sequences through the time loop, and a thread that is
+done steals half of the sequences of another, from their next chunk of steps on.
 
 Cores are seldom equally fast: on a shared machine a neighbor on the same core takes a third of it,
 laptops have cores of two kinds. Without this all threads wait for the slowest. No result depends on

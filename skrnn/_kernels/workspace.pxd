@@ -56,7 +56,8 @@ cdef inline idx row_width(const ScanPlan* plan) noexcept nogil:
 
 
 cdef inline bint keeps_h_in(const Net* net) noexcept nogil:
-    """Recurrent dropout: dW_hh needs h_{t-1} times the mask. Otherwise it reads y a step before."""
+    """Recurrent dropout: dW_hh needs h_{t-1} times the mask. Otherwise it reads ws_y of the step
+    before."""
     return net.training and net.recurrent_dropout > 0
 
 
@@ -161,7 +162,7 @@ cdef inline size_t carve(
     cdef Arena arena
     cdef Scan unused
     cdef Scan* scan
-    cdef idx k, layer, width = 0
+    cdef idx k, width = 0
     cdef real* y = NULL
     cdef idx n_directions = net.plan.n_directions
     arena.base = base
@@ -174,7 +175,6 @@ cdef inline size_t carve(
         carve_scan(&arena, net, scan, &plans[k], B, N)
         width = imax(width, n_directions * plans[k].Hp)
         if k % n_directions == 0:
-            layer = k // n_directions
             connect_input(&arena, net, scan, y, N)
             y = reals(&arena, N * n_directions * plans[k].Hp)
         elif base != NULL:

@@ -1,6 +1,6 @@
 """Optimiser state on one flat vector, and the learning-rate schedules of MLPClassifier.
 
-The step itself is ``_kernels/optim.pxd``.
+The step itself is ``_kernels/optimizer.pxd``.
 """
 
 import numpy as np

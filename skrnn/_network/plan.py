@@ -1,8 +1,8 @@
 """Plan: what a network is, worked out once: cells, layers, directions, head, parameter layout.
 
 A plan is three integer arrays for the kernels (``net``, ``scans``, ``tables``; fields as in
-``_kernels/core.pxd``) and, for Python, the name, place and shape of every parameter in the one flat
-vector. It holds no number of the network itself.
+``_kernels/types.pxd``) and, for Python, the name, place and shape of every parameter in the one
+flat vector. It holds no number of the network itself.
 """
 
 import math

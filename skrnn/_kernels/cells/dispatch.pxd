@@ -23,7 +23,7 @@ cdef inline const real* previous_h(
 cdef inline const real* previous_c(
     const Net* net, const Scan* scan, idx t, idx b
 ) noexcept nogil:
-    """c_{t-1}. Prediction keeps one row a sequence, where the step before left it."""
+    """c_{t-1}. Prediction keeps one row per sequence, where the step before left it."""
     cdef idx row = row_before(net, scan, t, b)
     if row < 0:
         return scan.c0 + b * scan.plan.Hp
@@ -35,7 +35,7 @@ cdef inline void cell_forward(
     vec* acc,
 ) noexcept nogil:
     """Gates, c_t and h_t of one column block of a tile. Prediction keeps no gates, and of c one row
-    a sequence.
+    per sequence.
 
     Two loops, so that one row's last activation does not wait for its first ones: those of six
     rows are done by then. One loop takes a sixth longer.

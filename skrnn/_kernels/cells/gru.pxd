@@ -4,9 +4,9 @@
     n = tanh(W_xn x + b_xn + r * m)               with m = W_hn h_{t-1} + b_hn
     h_t = (1 - z) * n + z * h_{t-1}
 
-Slots, in three sections so that what weight_ih feeds (n, r, z) and what weight_hh feeds (r, z, m)
-are each contiguous: n (Hp) | r, z of each unit block (2 Hp) | m (Hp). A column block is one unit
-block.
+Gate columns, in three sections so that what weight_ih feeds (n, r, z) and what weight_hh feeds (r,
+z, m) are each contiguous: n (Hp) | r, z of each unit block (2 Hp) | m (Hp). A column block is one
+unit block.
 """
 from ..types cimport LANES, idx, load, real, sigmoid, store, tanh_vec, vec
 

@@ -4,8 +4,8 @@
     c_t = f * c_{t-1} + i * g
     h_t = o * tanh(c_t)
 
-Slots of unit block u: i, f, g, o, a vector each, at u * 4 * LANES. A column block is one unit
-block.
+Gate columns of unit block u: i, f, g, o, one vector each, at u * 4 * LANES. A column block is one
+unit block.
 """
 from ..types cimport LANES, idx, load, real, sigmoid, splat, store, tanh_vec, vec
 

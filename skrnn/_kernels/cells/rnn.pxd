@@ -2,7 +2,7 @@
 
     h_t = f(W_x x + W_h h_{t-1} + b)              f = tanh, max(0, .) or the logistic sigmoid
 
-One gate column a unit. A column block is BLOCK_COLS unit blocks (fewer at the end).
+One gate column per unit. A column block is BLOCK_COLS unit blocks (fewer at the end).
 """
 from ..types cimport (
     LANES, LOGISTIC, RELU, idx, load, real, relu_vec, sigmoid, splat, store, tanh_vec, vec,

@@ -1,7 +1,7 @@
-"""Part of engine.pyx: the most probable targets of an encoder and a decoder, by beam search.
+"""Beam search: the most probable targets of an encoder and a decoder.
 
-A thread takes its sources through all history, no barrier. Hypotheses of a source are neighboring
-rows of the decoder, which history as in roll.pxd: states stand where initial ones are read.
+A thread takes its sources through all steps, no barrier. Hypotheses of a source are neighboring
+rows of the decoder, which steps as in single_step.pxd: states stand where initial ones are read.
 """
 from cython.parallel cimport prange
 from libc.math cimport exp, isfinite, log

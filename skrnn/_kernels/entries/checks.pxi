@@ -1,4 +1,4 @@
-"""Part of engine.pyx: what is read and written beside the data is there, before `nogil`.
+"""Checks of sizes, indices and kinds, before `nogil`: what is read and written is there.
 
 One pass over the targets of the batches' sequences. The kernels index by labels and write to
 rows of results, and check nothing themselves.

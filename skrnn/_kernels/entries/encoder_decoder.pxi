@@ -1,4 +1,4 @@
-"""Part of engine.pyx: two networks, the last states of the first of which start the second.
+"""Encoder and decoder: two networks, the last states of the first of which start the second.
 
 The encoder and the decoder are networks like any other, each with its plan, its part of the
 parameters and its part of the workspace. Level k of the decoder is as wide as all directions of
@@ -56,8 +56,8 @@ cdef size_t _carve_between(
 ):
     cdef Arena arena
     arena.base, arena.used = base, 0
-    carve_attention(&arena, &model.attention, training, limits.source.n_sequences, limits.source.n_steps, limits.source.longest,
-                    limits.target.n_steps)
+    carve_attention(&arena, &model.attention, training, limits.source.n_sequences,
+                    limits.source.n_steps, limits.source.longest, limits.target.n_steps)
     model.places = indices(&arena, n_sequences)
     return arena.used
 
@@ -207,7 +207,8 @@ cdef int _read_pairs(
     const idx[::1] batch_offsets,
 ) except -1:
     """Check the data, which the caller keeps alive."""
-    cdef const idx[::1] offsets = source.offsets, target_offsets = target.offsets, labels = target.labels
+    cdef const idx[::1] offsets = source.offsets, target_offsets = target.offsets
+    cdef const idx[::1] labels = target.labels
     cdef const real[:, ::1] values = source.values
     cdef const idx[:, ::1] tokens = source.tokens
     cdef const idx[:, ::1] ids = target.ids

@@ -1,4 +1,4 @@
-# Forecasts.
+"""Recursive forecasts: a network that reads its own forecasts."""
 from cython.parallel cimport prange
 from libc.string cimport memset
 
@@ -19,8 +19,8 @@ def rollout(
 
     `y` (n, steps, n_targets) holds the steps known before, the last `horizon` of which the network
     has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates) the covariates of
-    steps 1, 2, ..; `out` (n, steps to make, n_targets, outputs a target) gets all of them. `states`
-    are as in `predict`, `rule` has the fields of `Rollout`.
+    steps 1, 2, ..; `out` (n, steps to make, n_targets, outputs per target) gets all of them.
+    `states` are as in `predict`, `rule` has the fields of `Rollout`.
     """
     cdef Net net
     cdef States carried_states

@@ -1,4 +1,4 @@
-# Language models: how likely each next token is.
+"""Language models: how likely each next token is."""
 from cython.parallel cimport prange
 
 from .batch cimport load_batch

@@ -1,4 +1,4 @@
-# Opening a network for a call: its workspace, parameters, states and optimizer.
+"""Open a network for a call: workspace, parameters, states and settings of the optimizer."""
 from libc.string cimport memcpy, memset
 
 from .batch cimport move_states

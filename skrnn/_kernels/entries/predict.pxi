@@ -1,4 +1,4 @@
-# Prediction: outputs of the head, marginals and best paths of a CRF, features.
+"""Prediction: outputs of the head, marginals and best paths of a CRF, features."""
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 

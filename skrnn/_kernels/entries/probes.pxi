@@ -1,4 +1,4 @@
-"""Part of engine.pyx: what tests, benchmarks and diagnostics ask of the kernels."""
+"""Probes: what tests, benchmarks and diagnostics ask of the kernels."""
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
@@ -235,7 +235,7 @@ def repeat_loss(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params, real[::1] grads,
     data, const idx[::1] batch_indices, targets, const real[:, ::1] logits, idx repeats,
 ):
-    """Loss and its gradient from given logits, one row a step, computed `repeats` times.
+    """Loss and its gradient from given logits, one row per step, computed `repeats` times.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-# Language models: drawing tokens, each read before the next.
+"""Language models: drawing tokens, each read before the next."""
 from cython.parallel cimport prange
 from libc.math cimport exp, isfinite
 from libc.string cimport memset

@@ -1,4 +1,4 @@
-"""Part of engine.pyx: a network that goes on step by step, as data arrive."""
+"""The stepper: a network that goes on step by step, as data arrive."""
 from cython.parallel cimport prange
 from libc.math cimport isfinite
 from libc.string cimport memcpy, memset

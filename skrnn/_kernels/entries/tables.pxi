@@ -1,4 +1,4 @@
-# The numbers that stand for names in a plan, and the fields of its records.
+"""The numbers that stand for names in a plan, and the fields of its records."""
 from libc.string cimport memset
 
 from .optimizer cimport ADAM, SGD

@@ -1,4 +1,4 @@
-# Training: one optimizer step per batch.
+"""Training: one optimizer step per batch."""
 from libc.math cimport isfinite
 
 from .batch cimport load_batch
@@ -64,7 +64,8 @@ def train(
         kept = _open_passes(&net, &passes, plan, options, limits, workspace, params, grads,
                             direction_chunks, offsets)
         steps = offsets[offsets.shape[0] - 1]
-        _check_data(&net, data, BatchLimits(limits.n_sequences, steps, steps), batch_indices, batch_offsets)
+        _check_data(&net, data, BatchLimits(limits.n_sequences, steps, steps), batch_indices,
+                    batch_offsets)
         _check_passes(&passes, limits, batch_indices, batch_offsets)
     watch(&stop, &net)
     _check_targets(&net, offsets, labels, target_values, weights, batch_indices, batch_offsets)

@@ -1,4 +1,4 @@
-"""Part of engine.pyx: networks of truncated BPTT in the memory of a chunk, laid out and checked."""
+"""Truncated BPTT in the memory of a chunk: its networks are laid out and checked."""
 from libc.string cimport memset
 
 from .heads.pooling cimport leave_out_top

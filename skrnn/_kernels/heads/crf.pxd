@@ -38,7 +38,7 @@ cdef inline void crf_prepare(
     Net* net,
     const real* scores,    # in  (K + 2, K) start, transitions, end; may hold -inf
 ) noexcept nogil:
-    """Pad the scores to full vectors and take their exponentials: once a batch."""
+    """Pad the scores to full vectors and take their exponentials: once per batch."""
     cdef idx K = net.plan.n_outputs, Op = net.Op
     cdef idx i, j
     cdef real* T = net.crf_scores + Op
@@ -323,7 +323,7 @@ cdef inline double crf_loss(
 ) noexcept nogil:
     """sum_b w_b -log p_b / rows, w_b the mean weight of the steps of sequence b that count.
 
-    row_weight and row_loss are set for every row: a row without a label weighs 0.
+    scratch_row_weight and scratch_row_loss are set for every row: a row without a label weighs 0.
     """
     cdef idx K = net.plan.n_outputs
     cdef idx b, n
@@ -333,8 +333,8 @@ cdef inline double crf_loss(
     for b in prange(net.B, num_threads=threads, use_threads_if=threads > 1, schedule='dynamic'):
         flush_denormals()
         net.scratch_row_loss[b] = path_loss(net, b, labels, offsets[net.order[b]],
-                                    mean_weight(net, b) / rows,
-                                    net.scratch_crf + threadid() * 4 * net.Op)
+                                            mean_weight(net, b) / rows,
+                                            net.scratch_crf + threadid() * 4 * net.Op)
         restore_worker(net.caller_mode)
     for b in range(net.B):
         loss += net.scratch_row_loss[b]
@@ -367,7 +367,7 @@ cdef inline void sum_score_gradients(Net* net, idx row) noexcept nogil:
 
 cdef inline void marginals(Net* net, idx b, real* scratch) noexcept nogil:
     """Replace the logits of sequence b by p(y_t = j)."""
-    cdef idx K = net.plan.n_outputs, Op = net.Op
+    cdef idx Op = net.Op
     cdef idx t
     forward_sums(net, b, NULL, 0, scratch)
     # crf_sums has served: gradients of the scores are not asked for

@@ -23,7 +23,7 @@ cdef inline double head_loss(
     const idx* offsets,    # in  (n_sequences + 1,)
     const idx* labels,     # in  (n_targets,), or NULL; -1 does not count
     const real* targets,   # in  (n_targets, n_outputs), or NULL
-    const double* weights, # in  (n_targets,), or NULL for ones
+    const double* weights,  # in  (n_targets,), or NULL for ones
     BatchSize* size,       # out rows of the batch that have a target, and the sum of their weights
 ) noexcept nogil:
     """Loss of a batch, sum_r w_r l_r / rows over the rows that have a target, and dlogits.
@@ -82,7 +82,7 @@ cdef inline double row_weight(
 
 
 cdef inline idx head_row(const Net* net, idx t, idx b) noexcept nogil:
-    """Row of the head for step t of sequence b: one a step, or (t = 0) one a sequence."""
+    """Row of the head for step t of sequence b: one per step, or (t = 0) one per sequence."""
     return row_at(net, t, b) if net.plan.pooling == ALL else b
 
 

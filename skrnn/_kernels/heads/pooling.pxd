@@ -42,7 +42,7 @@ cdef inline void write_top(Net* net) noexcept nogil:
     if net.dropout > 0:
         layer_dropout(net, net.dfeatures, net.dfeatures, net.R, top, net.plan.n_layers)
     if net.plan.pooling == ALL:
-        return  # they are one
+        return  # dfeatures and dy share a buffer
     if net.plan.pooling == LAST:
         for b in range(net.B):
             last_backward(net, b, net.dfeatures + b * net.F)
