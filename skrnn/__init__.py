@@ -34,7 +34,7 @@ _MODULES = {
     "RNNRegressor": "_regressor",
     "Seq2SeqTranslator": "_translator",
 }
-_SUBMODULES = ["datasets", "inspection", "metrics", "preprocessing"]
+_SUBMODULES = ["datasets", "inspection", "metrics", "model_selection", "preprocessing"]
 
 
 def __getattr__(name):

@@ -14,6 +14,7 @@ import skrnn
 import skrnn.datasets
 import skrnn.inspection
 import skrnn.metrics
+import skrnn.model_selection
 import skrnn.preprocessing
 
 PACKAGE = Path(skrnn.__file__).parent
@@ -32,6 +33,7 @@ MAY = {
     "_base": {"_network", "_data", "_version"},
     **{name: {"_base", "_network", "_data", "metrics"} for name in ESTIMATORS},
     "metrics": {"_data"},
+    "model_selection": {"_data", "metrics"},
     "preprocessing": {"_data"},
     "inspection": {"_base", "_network", "_data", "metrics", "preprocessing", *ESTIMATORS},
     "datasets": set(),
@@ -200,7 +202,11 @@ def test_faults_can_be_planted():
 
 def public():
     """Yield (name, object) of all that is public: functions, classes and their methods."""
-    for module in (skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.inspection, skrnn.metrics):
+    public_modules = (
+        skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.inspection, skrnn.metrics,
+        skrnn.model_selection,
+    )  # fmt: skip
+    for module in public_modules:
         for name in module.__all__:
             thing = getattr(module, name)
             if inspect.isclass(thing):
