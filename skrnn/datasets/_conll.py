@@ -1,12 +1,14 @@
-"""Readers for files with one token per line: CoNLL-U, and the columns of CoNLL-2003 and WNUT-17."""
+"""Readers for files with one token per line: CoNLL-U, and columns as of CoNLL-2003 and WNUT-17."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-import gzip
-import os
 import re
+import warnings
+from collections import Counter
 from numbers import Integral
+
+from skrnn.datasets._text_files import BrokenLine, read_lines
 
 CONLLU_COLUMNS = (
     "id",
@@ -21,10 +23,14 @@ CONLLU_COLUMNS = (
     "misc",
 )
 # Ranges are 1-2, empty nodes 8.1, or 0.1 ahead of the first word.
-CONLLU_ID = re.compile(r"(?P<word>[1-9][0-9]*)|[1-9][0-9]*-[1-9][0-9]*|[0-9]+\.[1-9][0-9]*")
+CONLLU_ID = re.compile(
+    r"(?P<word>[1-9][0-9]*)|(?P<first>[1-9][0-9]*)-(?P<last>[1-9][0-9]*)"
+    r"|(?P<before>[0-9]+)\.[1-9][0-9]*"
+)
+REPORTED = 10  # lines that a warning about what is left out names
 
 
-def read_conllu(path, column="upos"):
+def read_conllu(path, column="upos", *, errors="raise", encoding="utf-8"):
     r"""Read sentences, and one column of their annotation, from a CoNLL-U file.
 
     This is the format of the Universal Dependencies: one word per line, in ten columns separated
@@ -35,11 +41,19 @@ def read_conllu(path, column="upos"):
     Parameters
     ----------
     path : path-like or text file
-        Path of a file in UTF-8, compressed if it ends in ``.gz``, or a file open in text mode.
+        Path of a file, which may be compressed by gzip, bzip2, xz or (with Python 3.14 or the
+        package zstandard) Zstandard, whatever its name; or a file open in text mode.
 
     column : str, default="upos"
         Column of the labels: "id", "form", "lemma", "upos", "xpos", "feats", "head",
         "deprel", "deps" or "misc".
+
+    errors : {"raise", "skip"}, default="raise"
+        What to do about a malformed line: raise an error, or leave its whole sentence out and
+        warn, naming the lines.
+
+    encoding : str, default="utf-8"
+        Encoding of the file at `path`.
 
     Returns
     -------
@@ -54,7 +68,12 @@ def read_conllu(path, column="upos"):
     ------
     ValueError
         If a line is malformed, in which case the message has its number, if the words of a
-        sentence are not numbered from 1, or if there are no words.
+        sentence are not numbered from 1 or a range is impossible, or if there are no words.
+
+    Warns
+    -----
+    UserWarning
+        With `errors="skip"`, if sentences were left out.
 
     See Also
     --------
@@ -75,51 +94,78 @@ def read_conllu(path, column="upos"):
     if column not in CONLLU_COLUMNS:
         names = ", ".join(map(repr, CONLLU_COLUMNS))
         raise ValueError(f"column must be one of {names}; got {column!r}.")
+    _check_errors(errors)
     place = CONLLU_COLUMNS.index(column)
-    sentences = _Sentences()
-    name, lines = _read_lines(path)
-    for where, line in lines:
-        if not line:
-            sentences.end()
-        elif not line.startswith("#"):
-            cells = _conllu_cells(where, line, n_words=len(sentences.tokens))
-            if cells is not None:
-                sentences.add(cells[1], _conllu_label(where, cells, place))
-    return sentences.get(name)
+    name, lines, broken = read_lines(path, encoding)
+    blocks = _blocks(lines, broken, lambda line: not line)
+    return _read(name, blocks, broken, errors, lambda block: _conllu_sentence(block, place))
 
 
-def read_conll(path, column=-1, separator=None):
+def read_conll(
+    path,
+    *,
+    token_column=0,
+    label_column=-1,
+    separator=None,
+    comments=None,
+    errors="raise",
+    encoding="utf-8",
+):
     r"""Read sentences, and one column of labels, from a file of columns.
 
-    This is the format of CoNLL-2000, CoNLL-2003 and WNUT-17: one token per line, in the first
-    column, with its labels in the other columns, and a blank line between sentences. A line that
-    starts with ``-DOCSTART-`` counts as blank. There are no comments: ``#`` is a token.
+    This is the format of CoNLL-2000, 2002 and 2003, WNUT-17, GermEval, MultiCoNER and many others:
+    one token per line with its labels, in columns, and a blank line between sentences. A line that
+    starts with ``-DOCSTART-`` counts as blank.
 
     Parameters
     ----------
     path : path-like or text file
-        Path of a file in UTF-8, compressed if it ends in ``.gz``, or a file open in text mode.
+        Path of a file, which may be compressed by gzip, bzip2, xz or (with Python 3.14 or the
+        package zstandard) Zstandard, whatever its name; or a file open in text mode.
 
-    column : int, default=-1
-        Column of the labels, counted from 0, or from the end if negative. Column 0 is the token.
+    token_column : int, default=0
+        Column of the tokens, counted from 0, or from the end if negative.
+
+    label_column : int or None, default=-1
+        Column of the labels, counted in the same way. None reads a file without labels.
 
     separator : str or None, default=None
         Separator of the columns. None means a tab in lines that contain one, and any number of
         spaces in other lines. Other white space does not separate, so that tokens may contain it.
+
+    comments : str or None, default=None
+        What lines begin with that are comments, as ``"#"`` in GermEval and ``"# id "`` in
+        MultiCoNER. None means that there are none: ``#`` is a token.
+
+    errors : {"raise", "skip"}, default="raise"
+        What to do about a malformed line: raise an error, or leave its whole sentence out and
+        warn, naming the lines. With "skip" the number of columns is that of most lines, else that
+        of the first.
+
+    encoding : str, default="utf-8"
+        Encoding of the file at `path`. The files of CoNLL-2002 and of the German part of
+        CoNLL-2003 are in "latin-1".
 
     Returns
     -------
     X : list of list of str
         Tokens of each sentence.
 
-    y : list of list of str
-        Labels of each sentence, one per token, without surrounding spaces.
+    y : list of list of str, or None
+        Labels of each sentence, one per token, without surrounding spaces. None with
+        `label_column=None`.
 
     Raises
     ------
     ValueError
         If a line is malformed or has another number of columns than the first, in which case the
-        message has its number, or if there are no tokens.
+        message has its number; if a comment may be a token; if the tokens are but numbers that
+        count them; or if there are no tokens.
+
+    Warns
+    -----
+    UserWarning
+        With `errors="skip"`, if sentences were left out.
 
     See Also
     --------
@@ -135,150 +181,227 @@ def read_conll(path, column=-1, separator=None):
     [['Ada', 'Lovelace'], ['#fun']]
     >>> y
     [['B-person', 'I-person'], ['O']]
+    >>> text = "# GermEval\n1\tSchartau\tB-PER\tO\n2\tsagte\tO\tO\n"
+    >>> read_conll(io.StringIO(text), token_column=1, label_column=2, comments="#")
+    ([['Schartau', 'sagte']], [['B-PER', 'O']])
     """
-    if isinstance(column, bool) or not isinstance(column, Integral):
-        raise ValueError(f"column must be an integer; got {column!r}.")
-    if separator is not None and (
-        not isinstance(separator, str) or not separator or not {"\r", "\n"}.isdisjoint(separator)
-    ):
-        raise ValueError(
-            f"separator must be None or a string, neither empty nor a line end; got {separator!r}."
-        )
-    sentences = _Sentences()
-    first = None
-    name, lines = _read_lines(path)
-    for where, line in lines:
-        if not line or line.startswith("-DOCSTART-"):
-            sentences.end()
+    _check_column_number("token_column", token_column)
+    if label_column is not None:
+        _check_column_number("label_column", label_column)
+    _check_mark("separator", separator)
+    _check_mark("comments", comments)
+    _check_errors(errors)
+    name, lines, broken = read_lines(path, encoding)
+    split_comments = []
+    blocks = []
+    for block in _blocks(lines, broken, lambda line: not line or line.startswith("-DOCSTART-")):
+        rows = []
+        for number, line in block:
+            target = rows
+            if comments is not None and line.startswith(comments) and number not in broken:
+                target = split_comments
+            target.append((number, _split(line, separator)))
+        blocks.append(rows)
+    columns = _Columns(name, blocks, token_column, label_column, errors)
+    X, y = _read(name, blocks, broken, errors, columns.sentence)
+    _refuse_numbers(X, columns)
+    _refuse_tokens_among_comments(name, split_comments, y, columns, comments)
+    return X, y if label_column is not None else None
+
+
+def _blocks(lines, broken, is_boundary):
+    """Return the runs of lines between boundaries, each line with its number."""
+    blocks, block = [], []
+    for number, line in enumerate(lines, start=1):
+        if number in broken or not is_boundary(line):
+            block.append((number, line))
+        elif block:
+            blocks.append(block)
+            block = []
+    return [*blocks, block] if block else blocks
+
+
+def _read(name, blocks, broken, errors, parse):
+    """Return the tokens and labels of all blocks; leave broken ones out if that is wanted."""
+    X, y, skipped = [], [], []
+    for block in blocks:
+        try:
+            if broken and (number := next((n for n, _ in block if n in broken), None)):
+                raise BrokenLine(number, broken[number])
+            tokens, labels = parse(block)
+        except BrokenLine as error:
+            message = f"{_where(name, error.number)}: {error.message}"
+            if errors == "raise":
+                raise ValueError(message) from None
+            skipped.append(message)
             continue
-        cells = _split(line, separator)
-        if first is None:
-            first = where, len(cells)
-            _check_column(where, column, len(cells))
-        if len(cells) != first[1]:
-            raise ValueError(
-                f"{where}: {len(cells)} column(s), but {first[0]} has {first[1]}. Mend the line, "
-                "or set separator to what stands between the columns."
-            )
-        token, label = cells[0], cells[column].strip(" ")
-        if not token:
-            raise ValueError(f"{where}: the token, in the first column, is empty.")
-        if not label:
-            raise ValueError(f"{where}: the label of {token!r}, in column {column}, is empty.")
-        sentences.add(token, label)
-    return sentences.get(name)
-
-
-class _Sentences:
-    """Sentences read so far, and the sentence being read."""
-
-    def __init__(self):
-        self.X, self.y = [], []
-        self.tokens, self.labels = [], []
-
-    def add(self, token, label):
-        self.tokens.append(token)
-        self.labels.append(label)
-
-    def end(self):
-        """End the sentence, if there is one; several blank lines count as one."""
-        if self.tokens:
-            self.X.append(self.tokens)
-            self.y.append(self.labels)
-            self.tokens, self.labels = [], []
-
-    def get(self, name):
-        self.end()
-        if not self.X:
-            raise ValueError(f"{name or 'the file'} has no tokens.")
-        return self.X, self.y
-
-
-def _read_lines(path_or_file):
-    r"""Return the name of the file and its lines, each with its place for error messages.
-
-    Lines end at ``\n`` or ``\r\n`` only, because tokens may contain the other characters at which
-    `str.splitlines` splits. Blank lines are returned as empty strings.
-    """
-    if hasattr(path_or_file, "read"):
-        name = getattr(path_or_file, "name", None)
-        name = name if isinstance(name, str) else ""
-        text = path_or_file.read()
-        if not isinstance(text, str):
-            raise TypeError("the file must be open in text mode")
-    else:
-        name = os.fsdecode(path_or_file)
-        opener = gzip.open if name.endswith(".gz") else open
-        with opener(path_or_file, "rb") as file:
-            text = _decode(name, file.read())
-    return name, _numbered(name, text.removeprefix("\ufeff"))
-
-
-def _decode(name, content):
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{_where(name, number)}: the byte 0x{content[error.start]:02x} is not UTF-8. Convert "
-            "the file, or pass it open in text mode with its encoding."
-        ) from None
-
-
-def _numbered(name, text):
-    for number, line in enumerate(text.split("\n"), start=1):
-        where = _where(name, number)
-        line = line.rstrip("\r")
-        if "\r" in line:
-            raise ValueError(
-                f"{where}: a carriage return inside the line. Save the file with line feeds as "
-                "line ends."
-            )
-        yield where, line if line.strip(" \t") else ""
+        if tokens:
+            X.append(tokens)
+            y.append(labels)
+    if not X:
+        reason = f" All sentences are malformed; {skipped[0]}" if skipped else ""
+        raise ValueError(f"{name or 'the file'} has no tokens.{reason}")
+    if skipped:
+        more = len(skipped) - REPORTED
+        warnings.warn(
+            f"{len(skipped)} of {len(skipped) + len(X)} sentences were left out. "
+            + "\n".join(skipped[:REPORTED])
+            + (f"\nand {more} more" if more > 0 else ""),
+            UserWarning,
+            stacklevel=3,
+        )
+    return X, y
 
 
 def _where(name, number):
     return f"{name}, line {number}" if name else f"line {number}"
 
 
-def _conllu_cells(where, line, n_words):
-    """Return the ten columns of a word, None for a multiword token or an empty node."""
+# CoNLL-U
+
+
+def _conllu_sentence(block, place):
+    """Return the words and labels of a sentence."""
+    tokens, labels = [], []
+    range_end, range_line = 0, 0
+    for number, line in block:
+        if line.startswith("#"):
+            continue
+        cells = _conllu_cells(number, line)
+        match = CONLLU_ID.fullmatch(cells[0])
+        if match is None:
+            raise BrokenLine(
+                number,
+                f"the ID {cells[0]!r} is neither an integer, from 1, nor a range (1-2) nor a "
+                "decimal (8.1).",
+            )
+        if match["word"]:
+            _check_conllu_word(number, cells, len(tokens))
+            tokens.append(cells[1])
+            labels.append(_conllu_label(number, cells, place))
+        elif match["first"]:
+            first, last = int(match["first"]), int(match["last"])
+            if not max(len(tokens), range_end) + 1 == first <= last:
+                raise BrokenLine(
+                    number,
+                    f"the range {cells[0]} is impossible here: it begins with the word that "
+                    f"follows, {len(tokens) + 1}, ends no earlier, and overlaps no other range.",
+                )
+            range_end, range_line = last, number
+        elif int(match["before"]) != len(tokens):
+            raise BrokenLine(
+                number,
+                f"the empty node {cells[0]} stands after the word {len(tokens)}: its ID must be "
+                f"{len(tokens)}.1, {len(tokens)}.2...",
+            )
+    if range_end > len(tokens):
+        raise BrokenLine(
+            range_line,
+            f"the range ends with the word {range_end}, but the sentence has {len(tokens)} words.",
+        )
+    return tokens, labels
+
+
+def _conllu_cells(number, line):
     cells = line.split("\t")
     if len(cells) != 10:
         spaced = len(line.split()) == 10 or len(cells) == 1
         hint = " Separate them by tabs, not by spaces." if spaced else ""
-        raise ValueError(f"{where}: {len(cells)} column(s), expected 10 separated by tabs.{hint}")
-    match = CONLLU_ID.fullmatch(cells[0])
-    if match is None:
-        raise ValueError(
-            f"{where}: the ID {cells[0]!r} is neither an integer, from 1, nor a range (1-2) nor a "
-            "decimal (8.1)."
-        )
-    if match["word"] is None:
-        return None
-    if int(cells[0]) != n_words + 1:
-        hint = " Put a blank line before each sentence." if cells[0] == "1" else ""
-        raise ValueError(
-            f"{where}: the ID is {cells[0]}, expected {n_words + 1}: the words of a sentence count "
-            f"1, 2, 3...{hint}"
-        )
-    if not cells[1]:
-        raise ValueError(f"{where}: the FORM, in the second column, is empty.")
+        raise BrokenLine(number, f"{len(cells)} column(s), expected 10 separated by tabs.{hint}")
     return cells
 
 
-def _conllu_label(where, cells, place):
+def _check_conllu_word(number, cells, n_words):
+    if int(cells[0]) != n_words + 1:
+        hint = " Put a blank line before each sentence." if cells[0] == "1" else ""
+        raise BrokenLine(
+            number,
+            f"the ID is {cells[0]}, expected {n_words + 1}: the words of a sentence count "
+            f"1, 2, 3...{hint}",
+        )
+    if not cells[1]:
+        raise BrokenLine(number, "the FORM, in the second column, is empty.")
+
+
+def _conllu_label(number, cells, place):
     label, column = cells[place], CONLLU_COLUMNS[place]
     if not label:
-        raise ValueError(f"{where}: the column {column!r} is empty. Write _ for no label.")
+        raise BrokenLine(number, f"the column {column!r} is empty. Write _ for no label.")
     if " " in label and column not in ("form", "lemma", "misc"):
-        raise ValueError(
-            f"{where}: a space in {label!r}, in the column {column!r}. Remove it: only FORM, LEMMA "
-            "and MISC may hold spaces."
+        raise BrokenLine(
+            number,
+            f"a space in {label!r}, in the column {column!r}. Remove it: only FORM, LEMMA "
+            "and MISC may hold spaces.",
         )
     if label == "_" and not (column == "form" or (column == "lemma" and cells[1] == "_")):
         return None
     return label
+
+
+# Columns
+
+
+class _Columns:
+    """The columns of a file: how many there are, and those of tokens and labels."""
+
+    def __init__(self, name, blocks, token_column, label_column, errors):
+        self.token_column = token_column
+        self.label_column = label_column
+        lines = [line for block in blocks for line in block]
+        if not lines:
+            self.size, self.model = 0, ""
+            return
+        number, cells = lines[0]
+        if errors == "skip":  # the first line may be the broken one
+            sizes = Counter(len(cells) for _, cells in lines)
+            if sizes[len(cells)] <= len(lines) / 2:
+                size = sizes.most_common(1)[0][0]
+                number, cells = next(line for line in lines if len(line[1]) == size)
+        self.size, self.model = len(cells), _where(name, number)
+        self._check()
+
+    def _check(self):
+        for name, column in (
+            ("token_column", self.token_column),
+            ("label_column", self.label_column),
+        ):
+            if column is not None and not -self.size <= column < self.size:
+                raise ValueError(
+                    f"{self.model}: {name}={column}, but there are {self.size} column(s), counted "
+                    f"from 0. Set {name} to one of them, or separator to what stands between them."
+                )
+        if self.label_column is not None and not (self.token_column - self.label_column) % (
+            self.size
+        ):
+            raise ValueError(
+                f"{self.model}: label_column={self.label_column} of {self.size} column(s) is that "
+                "of the tokens. Set label_column to that of the labels (None for a file without "
+                "labels), or separator to what stands between the columns."
+            )
+
+    def sentence(self, block):
+        """Return the tokens and labels of a sentence."""
+        tokens, labels = [], []
+        for number, cells in block:
+            if len(cells) != self.size:
+                raise BrokenLine(
+                    number,
+                    f"{len(cells)} column(s), but {self.model} has {self.size}. Mend the line, "
+                    "set separator to what stands between the columns, or comments to what "
+                    "comments begin with.",
+                )
+            token = cells[self.token_column]
+            if not token:
+                raise BrokenLine(number, f"the token, in column {self.token_column}, is empty.")
+            tokens.append(token)
+            if self.label_column is not None:
+                label = cells[self.label_column].strip(" ")
+                if not label:
+                    raise BrokenLine(
+                        number, f"the label of {token!r}, in column {self.label_column}, is empty."
+                    )
+                labels.append(label)
+        return tokens, labels
 
 
 def _split(line, separator):
@@ -290,14 +413,45 @@ def _split(line, separator):
     return [cell for cell in line.split(" ") if cell]
 
 
-def _check_column(where, column, n_columns):
-    if not -n_columns <= column < n_columns:
+def _refuse_numbers(X, columns):
+    """Raise where what is read as tokens only counts them, as the first column of GermEval does."""
+    if max(map(len, X)) > 1 and any(
+        all(tokens == [str(first + i) for i in range(len(tokens))] for tokens in X)
+        for first in (0, 1)
+    ):
         raise ValueError(
-            f"{where}: no column {column} among {n_columns} column(s). Set column to one of them, "
-            "or separator to what stands between them."
+            f"{columns.model}: column {columns.token_column} only numbers the tokens of each "
+            "sentence. Set token_column to that of the tokens."
         )
-    if column in (0, -n_columns):
+
+
+def _refuse_tokens_among_comments(name, rows, y, columns, comments):
+    """Raise for a comment that may be a token: it has as many columns, and a label that occurs."""
+    known = {label for labels in y for label in labels}
+    for number, cells in rows:
+        if len(cells) == columns.size and (
+            columns.label_column is None or cells[columns.label_column].strip(" ") in known
+        ):
+            raise ValueError(
+                f"{_where(name, number)}: begins with comments={comments!r}, but has the columns "
+                "of a token. Make comments longer, so that it begins no token, as '# id '."
+            )
+
+
+def _check_column_number(name, column):
+    if isinstance(column, bool) or not isinstance(column, Integral):
+        raise ValueError(f"{name} must be an integer; got {column!r}.")
+
+
+def _check_mark(name, mark):
+    if mark is not None and (
+        not isinstance(mark, str) or not mark or not {"\r", "\n"}.isdisjoint(mark)
+    ):
         raise ValueError(
-            f"{where}: column {column} of {n_columns} column(s) is the token. Set column to that "
-            "of the labels, or separator to what stands between the columns."
+            f"{name} must be None or a string, neither empty nor a line end; got {mark!r}."
         )
+
+
+def _check_errors(errors):
+    if errors not in ("raise", "skip"):
+        raise ValueError(f"errors must be 'raise' or 'skip'; got {errors!r}.")

@@ -1,16 +1,17 @@
 """Tests for the readers of CoNLL-U and of files of columns."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import re
-from pathlib import Path
+import sys
+import warnings
 
 import pytest
 
 from skrnn.datasets import read_conll, read_conllu
-
-DATA = Path(os.environ.get("SKRNN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 
 COLUMNS = ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"]
 UD = """\
@@ -53,15 +54,8 @@ def conllu(text, *options, **named):
     return read_conllu(io.StringIO(text), *options, **named)
 
 
-def conll(text, *options, **named):
-    return read_conll(io.StringIO(text), *options, **named)
-
-
-def real(name):
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"no {name}: set SKRNN_DATA to the folder of data sets")
-    return path
+def conll(text, **named):
+    return read_conll(io.StringIO(text), **named)
 
 
 def lengths(sentences):
@@ -77,14 +71,88 @@ READERS = [
 @pytest.mark.parametrize(("reader", "text", "expected"), READERS)
 class TestBoth:
     def test_sources(self, reader, text, expected, tmp_path):
-        plain, packed = tmp_path / "toy.txt", tmp_path / "toy.txt.gz"
+        plain = tmp_path / "toy.txt"
         plain.write_bytes(text.encode())
-        packed.write_bytes(gzip.compress(text.encode()))
         with open(plain, encoding="utf-8") as file:
-            for source in (plain, str(plain), packed, os.fsencode(packed), file, io.StringIO(text)):
+            for source in (plain, str(plain), os.fsencode(plain), file, io.StringIO(text)):
                 assert reader(source) == expected
         with open(plain, "rb") as file, pytest.raises(TypeError, match="open in text mode"):
             reader(file)
+
+    @pytest.mark.parametrize("name", ["toy.gz", "TOY.GZ", "toy.txt"])  # the content decides
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+    def test_compressed(self, reader, text, expected, tmp_path, pack, name):
+        path = tmp_path / name
+        half = len(text.encode()) // 2  # such files may be joined
+        path.write_bytes(pack(text.encode()[:half]) + pack(text.encode()[half:]))
+        assert reader(path) == reader(os.fsencode(path)) == expected
+        path.write_bytes(pack(text.encode())[:-9])
+        message = f"{path} is compressed, but it is damaged or incomplete"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            reader(path)
+
+    def test_zstandard(self, reader, text, expected, tmp_path, monkeypatch):
+        zstandard = pytest.importorskip("zstandard")
+        path = tmp_path / "toy.ZST"
+        half = len(text.encode()) // 2
+        parts = [zstandard.compress(part) for part in (text.encode()[:half], text.encode()[half:])]
+        path.write_bytes(b"".join(parts))
+        assert reader(path) == expected
+        for damaged in (parts[0][:-5], parts[0] + b"?" * 9, parts[0] + parts[1][:-1]):
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match="compressed, but it is damaged or incomplete"):
+                reader(path)
+        for module in ("zstandard", "compression"):
+            monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match="or the package zstandard"):
+            reader(path)
+
+    @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x1f\x9d", b"a" * 257 + b"ustar"])
+    def test_archives(self, reader, text, expected, tmp_path, start):
+        path = tmp_path / "toy"
+        path.write_bytes(start + b"\0" * 9)
+        with pytest.raises(ValueError, match=rf"{path} is .*Unpack it first"):
+            reader(path)
+
+    def test_encodings(self, reader, text, expected, tmp_path):
+        path = tmp_path / "toy.txt"
+        for encoding in ("utf-16", "latin-1", "utf-8-sig"):
+            path.write_bytes(text.encode(encoding))
+            assert reader(path, encoding=encoding) == expected
+        path.write_bytes(text.encode("utf-16-le"))
+        with pytest.raises(ValueError, match=r"line 1: a NUL character. Set encoding, perhaps"):
+            reader(path)
+        path.write_text("ä", "utf-8")
+        with pytest.raises(ValueError, match="is not of the encoding 'ascii': ordinal not in"):
+            reader(path, encoding="ascii")
+        for encoding in ("klingon", None):
+            with pytest.raises(ValueError, match=f"encoding={encoding!r} is none that Python"):
+                reader(path, encoding=encoding)
+
+    def test_errors(self, reader, text, expected, tmp_path):
+        with pytest.raises(ValueError, match="errors must be 'raise' or 'skip'; got 'ignore'"):
+            reader(io.StringIO(text), errors="ignore")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert reader(io.StringIO(text), errors="skip") == expected
+        path = tmp_path / "toy.txt"
+        broken = f"{text}\n\n?\n\n{text.replace(chr(10), chr(10) * 2)}".encode() + b"\xff\n"
+        path.write_bytes(broken)
+        lines = broken.split(b"\n")
+        with pytest.warns(UserWarning, match="left out") as record:
+            X, y = reader(path, errors="skip")
+        assert record[0].filename == __file__
+        assert len(record) == 1
+        message = str(record[0].message)
+        n_left_out = int(message.split()[0])
+        assert message.startswith(f"{n_left_out} of {n_left_out + len(X)} sentences were left out")
+        for number in (lines.index(b"?") + 1, lines.index(b"\xff") + 1):
+            assert f"{path}, line {number}: " in message
+        assert X[:2] == expected[0] and y[:2] == expected[1]
+        with pytest.raises(
+            ValueError, match=r"no tokens. All sentences are malformed; line 2:"
+        ):
+            reader(io.StringIO("# a\n\t\ta\n"), errors="skip")
 
     @pytest.mark.parametrize("end", ["\n", "\r\n"])
     @pytest.mark.parametrize("mark", ["", "\ufeff"])
@@ -109,7 +177,7 @@ class TestBoth:
         path.write_bytes(content)
         number = 1 + [b"\xf8" in x or b"\xef" in x for x in content.split(b"\n")].index(True)
         byte = "0xf8" if reader is read_conllu else "0xef"
-        message = f"{path}, line {number}: the byte {byte} is not UTF-8. Convert the file"
+        message = f"{path}, line {number}: the byte {byte} is not UTF-8. Set encoding to that of"
         with pytest.raises(ValueError, match=re.escape(message)):
             reader(path)
         with open(path, encoding="latin-1") as file:
@@ -204,9 +272,12 @@ def test_conllu_empty_node_ahead_of_the_first_word():
 
 def test_conllu_ids_of_two_digits():
     text = "".join(word(str(i), f"w{i}", "_", "X") for i in range(1, 121))
-    X, _ = conllu(text + word("120.12", "e") + word("120-121", "r"))
+    text += word("120.12", "e") + word("121-123", "r") + "".join(
+        word(str(i), f"w{i}", "_", "X") for i in range(121, 124)
+    )  # fmt: skip
+    X, _ = conllu(text)
     assert len(X) == 1
-    assert X[0] == [f"w{i}" for i in range(1, 121)]
+    assert X[0] == [f"w{i}" for i in range(1, 124)]
 
 
 def test_conllu_comments_alone_are_no_sentence():
@@ -249,6 +320,24 @@ def test_conllu_comments_alone_are_no_sentence():
         (word("1", ""), "line 1: the FORM, in the second column, is empty."),
         (word("1", "a", "a", ""), "line 1: the column 'upos' is empty. Write _ for no label."),
         (word("1", "a", "a", "X "), "line 1: a space in 'X ', in the column 'upos'. Remove it"),
+        # Ranges that no words can have, and empty nodes away from their place
+        (
+            word("2-1", "ab") + word("1", "a") + word("2", "b"),
+            "line 1: the range 2-1 is impossible here: it begins with the word that follows, 1,",
+        ),
+        (word("1-2", "a") + word("1-2", "b") + word("1", "a"), "line 2: the range 1-2 is"),
+        (word("1", "a") + word("1-2", "ab") + word("2", "b"), "line 2: the range 1-2 is"),
+        (
+            word("1-3", "abc") + word("1", "a") + word("2-4", "bcd") + word("2", "b"),
+            "line 3: the range 2-4 is impossible here: it begins with the word that follows, 2, "
+            "ends no earlier, and overlaps no other range.",
+        ),
+        (
+            word("1-2", "ab") + word("1", "a") + "\n" + word("1", "a") + word("2", "b"),
+            "line 1: the range ends with the word 2, but the sentence has 1 words.",
+        ),
+        (word("2.1", "e") + word("1", "a"), "line 1: the empty node 2.1 stands after the word 0"),
+        (word("1", "a") + word("0.1", "e"), "line 2: the empty node 0.1 stands after the word 1"),
     ],
 )
 def test_conllu_broken_lines(text, message):
@@ -257,7 +346,7 @@ def test_conllu_broken_lines(text, message):
 
 
 def test_conllu_lines_left_out_must_have_ten_columns():
-    for number in ("1-2", "1.1"):
+    for number in ("2-3", "1.1"):
         with pytest.raises(ValueError, match=r"^line 2: 3 column\(s\), expected 10"):
             conllu(word("1", "a") + f"{number}\ta\tb\n")
 
@@ -286,8 +375,8 @@ def test_conll():
 
 @pytest.mark.parametrize("column", [1, -2])
 def test_conll_column(column):
-    assert conll(NER, column)[1] == [["NNP", "VBD", "NN"], ["JJ"]]
-    assert conll(NER, column=column)[0] == NER_TOKENS
+    assert conll(NER, label_column=column) == (NER_TOKENS, [["NNP", "VBD", "NN"], ["JJ"]])
+    assert conll(NER, token_column=column) == ([["NNP", "VBD", "NN"], ["JJ"]], NER_LABELS)
 
 
 def test_conll_a_tab_separates_alone():
@@ -298,7 +387,7 @@ def test_conll_a_tab_separates_alone():
 def test_conll_separator():
     assert conll("a b,O\nd,c\n", separator=",") == ([["a b", "d"]], [["O", "c"]])
     assert conll("a\tb O\n", separator=" ") == ([["a\tb"]], [["O"]])
-    assert conll("a||x||O\n", 1, "||") == ([["a"]], [["x"]])
+    assert conll("a||x||O\n", label_column=1, separator="||") == ([["a"]], [["x"]])
     with pytest.raises(ValueError, match=r"^line 2: 3 column\(s\), but line 1 has 2"):
         conll("a O\nb  O\n", separator=" ")
 
@@ -312,106 +401,92 @@ def test_conll_spaces_around():
     assert conll(" a  O \nb\tO \nc\t O\n") == ([["a", "b", "c"]], [["O", "O", "O"]])
 
 
-@pytest.mark.parametrize("column", [1.0, "1", None, True])
-def test_conll_column_is_an_integer(column):
-    message = f"column must be an integer; got {column!r}."
-    with pytest.raises(ValueError, match=re.escape(message)):
-        conll(NER, column)
+@pytest.mark.parametrize("column", [1.0, "1", True])
+@pytest.mark.parametrize("name", ["token_column", "label_column"])
+def test_conll_column_is_an_integer(name, column):
+    with pytest.raises(ValueError, match=f"{name} must be an integer; got {column!r}."):
+        conll(NER, **{name: column})
+    with pytest.raises(ValueError, match="token_column must be an integer; got None"):
+        conll(NER, token_column=None)
 
 
-@pytest.mark.parametrize("separator", ["", "\n", "a\r", 3, b","])
-def test_conll_bad_separator(separator):
-    message = f"separator must be None or a string, neither empty nor a line end; got {separator!r}"
+@pytest.mark.parametrize("mark", ["", "\n", "a\r", 3, b","])
+@pytest.mark.parametrize("name", ["separator", "comments"])
+def test_conll_bad_separator(name, mark):
+    message = f"{name} must be None or a string, neither empty nor a line end; got {mark!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
-        conll(NER, separator=separator)
+        conll(NER, **{name: mark})
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "message"),
+    ("text", "options", "message"),
     [
         (
             "\na O\nb\n",
-            -1,
-            "line 3: 1 column(s), but line 2 has 2. Mend the line, or set separator to what "
-            "stands between the columns.",
+            {},
+            "line 3: 1 column(s), but line 2 has 2. Mend the line, set separator to what stands "
+            "between the columns, or comments to what comments begin with.",
         ),
-        ("a\tO\n\n\nb\tc\tO\n", -1, "line 4: 3 column(s), but line 1 has 2."),
-        ("a\tO\n# a remark\n", -1, "line 2: 3 column(s), but line 1 has 2."),
-        ("a\tO\n\tO\n", -1, "line 2: the token, in the first column, is empty."),
-        ("a\tO\nb\t\n", -1, "line 2: the label of 'b', in column -1, is empty."),
-        ("a\tX\tO\nb\t \tO\n", 1, "line 2: the label of 'b', in column 1, is empty."),
-        ("\na O\n", 2, "line 2: no column 2 among 2 column(s). Set column to one of them, or"),
-        ("a O\n", -3, "line 1: no column -3 among 2 column(s)."),
-        ("a O\n", 0, "line 1: column 0 of 2 column(s) is the token. Set column to that of the"),
-        ("a O\n", -2, "line 1: column -2 of 2 column(s) is the token."),
-        ("a,O\n", -1, "line 1: column -1 of 1 column(s) is the token. Set column to that of the"),
+        ("a\tO\n\n\nb\tc\tO\n", {}, "line 4: 3 column(s), but line 1 has 2."),
+        ("a\tO\n# a remark\n", {}, "line 2: 3 column(s), but line 1 has 2."),
+        ("a\tO\n\tO\n", {}, "line 2: the token, in column 0, is empty."),
+        ("a\tO\nb\t\n", {}, "line 2: the label of 'b', in column -1, is empty."),
+        ("a\tX\tO\nb\t \tO\n", {"label_column": 1}, "line 2: the label of 'b', in column 1, is"),
+        (
+            "\na O\n",
+            {"label_column": 2},
+            "line 2: label_column=2, but there are 2 column(s), counted from 0. Set label_column",
+        ),
+        ("a O\n", {"token_column": -3}, "line 1: token_column=-3, but there are 2 column(s)"),
+        (
+            "a O\n",
+            {"label_column": 0},
+            "line 1: label_column=0 of 2 column(s) is that of the tokens. Set label_column to that",
+        ),
+        ("a O\n", {"label_column": -2}, "line 1: label_column=-2 of 2 column(s) is that of"),
+        (
+            "a,O\n",
+            {},
+            "line 1: label_column=-1 of 1 column(s) is that of the tokens. Set label_column to "
+            "that of the labels (None for a file without labels), or separator",
+        ),
+        # Numbers of tokens are no tokens.
+        (
+            "1\tAachen\tB-LOC\n2\tist\tO\n\n1\tJa\tO\n",
+            {},
+            "line 1: column 0 only numbers the tokens of each sentence. Set token_column to that",
+        ),
+        ("0 a\n1 b\n", {"label_column": None}, "line 1: column 0 only numbers the tokens"),
+        # A token is no comment.
+        (
+            "# id 1\na _ _ O\n# _ _ O\n",
+            {"comments": "#"},
+            "line 3: begins with comments='#', but has the columns of a token. Make comments",
+        ),
+        ("#\na\n", {"comments": "#", "label_column": None}, "line 1: begins with comments='#'"),
     ],
 )
-def test_conll_broken_lines(text, column, message):
+def test_conll_broken_lines(text, options, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)):
-        conll(text, column)
+        conll(text, **options)
 
 
-@pytest.mark.parametrize(
-    ("part", "n_sentences", "n_words", "n_tags", "n_underscores"),
-    # The words are the lines of integer ID; the rest of ten columns are 24, 2 and 1 empty nodes.
-    [("train", 12543, 204585, 17, 5), ("dev", 2002, 25148, 17, 0), ("test", 2077, 25096, 17, 0)],
-)
-def test_english_web_treebank(part, n_sentences, n_words, n_tags, n_underscores):
-    path = real(f"ud_english_ewt/en_ewt-ud-{part}.conllu")
-    X, y = read_conllu(path)
-    assert len(X) == len(y) == n_sentences
-    assert lengths(X) == lengths(y)
-    assert sum(lengths(X)) == n_words
-    tags = [tag for labels in y for tag in labels]
-    assert None not in tags
-    assert len(set(tags)) == n_tags
-    assert sum(sentence.count("_") for sentence in X) == n_underscores
-    lemmas = [lemma for labels in read_conllu(path, "lemma")[1] for lemma in labels]
-    assert None not in lemmas
-    assert lemmas.count("_") == n_underscores
+def test_conll_without_labels():
+    assert conll("a\nb\n\nc\n", label_column=None) == ([["a", "b"], ["c"]], None)
+    assert conll("a X\nb Y\n", token_column=1, label_column=None) == ([["X", "Y"]], None)
 
 
-def test_first_sentence_of_the_treebank():
-    X, y = read_conllu(real("ud_english_ewt/en_ewt-ud-test.conllu"))
-    assert X[0] == ["What", "if", "Google", "Morphed", "Into", "GoogleOS", "?"]
-    assert y[0] == ["PRON", "SCONJ", "PROPN", "VERB", "ADP", "PROPN", "PUNCT"]
-
-
-ENTITIES = ["corporation", "creative-work", "group", "location", "person", "product"]
-
-
-@pytest.mark.parametrize(
-    ("name", "n_sentences", "n_tokens", "n_persons"),
-    # Lines between the sentences of the first are a tab, those of the others are empty.
-    [
-        ("wnut17train.conll", 3394, 62730, 660),
-        ("emerging.dev.conll", 1009, 15733, 470),
-        ("emerging.test.annotated", 1287, 23394, 429),
-    ],
-)
-def test_wnut17(name, n_sentences, n_tokens, n_persons):
-    X, y = read_conll(real(f"wnut17/{name}"))
-    assert len(X) == len(y) == n_sentences
-    assert lengths(X) == lengths(y)
-    assert sum(lengths(X)) == n_tokens
-    labels = [label for sentence in y for label in sentence]
-    assert labels.count("B-person") == n_persons
-    assert set(labels) == {"O", *(f"{part}-{entity}" for part in "BI" for entity in ENTITIES)}
-
-
-def test_wnut17_odd_tokens():
-    tokens = {t for x in read_conll(real("wnut17/emerging.dev.conll"))[0] for t in x}
-    assert {"#", "watched\u200bwas", "Dubbz\ufeff"} <= tokens
-
-
-@pytest.mark.parametrize(
-    ("name", "n_persons"), [("flytxt", 346), ("sjtu_adapt.txt", 331), ("uh_ritual", 304)]
-)
-def test_wnut17_submissions_stand_beside_the_truth(name, n_persons):
-    # Their lines end in CR LF and the last has no end.
-    X, y = read_conll(real(f"wnut17/submissions/{name}"))
-    tokens, _ = read_conll(real("wnut17/emerging.test.annotated"))
-    assert tokens == X
-    assert lengths(y) == lengths(X)
-    assert sum(labels.count("B-person") for labels in y) == n_persons
+def test_conll_leaves_sentences_out():
+    text = "x\n\na\tO\n\n\tO\nb\tO\n\nc\tO\n\nd\te\tO\n\nf\tO\n"
+    with pytest.warns(UserWarning, match="left out") as record:
+        assert conll(text, errors="skip") == ([["a"], ["c"], ["f"]], [["O"]] * 3)
+    assert str(record[0].message).splitlines() == [
+        "3 of 6 sentences were left out. line 1: 1 column(s), but line 3 has 2. Mend the line, "
+        "set separator to what stands between the columns, or comments to what comments begin "
+        "with.",
+        "line 5: the token, in column 0, is empty.",
+        "line 10: 3 column(s), but line 3 has 2. Mend the line, set separator to what stands "
+        "between the columns, or comments to what comments begin with.",
+    ]
+    with pytest.warns(UserWarning, match=r"20 of 21 sentences(.*\n)+and 10 more$"):
+        conll("a O\n" + "\nb\n" * 20 + "c O\n" * 40, errors="skip")
