@@ -3,7 +3,10 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skrnn.datasets._arff import read_arff
 from skrnn.datasets._conll import read_conll, read_conllu
 from skrnn.datasets._ts import read_ts
+from skrnn.datasets._tsf import read_tsf
+from skrnn.datasets._txt import read_txt
 
-__all__ = ["read_conll", "read_conllu", "read_ts"]
+__all__ = ["read_arff", "read_conll", "read_conllu", "read_ts", "read_tsf", "read_txt"]

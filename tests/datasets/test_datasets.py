@@ -101,8 +101,8 @@ def test_unknown_header_lines_are_left_alone():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file ends at line 0 without @data"),
-        ("@problemName x\n", "the file ends at line 1 without @data"),
+        ("", "line 0: the file ends without @data"),
+        ("@problemName x\n", "line 1: the file ends without @data"),
         ("@data\n", "no series after @data"),
         ("1,2,3\n", "line 1: expected a header line or @data, got '1,2,3'"),
         ("@univariate maybe\n", "line 1: @univariate must be true or false"),
@@ -110,8 +110,14 @@ def test_unknown_header_lines_are_left_alone():
         ("@classLabel true\n", "line 1: @classLabel true needs the labels"),
         ("@dimensions two\n", "line 1: @dimensions must be a positive integer"),
         ("@seriesLength 0\n", "line 1: @serieslength must be a positive integer"),
-        ("@timeStamps true\n", "line 1: series with time stamps are not supported"),
-        ("@data\n(0,1),(1,2)\n", "line 2, dimension 0: .*Time stamps are not supported"),
+        ("@timeStamps 1\n", "line 1: @timestamps must be true or false"),
+        ("@data\n(0,1),(1,2)\n", "line 2, dimension 0: time stamps, but the header has no"),
+        ("@timeStamps true\n@data\n(0,1),2\n", r"line 3, dimension 0: expected pairs \(time stamp"),
+        (
+            "@timeStamps true\n@data\n(yesterday,1)\n",
+            "line 3, dimension 0: .*are numbers, or dates",
+        ),
+        ("@timeStamps true\n@data\n(0,1):(1,1)\n", "dimensions 0 and 1 have different time st"),
         (HEAD + "1,2:a\n1,2:c\n", "line 4: 'c' is not one of the labels"),
         (HEAD + "1,2:a\n\n1,2\n", "line 5: '1,2' is not one of the labels"),
         (HEAD + "1,x:a\n", "line 3, dimension 0: could not convert string to float: 'x'"),
@@ -126,6 +132,37 @@ def test_unknown_header_lines_are_left_alone():
 def test_broken_files(text, message):
     with pytest.raises(ValueError, match=message):
         read(text)
+
+
+def test_the_file_is_named(tmp_path):
+    path = tmp_path / "toy.ts"
+    path.write_text(HEAD + "1:c\n")
+    with pytest.raises(ValueError, match=r"toy\.ts, line 3: 'c' is not one of the labels"):
+        read_ts(path)
+
+
+def test_percent_comments():
+    toy = read("% cut down\n@classLabel true a b\n@data\n% here too\n1,2,3:a\n")
+    assert toy.DESCR == "cut down"
+    assert [x.ravel().tolist() for x in toy.data] == [[1, 2, 3]]
+    assert toy.timestamps is None
+
+
+def test_time_stamps():
+    text = HEAD + (
+        "(2024-01-31 00:00:00,1),(2024-01-31 12:30:00,?):"
+        "(2024-01-31 00:00:00,3),(2024-01-31 12:30:00,4):a\n(2024/02/01,5.5):(2024/02/01,6):b\n"
+    )
+    toy = read("@timeStamps true\n" + text)
+    assert_array_equal(toy.data[0], [[1, 3], [np.nan, 4]])
+    assert_array_equal(
+        toy.timestamps[0], np.array(["2024-01-31T00:00", "2024-01-31T12:30"], "M8[s]")
+    )
+    assert_array_equal(toy.timestamps[1], np.array(["2024-02-01"], "M8[s]"))
+    assert toy.target.tolist() == ["a", "b"]
+    numbered = read("@timeStamps true\n@data\n(0,1.5),(2.5,3)\n")
+    assert_array_equal(numbered.timestamps[0], [0, 2.5])
+    assert_array_equal(numbered.data[0], [[1.5], [3]])
 
 
 @pytest.mark.parametrize(

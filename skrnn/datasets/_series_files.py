@@ -1,0 +1,56 @@
+"""What the readers of files of series share: lines with their place, numbers, time stamps."""
+
+import gzip
+import os
+from contextlib import nullcontext
+
+import numpy as np
+
+
+def open_text(path_or_file):
+    """Return a context of a text file, and its name for messages."""
+    if hasattr(path_or_file, "read"):
+        name = getattr(path_or_file, "name", "")
+        return nullcontext(path_or_file), name if isinstance(name, str) else ""
+    path = os.fspath(path_or_file)
+    opener = gzip.open if str(path).endswith(".gz") else open
+    # The archives' comments are in several encodings, their numbers always in ASCII.
+    return opener(path, "rt", encoding="utf-8-sig", errors="replace"), str(path)
+
+
+def placed_lines(file, name):
+    """Yield the place and the text of the lines that are not blank."""
+    for number, line in enumerate(file, start=1):
+        if not isinstance(line, str):
+            raise TypeError("the file must be open in text mode")
+        line = line.strip()
+        if line:
+            yield place(name, number), line
+
+
+def place(name, number):
+    """Return what a message calls a line."""
+    return f"{name}, line {number}" if name else f"line {number}"
+
+
+def read_row(where, cells):
+    """Return numbers; ``?`` is NaN."""
+    try:
+        return [np.nan if cell.strip() == "?" else float(cell) for cell in cells]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}.") from None
+
+
+def read_stamps(where, texts):
+    """Return time stamps as dates, or as numbers if all are numbers."""
+    try:
+        return np.array([float(text) for text in texts])
+    except ValueError:
+        pass
+    try:
+        # numpy reads ISO 8601 with a T or a space; some files have slashes.
+        return np.array([text.replace("/", "-") for text in texts], dtype="datetime64[ns]")
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: {error}. Time stamps are numbers, or dates such as 2024-01-31 12:00:00."
+        ) from None
