@@ -1,13 +1,15 @@
 """LSTMForecaster: forecast the next values of series, which may share one network.
 
-Above 500 lines because parameters and their documentation are half of it.
+Above 600 lines because parameters and their documentation are half of it.
 """
 
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.docstrings import documented
@@ -17,8 +19,9 @@ from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
 from skrnn._data.single_series import unwrap
-from skrnn._forecaster.intervals import IntervalsMixin
+from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
 from skrnn._forecaster.rollout import Network, forecast
+from skrnn._forecaster.sampling import learn_copula, training_sample
 from skrnn._forecaster.series import (
     Series,
     count_targets,
@@ -34,6 +37,26 @@ from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS
 from skrnn._forecaster.streaming import SeriesStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
 from skrnn._network.initialize import first_outputs
+
+
+class Histories(NamedTuple):
+    """What is to be forecast from."""
+
+    known: Sequences
+    future: Sequences  # covariates of steps to come
+    horizons: np.ndarray  # (n_series,) steps to forecast of each
+    form: object  # what a lone series looked like, or None
+    n_given: int  # known steps of the first series
+
+
+def _check_futures(given, horizons):
+    if (short := np.flatnonzero(given < horizons)).size:
+        i = short[0]
+        raise ValueError(
+            f"series {i} ends in {given[i]} step(s) of covariates to come, but a forecast of "
+            f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
+            "in place of the targets."
+        )
 
 
 @documented
@@ -266,7 +289,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             For input the network cannot learn from; the text names the series, the step and a
             remedy, and the estimator stays as it was.
         """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+        validation = X_val, y_val, sample_weight_val
+        self._fit(X, y, sample_weight, validation=validation, complete=True)
+        self._learn_copula()
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -281,9 +307,13 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         -------
         self : object
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        self._fit(X, y, sample_weight, incremental=True)
+        self._learn_copula()
+        return self
 
-    def _read_data(self, X, y, sample_weight, *, reset, split_seed=None, validation=False):
+    def _read_data(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
+    ):
         X, form = unwrap(X) if y is None else (X, None)
         known, future = read_series(self, X, reset=reset)
         k, y_ndim = count_targets(self), None
@@ -304,16 +334,18 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
             self._frame = learn_frame(self, learned.known, learned.weights)
-            self._y_ndim, self._conformal = y_ndim or (3 if k > 1 else 2), None
+            self._y_ndim = y_ndim or (3 if k > 1 else 2)
         asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
-        self._frame, pieces = learn(self._frame, learned, reset=reset, **asked)
+        self._frame, pieces = learn(self._frame, learned, reset=reset, complete=complete, **asked)
+        if not validation:
+            self._conformal, self._conformal_by_series = None, False  # errors of other weights
+            self._keep_histories(known, future, form)
+            self._keep_sample(pieces)
         mask = None
         if held is not None:
             _, late = learn(self._frame, held, reset=False, **asked)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
-        if not validation:
-            self._keep_histories(known, form)
         rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
         return TrainingData(
             Sequences(rows.values.astype(self.dtype), rows.offsets),
@@ -362,11 +394,26 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         histories, y = late_forecasts(held, self._frame)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
-    def _keep_histories(self, known, form, n_given=None):
+    def _keep_histories(self, known, future, form, n_given=None):
         """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
         need = None if self._frame.own_scale else -self._frame.need
         self._histories = Sequences.of([values[need:] for values in known.split()])
+        self._futures = Sequences(future.values.copy(), future.offsets)
         self._form, self._n_given = form, n_given or int(known.lengths[0])
+
+    def _keep_sample(self, pieces):
+        """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""
+        self._copula = self._copula_sample = None
+        if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
+            rows = pieces.rows
+            asked = rows.lengths if self._every_step else np.ones(len(rows), int)
+            self._copula_sample = training_sample(rows, pieces.numbers, asked)
+
+    def _learn_copula(self):
+        """Learn how errors of the steps of a block depend on each other, where paths need it."""
+        if (sample := self.__dict__.get("_copula_sample")) is not None:
+            self._copula = list(learn_copula(self._network(), *sample))
+            self._copula_sample = None
 
     def _initial_bias(self, targets):
         levels = self._levels() if self.loss == "quantile" else []
@@ -386,49 +433,50 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     # -- use ---------------------------------------------------------------------------------
 
-    def _forecast(self, X, horizon):
-        """Forecast each series of X, or from the ends of the fitted ones where X is None.
+    def _read_histories(self, X, horizon):
+        """Read what is to be forecast from; None stands for the ends of the fitted series.
 
         Returns
         -------
-        details : ndarray of shape (n, horizon, n_targets, outputs per target)
-            In the units of the series: points, quantiles, or mean and standard deviation.
-        form : Lone or None
-        n_given : int
-            Known steps of the first series.
+        Histories
         """
         self._check_whole()
         if X is None:
-            known, form, n_given = self._histories, self._form, self._n_given
-            nothing = np.empty((0, self._frame.n_covariates))
-            future = Sequences(nothing, np.zeros_like(known.offsets))
+            known, future, form = self._histories, self._futures, self._form
+            n_given = self._n_given
         else:
             rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
             X, form = (X, None) if rows else unwrap(X)
             known, future = read_series(self, X, reset=False)
             n_given = int(known.lengths[0])
         if horizon is None:
-            horizon = int(future.lengths[0]) or self._frame.horizon
-        if self._frame.n_covariates:
-            self._check_futures(future.lengths, horizon)
-        details = forecast(self._network(), known, future, horizon)
+            asked = future.lengths
+            horizons = np.where(asked > 0, asked, self._frame.horizon)
+        else:
+            check_scalar(horizon, "horizon", Integral, min_val=1)
+            horizons = np.full(len(known), int(horizon))
+        if self._frame.n_covariates and self._reads_future:
+            _check_futures(future.lengths, horizons)
+        return Histories(known, future, horizons, form, n_given)
+
+    def _forecast(self, given):
+        """Forecast as many steps of each series as the longest horizon has.
+
+        Returns
+        -------
+        details : ndarray of shape (n, horizon, n_targets, outputs per target)
+            In the units of the series: points, quantiles, or mean and standard deviation; NaN
+            beyond a series' own horizon.
+        """
+        details = forecast(self._network(), given.known, given.future, int(given.horizons.max()))
         self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
-        return details, form, n_given
+        return beyond_is_nan(details, given.horizons)
 
     def _network(self, params=None):
         """Return the fitted network as pure functions take it."""
         loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
         params = self._params if params is None else params
         return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
-
-    def _check_futures(self, given, horizon):
-        needed = -(-horizon // self._frame.horizon) * self._frame.horizon
-        if (short := np.flatnonzero(given < needed)).size:
-            raise ValueError(
-                f"series {short[0]} ends in {given[short[0]]} step(s) of covariates to come, but a "
-                f"forecast of {horizon} step(s) needs {needed}. Append rows with the covariates, "
-                "and NaN in place of the targets."
-            )
 
     def _shaped(self, forecast, form, n_given):
         """Return (n, horizon, n_targets, ...) without axes that y, or a lone series, had not."""
@@ -452,18 +500,21 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             targets are NaN. None forecasts from the ends of the fitted series.
 
         horizon : int, default=None
-            Number of steps to forecast. More than the network was trained for feeds its forecasts
-            back as input. None takes the number of future rows, or `horizon` of the estimator.
+            Number of steps to forecast, from 1 on. More than the network was trained for feeds its
+            forecasts back as input. None takes, for each series, the number of its future rows, or
+            `horizon` of the estimator where a series has none.
 
         Returns
         -------
         ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
-            Forecasts; of shape (n,) if `fit` had such a y. For a single series (horizon,) or
-            (horizon, n_targets), as a pandas Series or DataFrame with the dates that follow if the
-            series was one.
+            Forecasts; of shape (n,) if `fit` had such a y. Where series have different numbers of
+            future rows, `horizon` is the largest, and NaN fills the rest. For a single series
+            (horizon,) or (horizon, n_targets), as a pandas Series or DataFrame with the dates that
+            follow if the series was one.
         """
-        details, form, n_given = self._forecast(X, horizon)
-        return self._shaped(details[..., self._network().point], form, n_given)
+        given = self._read_histories(X, horizon)
+        points = self._forecast(given)[..., self._network().point]
+        return self._shaped(points, given.form, given.n_given)
 
     def update(self, X):
         """Append new observations to the histories of `predict()`; the weights do not change.
@@ -479,7 +530,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """
         self._check_whole()
         X, form = unwrap(X)
-        new, _ = read_series(self, X, reset=False)
+        new, future = read_series(self, X, reset=False)
         if len(new) != len(self._histories):
             raise ValueError(
                 f"X has {len(new)} series, but the forecaster was fitted on "
@@ -487,7 +538,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             )
         pairs = zip(self._histories.split(), new.split(), strict=True)
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
-        self._keep_histories(known, form if self._form else None, int(new.lengths[0]))
+        self._keep_histories(known, future, form if self._form else None, int(new.lengths[0]))
         return self
 
     def score(self, X, y=None, sample_weight=None):
@@ -535,7 +586,15 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_piece_series", None)  # of the training series: `fit` alone asks for it
+        if state.pop("_copula_sample", None) is not None:  # after an interrupt
+            self._learn_copula()
+            state["_copula"] = self._copula
         return state
+
+    @property
+    def _reads_future(self):
+        """Whether covariates of the steps to come were there in training."""
+        return self._every_step or len(self._futures.values) > 0
 
     @property
     def horizon_(self):

@@ -1,28 +1,71 @@
-"""Quantiles and intervals of forecasts: from the network, or from errors on series held out."""
+"""Quantiles, intervals and sample paths of forecasts: from the network, or from errors held out."""
+
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.utils import check_random_state, check_scalar
 
 from skrnn._data.sequences import Sequences
 from skrnn._data.single_series import unwrap
 from skrnn._forecaster.rollout import forecast
+from skrnn._forecaster.sampling import Copula, sample_blocks
 from skrnn._forecaster.series import read_series
+from skrnn._forecaster.transform import TINY
 
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
 CALIBRATED_NUMBERS = 1_000_000  # that the network reads at a time: some 50 MB with all copies
+POINT_LOSSES = ("squared_error", "absolute_error")
 
 
-def _held_out_errors(network, origins, horizon):
+def _read_levels(levels):
+    """Return levels in the order in which they were given.
+
+    Raises
+    ------
+    ValueError
+        For levels that are not between 0 and 1.
+    """
+    levels = np.asarray(levels, dtype=np.float64).ravel()
+    if len(levels) == 0 or not ((levels > 0) & (levels < 1)).all():
+        wrong = levels[~((levels > 0) & (levels < 1))]
+        found = f"; got {wrong[0]:g}" if len(wrong) else ", at least one"
+        hint = f". Write {wrong[0] / 100:g} for {wrong[0]:g} %" if (wrong >= 1).any() else ""
+        raise ValueError(f"quantiles must lie between 0 and 1{found}{hint}.")
+    return levels
+
+
+def _held_out_errors(network, origins, horizon, by_series):
     """Forecast from origins (history, covariates to come, truth): (n, horizon, n_targets)."""
     histories, futures, truths = zip(*origins, strict=True)
-    details = forecast(network, Sequences.of(histories), Sequences.of(futures), horizon)
-    return np.array(truths) - details[..., network.point]
+    known = Sequences.of(histories)
+    details = forecast(network, known, Sequences.of(futures), horizon)
+    errors = np.array(truths) - details[..., network.point]
+    return errors / error_units(network.frame, known) if by_series else errors
+
+
+def error_units(frame, known):
+    """Return what errors of each series are multiples of: (n, 1, n_targets).
+
+    The root mean square of its last changes, over what a forecast reads. (The deviation of a whole
+    history would not do: that of a random walk grows with its length, its errors do not.)
+    """
+    units, k = [], frame.n_targets
+    for values in known.split():
+        y, lag = values[-frame.need :, :k], max(1, frame.reach)
+        changes = y[lag:] - y[:-lag] if len(y) > lag else y[1:] - y[:-1]
+        scale = frame.scale[:k]
+        mean = ((changes / scale) ** 2).mean(axis=0) if len(changes) else np.ones(k)
+        units.append(np.maximum(np.sqrt(mean), TINY) * scale)
+    return np.array(units)[:, np.newaxis]
 
 
 class IntervalsMixin:
-    """`predict_quantiles`, `predict_interval` and `calibrate` of a forecaster."""
+    """`predict_quantiles`, `predict_interval`, `sample_paths` and `calibrate` of a forecaster."""
 
-    def predict_quantiles(self, X=None, quantiles=None, *, horizon=None):
+    def predict_quantiles(
+        self, X=None, quantiles=None, *, horizon=None, n_paths=1000, random_state=0
+    ):
         """Forecast quantiles.
 
         Parameters
@@ -35,35 +78,62 @@ class IntervalsMixin:
             trained for, with 'gaussian' any, with other losses any after `calibrate`.
 
         horizon : int, default=None
-            As in `predict`.
+            As in `predict`. Beyond the steps that the network forecasts at once, quantiles are
+            those of sample paths (see `sample_paths`); of a network of point forecasts there are
+            as many as were calibrated.
+
+        n_paths : int, default=1000
+            Number of sample paths per series, where they are needed.
+
+        random_state : int, RandomState instance or None, default=0
+            Seed of the sample paths.
 
         Returns
         -------
         ndarray
-            As of `predict`, with an axis of quantiles at the end.
+            As of `predict`, with an axis of quantiles at the end, in the order asked for.
+
+        Raises
+        ------
+        ValueError
+            For levels that are not between 0 and 1 or not known to the network, and for intervals
+            that have not been calibrated: at all, so many steps ahead, or by enough errors.
         """
         self._check_whole()
-        loss = self._architecture["loss"]
+        loss, h = self._architecture["loss"], self._frame.horizon
         known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
-        levels = known if quantiles is None else quantiles
-        levels = np.sort(np.asarray(levels, dtype=np.float64).ravel())
+        levels = _read_levels(known if quantiles is None else quantiles)
         if loss == "quantile":
             known = np.array(self._architecture["quantiles"])
             at = np.abs(known - levels[:, np.newaxis]).argmin(axis=1)
             if not np.allclose(known[at], levels):
                 raise ValueError(f"The network knows the quantiles {known.tolist()} alone.")
-        details, form, n_given = self._forecast(X, horizon)
-        if loss == "quantile":
-            found = details[..., at]
-        elif loss == "gaussian":
-            found = details[..., :1] + ndtri(levels) * details[..., 1:]
+        given = self._read_histories(X, horizon)
+        if loss in POINT_LOSSES:
+            self._check_calibrated(int(given.horizons.max()))
+            errors = self._error_quantiles(levels, int(given.horizons.max()))
+            details = self._forecast(given)
+            found = details[..., :1] + errors * self._units(given.known)[..., np.newaxis]
         else:
-            found = details[..., :1] + self._errors(levels, details.shape[1])
-        if form is not None:
+            longest = int(given.horizons.max())
+            within = given._replace(horizons=np.minimum(given.horizons, h))
+            details = self._forecast(within)
+            found = np.empty((*details.shape[:1], longest, details.shape[2], len(levels)))
+            if loss == "quantile":
+                found[:, :h] = details[..., at]
+            else:
+                found[:, :h] = details[..., :1] + ndtri(levels) * details[..., 1:]
+            if longest > h:
+                for part, paths in self._sampled(given, n_paths, random_state):
+                    found[part, h:] = np.moveaxis(
+                        np.quantile(paths[:, :, h:], levels, axis=1), 0, -1
+                    )
+        found = beyond_is_nan(found, given.horizons)
+        if given.form is not None:
             return found[0, :, 0] if found.shape[2] == 1 else found[0]
-        return self._shaped(found, None, n_given)
+        return self._shaped(found, None, given.n_given)
 
-    def predict_interval(self, X=None, coverage=0.9, *, horizon=None):
+    def predict_interval(self, X=None, coverage=0.9, *, horizon=None, n_paths=1000, random_state=0):
         """Forecast an interval for each value.
 
         Parameters
@@ -74,15 +144,106 @@ class IntervalsMixin:
         coverage : float, default=0.9
             Probability that a value lies within; its rest is shared by both sides.
 
-        horizon : int, default=None
-            As in `predict`.
+        horizon, n_paths, random_state : as in `predict_quantiles`
 
         Returns
         -------
         ndarray
             As of `predict`, with an axis (lower, upper) at the end.
+
+        Raises
+        ------
+        ValueError
+            As `predict_quantiles` does.
         """
-        return self.predict_quantiles(X, [(1 - coverage) / 2, (1 + coverage) / 2], horizon=horizon)
+        if not isinstance(coverage, Real) or not 0 < coverage < 1:
+            hint = " Write 0.9 for 90 %." if isinstance(coverage, Real) and coverage >= 1 else ""
+            raise ValueError(f"coverage={coverage!r} must lie between 0 and 1.{hint}")
+        levels = [(1 - coverage) / 2, (1 + coverage) / 2]
+        return self.predict_quantiles(
+            X, levels, horizon=horizon, n_paths=n_paths, random_state=random_state
+        )
+
+    def sample_paths(self, X=None, n_paths=100, *, horizon=None, random_state=None):
+        """Draw continuations of each series from the distribution that the network forecasts.
+
+        Steps of a path depend on each other, as sums over steps, and the first day above a limit,
+        ask for. Within the steps that the network forecasts at once they do as its errors in
+        training did; beyond, what was sampled is fed back as input [10]_. Of a network of point
+        forecasts a path is the forecast plus the errors of one origin of `calibrate`.
+
+        Parameters
+        ----------
+        X : series, default=None
+            As in `predict`.
+
+        n_paths : int, default=100
+            Number of paths per series.
+
+        horizon : int, default=None
+            As in `predict`.
+
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same paths at every call. Each series has its own numbers, which do
+            not depend on the other series.
+
+        Returns
+        -------
+        ndarray of shape (n, n_paths, horizon), or (n, n_paths, horizon, n_targets)
+            Without the first axis for a single series.
+
+        Raises
+        ------
+        ValueError
+            If the network knows no distribution: with `loss='quantile'` of a single level, and
+            with a loss of a point before `calibrate`.
+
+        References
+        ----------
+        .. [10] Salinas et al. (2020). DeepAR: probabilistic forecasting with autoregressive
+           recurrent networks.
+        """
+        self._check_whole()
+        given = self._read_histories(X, horizon)
+        frame, longest = self._frame, int(given.horizons.max())
+        check_scalar(n_paths, "n_paths", Integral, min_val=1)
+        shape = len(given.known), n_paths, longest, frame.n_targets
+        found = np.empty(shape)
+        if self._architecture["loss"] in POINT_LOSSES:
+            self._check_calibrated(longest)
+            points, units = self._forecast(given)[..., 0], self._units(given.known)
+            rng = check_random_state(random_state)
+            for i in range(len(found)):
+                chosen = rng.randint(len(self._conformal), size=n_paths)
+                found[i] = points[i] + self._conformal[chosen, :longest] * units[i]
+        else:
+            for part, paths in self._sampled(given, n_paths, random_state):
+                found[part] = paths
+        beyond = np.arange(longest) >= given.horizons[:, np.newaxis]
+        found.swapaxes(1, 2)[beyond] = np.nan
+        found = found[..., 0] if frame.n_targets == 1 else found
+        return found if given.form is None else found[0]
+
+    def _sampled(self, given, n_paths, random_state):
+        """Yield (which series, paths of shape (n, n_paths, horizon, n_targets)) block by block."""
+        check_scalar(n_paths, "n_paths", Integral, min_val=1)
+        if self._architecture["loss"] == "quantile" and len(self._architecture["quantiles"]) < 2:
+            raise ValueError(
+                "Sample paths need a distribution, but the network knows the quantile "
+                f"{self._architecture['quantiles'][0]} alone. Fit it with several quantiles, or "
+                "forecast no more steps than it was trained for."
+            )
+        self._learn_copula()
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        copula = Copula(*self._copula)
+        longest = int(given.horizons.max())
+        for part, paths in sample_blocks(
+            self._network(), copula, given.known, given.future, longest, n_paths, seed
+        ):
+            finite = np.ones(len(given.known), bool)
+            finite[part] = np.isfinite(paths).all(axis=(1, 2, 3))
+            self._check_finite(finite)
+            yield part, paths
 
     def calibrate(self, X, *, horizon=None):
         """Measure the errors on series held out, for intervals of a network of point forecasts.
@@ -91,7 +252,11 @@ class IntervalsMixin:
         whole horizon behind, the errors of each step ahead are kept; `predict_quantiles` adds their
         quantiles to its forecasts. X must not have been used in `fit`, save as history. Coverage
         holds as far as errors to come are like those of X: where they change with the season,
-        calibrate anew on the last weeks.
+        calibrate anew on the last weeks. A later `fit` or `partial_fit` ends the calibration.
+
+        Errors of several series, or of series that are scaled by themselves (`scaling='series'`),
+        are kept as multiples of the root mean square of each series' last changes. So a small
+        series gets a narrow interval beside a large one.
 
         Parameters
         ----------
@@ -100,7 +265,7 @@ class IntervalsMixin:
 
         horizon : int, default=None
             Steps ahead whose errors are measured, forecasts being fed back; None for those the
-            network makes at once. Beyond them errors are taken to be those of the last.
+            network makes at once. There are no intervals further ahead.
 
         Returns
         -------
@@ -111,10 +276,12 @@ class IntervalsMixin:
         .. [9] Lei et al. (2018). Distribution-free predictive inference for regression.
         """
         self._check_whole()
-        if self._architecture["loss"] not in ("squared_error", "absolute_error"):
+        if self._architecture["loss"] not in POINT_LOSSES:
             raise ValueError(
                 "calibrate is for losses of a point; this network has its own quantiles."
             )
+        if horizon is not None:
+            check_scalar(horizon, "horizon", Integral, min_val=1)
         frame, network = self._frame, self._network()
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
         ahead = -(-h // frame.horizon) * frame.horizon  # whole blocks, of covariates
@@ -123,6 +290,7 @@ class IntervalsMixin:
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
         width = k + frame.horizon * frame.n_covariates + network.plan.n_outputs
         given = read_series(self, X, reset=False)
+        by_series = frame.own_scale or len(given[0]) > 1
         for known, future in zip(*(part.split() for part in given), strict=True):
             rows = np.concatenate([known[:, k:], future])
             last = min(len(known) - h, len(rows) - ahead if frame.n_covariates else len(known))
@@ -134,32 +302,59 @@ class IntervalsMixin:
                 origins.append((history, rows[stop : stop + ahead], known[stop : stop + h, :k]))
                 size += len(history) * width
                 if size > CALIBRATED_NUMBERS:
-                    found.append(_held_out_errors(network, origins, h))
+                    found.append(_held_out_errors(network, origins, h, by_series))
                     origins, size = [], 0
         if origins:
-            found.append(_held_out_errors(network, origins, h))
+            found.append(_held_out_errors(network, origins, h, by_series))
         if sum(map(len, found)) < 2:
             raise ValueError(
                 f"No series of X has more than {need} + {h} steps, of history and to be forecast: "
                 "there is no error to learn from."
             )
-        errors = np.concatenate(found)
-        errors.sort(axis=0)
-        self._conformal = errors
+        self._conformal, self._conformal_by_series = np.concatenate(found), by_series
         return self
 
-    def _errors(self, levels, horizon):
-        """Quantiles of the held-out errors: (horizon, n_targets, n_levels)."""
+    def _units(self, known):
+        """Return what calibrated errors are multiples of: (n, 1, n_targets)."""
+        if not self._conformal_by_series:
+            return np.ones((len(known), 1, self._frame.n_targets))
+        return error_units(self._frame, known)
+
+    def _check_calibrated(self, horizon):
+        """Raise where no errors, or not those of so many steps ahead, have been measured."""
         if self._conformal is None:
             raise ValueError(
                 f"A network trained with loss={self._architecture['loss']!r} knows no quantiles: "
-                "call calibrate with series held out, or train with loss='quantile' or 'gaussian'."
+                "call calibrate with series held out (anew after each fit and partial_fit), or "
+                "train with loss='quantile' or 'gaussian'."
             )
+        if horizon > (measured := self._conformal.shape[1]):
+            raise ValueError(
+                f"Errors have been measured up to {measured} step(s) ahead, but {horizon} are to "
+                f"be forecast. Call calibrate(X, horizon={horizon}) with series held out."
+            )
+
+    def _error_quantiles(self, levels, horizon):
+        """Quantiles of the held-out errors: (horizon, n_targets, n_levels)."""
         n = len(self._conformal)
         # The level is raised for the one value to come, so that coverage holds in finite samples.
-        upper = np.ceil(levels * (n + 1)) - 1
-        lower = np.floor(levels * (n + 1)) - 1
-        at = np.clip(np.where(levels > 0.5, upper, lower), 0, n - 1).astype(int)
-        errors = np.moveaxis(self._conformal[at], 0, -1)
-        # Fed back, errors grow no less than within the last block.
-        return errors[np.minimum(np.arange(horizon), len(errors) - 1)]
+        upper = np.ceil(np.round(levels * (n + 1), 9)) - 1
+        lower = np.floor(np.round(levels * (n + 1), 9)) - 1
+        at = np.where(levels > 0.5, upper, lower).astype(int)
+        if ((at < 0) | (at >= n)).any():
+            extreme = levels[np.argmax(np.abs(levels - 0.5))]
+            needed = int(np.ceil(round(max(extreme, 1 - extreme) / min(extreme, 1 - extreme), 9)))
+            raise ValueError(
+                f"The quantile {extreme:g} needs at least {needed} errors, but calibrate has found "
+                f"{n}. Pass it longer or more series held out, or ask for less coverage."
+            )
+        errors = np.sort(self._conformal[:, :horizon], axis=0)
+        return np.moveaxis(errors[at], 0, -1)
+
+
+def beyond_is_nan(values, horizons):
+    """Put NaN in place of the steps (n, horizon, ...) beyond each series' own horizon."""
+    beyond = np.arange(values.shape[1]) >= horizons[:, np.newaxis]
+    if beyond.any():
+        values[beyond] = np.nan
+    return values

@@ -13,6 +13,7 @@ from skrnn._network.plan import Options, Plan
 from skrnn._network.threads import effective_n_threads
 
 ROLL_SEQUENCES = 4096  # that feed themselves in one call
+FORECAST_NUMBERS = 4_000_000  # that the steps of one block of series hold: some 100 MB with copies
 
 
 class Network(NamedTuple):
@@ -57,22 +58,24 @@ def forecast(network, known, future, horizon):
     """
     width = network.plan.n_outputs // (network.frame.horizon * network.frame.n_targets)
     details = np.empty((len(known), horizon, network.frame.n_targets, width))
-    for at, values, ahead in stacked(network.frame, known, future):
+    for at, values, ahead in stacked(network.frame, known, future, FORECAST_NUMBERS):
         details[at] = _forecast(network, values, ahead, horizon)
     return details
 
 
 def _forecast(network, known, future, horizon):
-    """Forecast series of one length block by block, feeding points back in.
+    """Forecast series of one length: the first steps of a block, or block by block.
 
-    The state is carried on: what was fed back is all that the network reads for the next block.
+    Points are fed back in, and the state is carried on: what was fed back is all that the network
+    reads for the next block.
     """
     frame = network.frame
+    future = padded_future(frame, future, horizon)
     k, h, T = frame.n_targets, frame.horizon, known.shape[1]
     center, scale = frame.scales(known[..., :k])
     y, z = frame.prepare(known, future)
     states = first_states(network.plan, len(known)) if horizon > h else None
-    details = _first_block(network, y, z, states)
+    details = last_block(network, y, z, states)
     if horizon > h:
         more = -(-(horizon - h) // h) * h
         steps = np.empty((len(known), T + h + more, k))
@@ -87,25 +90,102 @@ def _forecast(network, known, future, horizon):
             "point": network.point,
         }
         _roll(network.plan, network.params, states, rule, steps, z, rest)
-        details = np.concatenate([details, rest], axis=1)[:, :horizon]
-    details = details * scale[..., np.newaxis]
+        details = np.concatenate([details, rest], axis=1)
+    details = details[:, :horizon] * scale[..., np.newaxis]
     shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
     if network.loss == "gaussian":
-        return np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
-    return np.sort(details + shift, axis=-1)  # quantiles learned apart may cross
+        details = np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
+    else:
+        details = np.sort(details + shift, axis=-1)  # quantiles learned apart may cross
+    return keep_constant(network, known[..., :k], details)
 
 
-def _first_block(network, y, z, states):
+def padded_future(frame, future, horizon):
+    """Append covariates, their means, for the last steps of the last block, which nobody asks for.
+
+    Parameters
+    ----------
+    frame : Frame
+    future : ndarray of shape (n, F, n_covariates)
+    horizon : int
+
+    Returns
+    -------
+    ndarray of shape (n, at least a whole number of blocks, n_covariates)
+    """
+    lacking = -(-horizon // frame.horizon) * frame.horizon - future.shape[1]
+    if not frame.n_covariates or lacking <= 0:
+        return future
+    means = np.broadcast_to(
+        frame.center[frame.n_targets :], (len(future), lacking, frame.n_covariates)
+    )
+    return np.concatenate([future, means], axis=1)
+
+
+def keep_constant(network, y, details):
+    """Forecast a constant history as constant, in place, unless training saw such ones move.
+
+    Parameters
+    ----------
+    network : Network
+    y : ndarray of shape (n, T, n_targets)
+    details : ndarray of shape (n, horizon, n_targets, outputs per target)
+
+    Returns
+    -------
+    ndarray
+        `details`.
+    """
+    frame = network.frame
+    if frame.constant_moves:
+        return details
+    series, target = np.nonzero(frame.is_constant(y))
+    if len(series) == 0:
+        return details
+    last, found = y[series, -1, target], details[series, :, target]
+    point = network.point
+    if frame.constant_moves is None:  # never seen in training: the network's spread stands
+        shift = last[:, np.newaxis] - found[..., point]
+        found[..., : 1 if network.loss == "gaussian" else None] += shift[..., np.newaxis]
+    else:
+        found[...] = 0
+        found[..., : 1 if network.loss == "gaussian" else None] = last[:, np.newaxis, np.newaxis]
+    details[series, :, target] = found
+    return details
+
+
+def last_block(network, y, z, states):
     """Forecast `horizon` steps of scaled series y (n, T, n_targets) from their last lookback.
 
     Returns
     -------
     ndarray of shape (n, horizon, n_targets, outputs per target), scaled
     """
-    frame = network.frame
-    start = max(0, y.shape[1] - frame.need)
+    start = max(0, y.shape[1] - network.frame.need)
     y, z = y[:, start:], None if z is None else z[:, start:]
-    inputs = frame.inputs(y, z)[:, -frame.lookback :]
+    return block_outputs(network, y, z, states, network.frame.lookback)
+
+
+def block_outputs(network, y, z, states, n_read):
+    """Have the network read the last `n_read` steps of scaled series, and forecast a block.
+
+    Parameters
+    ----------
+    network : Network
+    y : ndarray of shape (n, T, n_targets)
+    z : ndarray of shape (n, at least T + horizon - 1, n_covariates), or None
+        Covariates from step 1 on.
+    states : (h, c) or None
+        Before these steps; the states after them replace them.
+    n_read : int
+
+    Returns
+    -------
+    ndarray of shape (n, horizon, n_targets, outputs per target), scaled
+        Quantiles, or mean and standard deviation.
+    """
+    frame = network.frame
+    inputs = frame.inputs(y, z)[:, -n_read:]
     n, T, width = inputs.shape
     offsets = np.arange(n + 1, dtype=np.int64) * T
     outputs = network.outputs(Sequences(inputs.reshape(-1, width), offsets), states)

@@ -316,7 +316,7 @@ def chunks(length, size, overlap):
     return pieces
 
 
-def learn(frame, given, *, bptt_steps, reset, dtype=np.float64):
+def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
     """Make of series what the network reads and is asked for.
 
     Parameters
@@ -330,6 +330,8 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64):
         Learn the linear autoregression and the scales of inputs and targets as well.
     dtype : dtype
         Of what is asked for at every step.
+    complete : bool, default=False
+        Refuse series that lack a target for one of the steps ahead: that one would stay untrained.
 
     Returns
     -------
@@ -349,16 +351,53 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64):
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
             "step(s), and at least 2 are needed."
         )
+    if complete:
+        _check_every_lag(numbers, known)
     row_weights = np.repeat(np.repeat(given.weights, counts), rows.lengths)
     weights = row_weights if followers is None else given.weights
     if reset:
         scale = spread(rows.values[:, :k], row_weights if row_weights.any() else None)
         asked = size(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
-        frame = replace(frame, input_scale=scale, target_scale=asked)
+        moves = constant_moves(frame, known, followers)
+        frame = replace(frame, input_scale=scale, target_scale=asked, constant_moves=moves)
         rows.values[:, :k] /= scale
     series = np.repeat(np.arange(len(known)), counts)
     numbers /= frame.target_scale
     return frame, Pieces(rows, numbers, weights, series)
+
+
+def _check_every_lag(numbers, known):
+    """Raise where no series says anything of one of the steps ahead."""
+    lacking = np.isnan(numbers).all(axis=(0, 2))
+    if lacking.any():
+        first = int(lacking.argmax())
+        raise ValueError(
+            f"No series has a target {first + 1} steps ahead: the longest has "
+            f"{known.lengths.max()} step(s), and horizon is {len(lacking)}, so that "
+            f"{lacking.sum()} of its steps would stay untrained. Set horizon={first}: longer "
+            "forecasts, predict(horizon=...), feed forecasts back in."
+        )
+
+
+def constant_moves(frame, known, followers):
+    """Tell whether histories without a change are followed by one; None where there are none.
+
+    One in twenty is enough: such series (counts of what is seldom sold) are the network's to
+    forecast.
+    """
+    k, constant, moved = frame.n_targets, 0, 0
+    for i, values in enumerate(known.split()):
+        y = values[:, :k] if followers is None else np.concatenate([values[:, :k], followers[i]])
+        steps = np.arange(len(values)) if followers is None else np.array([len(values) - 1])
+        steps = steps[steps >= frame.least_constant - 1]
+        changes = np.zeros((len(y), k), int)
+        np.cumsum(y[1:] != y[:-1], axis=0, out=changes[1:])
+        before = np.maximum(steps - frame.need + 1, 0)
+        ahead = np.minimum(steps + frame.horizon, len(y) - 1)
+        still = (changes[steps] == changes[before]) & (ahead > steps)[:, np.newaxis]
+        constant += still.sum()
+        moved += (still & (changes[ahead] > changes[steps])).sum()
+    return bool(moved > 0.05 * constant) if constant else None
 
 
 def learn_every_step(frame, given, bptt_steps, dtype):
@@ -437,8 +476,16 @@ def learn_last_step(frame, known, future, followers):
     return Sequences(rows, offsets), wanted
 
 
-def stacked(frame, known, future):
+def stacked(frame, known, future, most=None):
     """Yield series of one length together, cut to what a forecast reads.
+
+    Parameters
+    ----------
+    frame : Frame
+    known : Sequences
+    future : Sequences or None
+    most : int, default=None
+        Numbers that the steps of the series yielded together may hold; None for no limit.
 
     Yields
     ------
@@ -451,12 +498,16 @@ def stacked(frame, known, future):
     ahead = np.zeros_like(kept) if future is None else future.lengths
     pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
     for g, (T, F) in enumerate(pairs):
-        at = np.flatnonzero(group.ravel() == g)
-        steps = known.offsets[at + 1, np.newaxis] - T + np.arange(T)
-        coming = (
-            None if future is None else future.values[future.offsets[at, np.newaxis] + np.arange(F)]
-        )
-        yield at, known.values[steps], coming
+        together = np.flatnonzero(group.ravel() == g)
+        width = frame.n_targets + (1 + frame.horizon) * frame.n_covariates
+        size = len(together) if most is None else max(1, most // ((T + F) * width))
+        for start in range(0, len(together), size):
+            at = together[start : start + size]
+            steps = known.offsets[at + 1, np.newaxis] - T + np.arange(T)
+            coming = None
+            if future is not None:
+                coming = future.values[future.offsets[at, np.newaxis] + np.arange(F)]
+            yield at, known.values[steps], coming
 
 
 def learn_lags(frame, known, weights, followers=None):

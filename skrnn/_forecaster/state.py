@@ -4,6 +4,7 @@ import numpy as np
 
 from skrnn._base.persistence import Misfit, count, has_shape, is_count
 from skrnn._data.sequences import Sequences
+from skrnn._forecaster.sampling import COPULA_ORDER
 from skrnn._forecaster.transform import Frame
 
 LONGEST_SEASON = 2**24  # steps: the state of a series that goes on has room for one
@@ -28,6 +29,7 @@ def _check_frame(frame, state, plan):
         or frame.difference not in (None, "last", "season")
         or not (frame.difference == "season") <= frame.season <= LONGEST_SEASON
         or not isinstance(frame.own_scale, (bool, np.bool_))
+        or not (frame.constant_moves is None or isinstance(frame.constant_moves, bool))
         or (frame.lag_weights is None) != (frame.lags == 0)
         or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())
     ):
@@ -53,6 +55,37 @@ def _check_histories(histories, state, plan):
         or (np.diff(offsets) < 1).any()
     ):  # fmt: skip
         raise Misfit("_histories do not fit its network")
+
+
+def _check_futures(futures, state, plan):
+    if not isinstance(futures, Sequences):
+        raise Misfit("_futures are none")
+    values, offsets, frame = futures.values, futures.offsets, state["_frame"]
+    if (
+        not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2
+        or values.shape[1] != frame.n_covariates
+        or not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64
+        or offsets.shape != state["_histories"].offsets.shape
+        or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any()
+    ):  # fmt: skip
+        raise Misfit("_futures do not fit its network")
+
+
+def _check_copula(copula, state, plan):
+    if copula is None:
+        return
+    h, k = state["_frame"].horizon, state["_frame"].n_targets
+    shapes = (h, COPULA_ORDER, k), (h, k)
+    if (
+        not isinstance(copula, list) or len(copula) != 2
+        or not all(has_shape(part, shape) for part, shape in zip(copula, shapes, strict=True))
+    ):  # fmt: skip
+        raise Misfit("_copula does not fit its network")
+
+
+def _check_by_series(flag, state, plan):
+    if not isinstance(flag, (bool, np.bool_)):
+        raise Misfit("_conformal_by_series is neither True nor False")
 
 
 def _check_conformal(errors, state, plan):
@@ -92,6 +125,9 @@ FORECASTER_CHECKS = {
     "_y_ndim": _check_y_ndim,
     "_every_step": _check_every_step,
     "_histories": _check_histories,
+    "_futures": _check_futures,
     "_conformal": _check_conformal,
+    "_conformal_by_series": _check_by_series,
+    "_copula": _check_copula,
     "_n_given": count("_n_given", 1),
 }

@@ -50,6 +50,9 @@ class Frame:
         Of what the network is asked for.
     lag_weights : ndarray of shape (lags, horizon, n_targets), or None
         None where there are no lags, or before they are learned.
+    constant_moves : bool or None
+        Whether in training a history without any change was followed by one; None where there was
+        no such history.
     """
 
     horizon: int
@@ -65,6 +68,7 @@ class Frame:
     input_scale: np.ndarray | float = 1.0
     target_scale: np.ndarray | float = 1.0
     lag_weights: np.ndarray | None = None
+    constant_moves: bool | None = None
 
     @property
     def reach(self):
@@ -75,6 +79,21 @@ class Frame:
     def need(self):
         """Steps of a series that a forecast depends on."""
         return max(self.lookback + self.reach, self.lags)
+
+    @property
+    def history_kept(self):
+        """Steps before a block that inputs and bases of the block after it depend on."""
+        return max(1, self.reach, self.lags)
+
+    @property
+    def least_constant(self):
+        """Steps without a change that are needed to call a history constant."""
+        return max(3, self.need // 2)
+
+    def is_constant(self, y):
+        """Tell which histories (n, T, n_targets) have no change: (n, n_targets)."""
+        y = y[:, -self.need :]
+        return (y == y[:, :1]).all(axis=1) & (y.shape[1] >= self.least_constant)
 
     def scales(self, y):
         """Center and scale of the targets y (..., T, n_targets): (..., 1, n_targets) each."""

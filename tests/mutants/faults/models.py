@@ -51,7 +51,7 @@ FAULTS = [
         "_kernels/forecast.pxd",
         "exp(outputs[1]) * scale",
         "exp(outputs[1])",
-        "estimators/test_forecaster.py::test_quantiles_of_what_is_fed_back",
+        "estimators/test_forecaster.py::test_distributions_after_what_is_fed_back",
     ),
     Fault(
         "forecast: the second level reads what it read before",

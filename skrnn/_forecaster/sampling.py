@@ -1,0 +1,200 @@
+"""Sample paths: forecasts of any length with the dependence between their steps.
+
+A network puts out the distribution of each of the `horizon` steps ahead, given the history. Within
+such a block the steps of a path are joined by a Gaussian copula, whose correlations are those of
+the network's own errors in training: each step's normal score is a linear function of those of the
+steps just before, plus noise. What was sampled is fed back as input for the next block, as in
+DeepAR (Salinas et al., 2020), so that the uncertainty of a block is part of that of the next.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from skrnn._forecaster.rollout import block_outputs, keep_constant, last_block, padded_future
+from skrnn._forecaster.series import stacked
+from skrnn._forecaster.transform import TINY
+from skrnn._network.batches import first_states
+
+PATH_NUMBERS = 4_000_000  # that all paths of one block of series hold: some 100 MB with copies
+COPULA_ORDER = 3  # steps before that a step of a block depends on
+COPULA_ROWS = 20_000  # of training steps that correlations are learned from
+LARGEST_SCORE = 10  # more says that the network is far off, not how steps depend on each other
+FEW_ROWS = 10  # so many rows say as much of a correlation as the assumption that there is none
+
+
+class Copula(NamedTuple):
+    """How the normal scores of a block depend on each other.
+
+    The score of step j is ``sum over i of weights[j, i] * score of step j - 1 - i``, plus
+    ``noise[j]`` times a standard normal number, for each target.
+    """
+
+    weights: np.ndarray  # (horizon, COPULA_ORDER, n_targets)
+    noise: np.ndarray  # (horizon, n_targets)
+
+    def join(self, scores):
+        """Turn independent standard normal numbers (..., horizon, n_targets) into joint ones."""
+        joint = scores * self.noise
+        for j in range(1, len(self.noise)):
+            for i in range(min(j, COPULA_ORDER)):
+                joint[..., j, :] += self.weights[j, i] * joint[..., j - 1 - i, :]
+        return joint
+
+
+def learn_copula(network, rows, numbers):
+    """Learn how a network's errors at the steps of a block depend on each other.
+
+    Parameters
+    ----------
+    network : Network
+    rows : Sequences
+        What the network reads.
+    numbers : ndarray of shape (n_asked, horizon, n_targets)
+        What it is asked for, NaN where that is not known.
+
+    Returns
+    -------
+    Copula
+    """
+    h, k = numbers.shape[1:]
+    outputs = network.outputs(rows)
+    if network.loss == "gaussian":
+        scores = (numbers - outputs[..., 0]) / np.exp(outputs[..., 1])
+    else:
+        outputs, spread = np.sort(outputs, axis=-1), ndtri(network.levels[[0, -1]])
+        width = (outputs[..., -1] - outputs[..., 0]) / (spread[1] - spread[0])
+        scores = (numbers - outputs[..., network.point]) / np.maximum(width, TINY)
+    scores = np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE)
+    weights, noise = np.zeros((h, COPULA_ORDER, k)), np.ones((h, k))
+    for target in range(k):
+        for j in range(1, h):
+            order = min(j, COPULA_ORDER)
+            part = scores[:, j - order : j + 1, target]
+            part = part[np.isfinite(part).all(axis=1)][:, ::-1]  # step j, j - 1, ...
+            moments = part.T @ part
+            size = np.sqrt(np.maximum(np.diag(moments), 1e-300))
+            correlations = moments / np.outer(size, size) * (len(part) / (len(part) + FEW_ROWS))
+            np.fill_diagonal(correlations, 1 + 1e-6)
+            found = np.linalg.solve(correlations[1:, 1:], correlations[1:, 0])
+            weights[j, :order, target] = found
+            noise[j, target] = np.sqrt(max(1 - found @ correlations[1:, 0], 1e-6))
+    return Copula(weights, noise)
+
+
+def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
+    """Sample paths of series, a block of series at a time.
+
+    Parameters
+    ----------
+    network : Network
+        With the loss 'gaussian' or 'quantile'.
+    copula : Copula
+    known : Sequences
+        Of shape (total_steps, n_features).
+    future : Sequences
+        Of shape (total_steps_to_come, n_covariates).
+    horizon : int
+    n_paths : int
+    seed : int
+        Each series has a generator of its own, so that its paths depend on no other series.
+
+    Yields
+    ------
+    at : ndarray of int
+        Which series they are.
+    paths : ndarray of shape (n, n_paths, horizon, n_targets)
+        In the units of the series.
+    """
+    frame = network.frame
+    width = frame.n_targets + (1 + frame.horizon) * frame.n_covariates
+    size = n_paths * (-(-horizon // frame.horizon) * frame.horizon + frame.history_kept) * width
+    most = max(1, PATH_NUMBERS // size)
+    for block, values, ahead in stacked(frame, known, future, PATH_NUMBERS):
+        for start in range(0, len(block), most):
+            part = slice(start, start + most)
+            at = block[part]
+            yield at, _sample(network, copula, values[part], ahead[part], horizon, n_paths,
+                              [np.random.default_rng([seed, i]) for i in at])  # fmt: skip
+
+
+def _sample(network, copula, known, future, horizon, n_paths, generators):
+    frame = network.frame
+    k, h, n, T = frame.n_targets, frame.horizon, len(known), known.shape[1]
+    n_blocks = -(-horizon // h)
+    center, scale = frame.scales(known[..., :k])
+    y, z = frame.prepare(known, padded_future(frame, future, horizon))
+    states = first_states(network.plan, n) if n_blocks > 1 else None
+    details = keep_constant(network, y, last_block(network, y, z, states))[:, np.newaxis]
+    kept = min(T, frame.history_kept)
+    paths = np.empty((n, n_paths, kept + n_blocks * h, k))
+    paths[:, :, :kept] = y[:, np.newaxis, T - kept :]
+    scores = np.stack([g.standard_normal((n_paths, n_blocks * h, k)) for g in generators])
+    for b in range(n_blocks):
+        if b:
+            if b == 1:  # from here on every path has a state of its own
+                states = tuple(
+                    None if s is None else np.ascontiguousarray(np.repeat(s, n_paths, axis=1))
+                    for s in states
+                )
+            stop = kept + b * h
+            start = max(0, stop - h - frame.history_kept)
+            past = paths[:, :, start:stop].reshape(n * n_paths, -1, k)
+            first = T - kept + start
+            ahead = None if z is None else z[:, first : first + past.shape[1] + h - 1]
+            ahead = None if z is None else np.repeat(ahead, n_paths, axis=0)
+            details = block_outputs(network, past, ahead, states, h)
+            details = details.reshape(n, n_paths, *details.shape[1:])
+        joint = copula.join(scores[:, :, b * h : (b + 1) * h])
+        paths[:, :, kept + b * h : kept + (b + 1) * h] = _values_at(network, details, joint)
+    paths = paths[:, :, kept : kept + horizon]
+    if frame.constant_moves is False:
+        series, target = np.nonzero(frame.is_constant(y))
+        paths[series, :, :, target] = y[series, -1, target][:, np.newaxis, np.newaxis]
+    if frame.own_scale:
+        center, scale = center[:, np.newaxis], scale[:, np.newaxis]
+    return paths * scale + center
+
+
+def _values_at(network, details, scores):
+    """Return the values whose normal scores are given, of what a network puts out.
+
+    Between two quantiles the inverse distribution function is linear in the normal score, and goes
+    on beyond the outermost ones as it does between them and their neighbors.
+    """
+    if network.loss == "gaussian":
+        return details[..., 0] + scores * details[..., 1]
+    known, details = ndtri(network.levels), np.sort(details, axis=-1)
+    slopes = np.diff(details, axis=-1) / np.diff(known)
+    segment = np.clip(np.searchsorted(known, scores) - 1, 0, len(known) - 2)
+    segment = segment[..., np.newaxis]
+    shape = (*scores.shape, details.shape[-1])
+    below = np.take_along_axis(np.broadcast_to(details, shape), segment, axis=-1)[..., 0]
+    slope = np.take_along_axis(
+        np.broadcast_to(slopes, (*shape[:-1], len(known) - 1)), segment, axis=-1
+    )[..., 0]
+    return below + (scores - known[segment[..., 0]]) * slope
+
+
+def training_sample(rows, numbers, lengths_of_rows):
+    """Choose some of what a network has learned from, evenly, to learn a copula of.
+
+    Parameters
+    ----------
+    rows : Sequences
+    numbers : ndarray of shape (n_asked, horizon, n_targets)
+    lengths_of_rows : ndarray of shape (n_sequences,)
+        Numbers asked for of each sequence: its steps, or 1.
+
+    Returns
+    -------
+    rows : Sequences
+    numbers : ndarray
+    """
+    total = int(lengths_of_rows.sum())
+    step = max(1, total // COPULA_ROWS)
+    chosen = np.arange(0, len(rows), step)
+    stops = np.cumsum(lengths_of_rows)
+    asked = np.concatenate([np.arange(stops[i] - lengths_of_rows[i], stops[i]) for i in chosen])
+    return rows.take(chosen), numbers[asked]
