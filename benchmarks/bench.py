@@ -1,9 +1,10 @@
 """Compare skrnn with PyTorch and JAX: fit, predict, ragged data, threads, memory, searches.
 
 ``make bench`` runs the sections on the speed of the networks in some ten minutes, prints each row
-as it comes, and writes ``docs/benchmarks.md``; ``make bench-tasks`` those on tagging, text and
-forecasts, and writes ``docs/benchmarks_tasks.md``. Keep the machine otherwise idle. A side that is
-not installed is left out.
+as it comes, and writes ``docs/benchmarks.md`` and, with the goals beside the figures,
+``docs/development/goals.md``. ``make bench-tasks`` runs those on tagging, text and forecasts and
+writes ``docs/benchmarks_tasks.md`` and ``docs/development/goals_tasks.md``. Keep the machine
+otherwise idle. A side that is not installed is left out.
 """
 
 import argparse
@@ -54,12 +55,17 @@ def parse(argv):
         choices=list(ONEDNN_LEVEL),
         help="level forced on both sides, through SKRNN_ISA and ONEDNN_MAX_CPU_ISA",
     )
-    parser.add_argument("--output", type=Path, help="file to write (a whole run: its page in docs)")
+    parser.add_argument("--output", type=Path, help="file to write (a whole run: its pages)")
     args = parser.parse_args(argv)
     if args.repeats is None:
         args.repeats = 3 if args.quick else 5
+    args.pages = {args.output: True} if args.output else {}  # {file: with the goals or without}
     if args.output is None and not (args.quick or args.only or args.isa):
-        args.output = ROOT / "docs" / f"benchmarks{'_tasks' * args.tasks}.md"
+        kind = "_tasks" * args.tasks
+        args.pages = {
+            ROOT / "docs" / f"benchmarks{kind}.md": False,
+            ROOT / "docs" / "development" / f"goals{kind}.md": True,
+        }
     return args
 
 
@@ -100,10 +106,10 @@ def main(argv=None):
         began = time.perf_counter()
         tables.append(getattr(import_module(module), function)(run))
         print(f"({time.perf_counter() - began:.0f} s)", flush=True)
-    if args.output is not None:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(document(tables, peak, args.tasks), encoding="utf-8")
-        print(f"\nwritten: {os.path.relpath(args.output)}")
+    for page, goals in args.pages.items():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(document(tables, peak, args.tasks, goals), encoding="utf-8")
+        print(f"\nwritten: {os.path.relpath(page)}")
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     return 0
 

@@ -9,6 +9,11 @@ from timing import available_cores
 
 import skrnn
 
+# What docs/development shows and the users' page leaves out.
+GOAL_COLUMNS = {
+    "goal", "verdict", "of FMA peak", "ratio at the peak", "goal needs", "cores gave",
+}  # fmt: skip
+
 
 @dataclass
 class Table:
@@ -17,6 +22,7 @@ class Table:
     title: str
     columns: list
     note: str = ""
+    goal_note: str = ""
     rows: list = field(default_factory=list)
 
     def add(self, *cells):
@@ -31,14 +37,21 @@ class Table:
     def _head(self):
         return [_line(self.columns), _line(["---"] * len(self.columns))]
 
-    def markdown(self):
-        """Return the table under its heading, or nothing if it has no rows."""
+    def markdown(self, goals=True):
+        """Return the table under its heading, or nothing if it has no rows.
+
+        Without `goals` the columns and the note that only a developer of skrnn asks for are left
+        out.
+        """
         if not self.rows:
             return ""
         lines = [f"## {self.title}", ""]
-        if self.note:
-            lines += [self.note, ""]
-        return "\n".join(lines + self._head() + [_line(row) for row in self.rows]) + "\n"
+        note = f"{self.note} {self.goal_note}".strip() if goals else self.note
+        if note:
+            lines += [note, ""]
+        kept = [i for i, name in enumerate(self.columns) if goals or name not in GOAL_COLUMNS]
+        rows = [self.columns, ["---"] * len(self.columns), *self.rows]
+        return "\n".join(lines + [_line([row[i] for i in kept]) for row in rows]) + "\n"
 
 
 def _line(cells):
@@ -132,10 +145,11 @@ def machine(peak):
 
 HOW = """\
 Written by `make {target}`; do not edit by hand. Times are medians of whole `fit` and `predict`
-calls through the public estimators. The two sides take turns in one run, each with the thread
-count out of 1 and 2 that a quick trial found best for it. The ratio is the other side's time over
-ours: above 1 we are faster. One epoch is 20 batches, unless the data is named; T steps, B
-sequences per batch, D features, H hidden units; float32, Adam, gradients clipped at norm 1.
+calls through the public estimators. The two sides take turns in one run, each with one or two
+threads, whichever a quick trial found faster. The ratio is the other side's time divided by ours:
+above 1, skrnn is faster. One epoch is 20 batches unless a data set is named. T is the number of
+steps, B of sequences per batch, D of features and H of hidden units; float32, Adam, gradients
+clipped at norm 1.
 """
 
 PEAK = """\
@@ -149,10 +163,13 @@ may be slower than the other, and nothing else says so.
 """
 
 
-def document(tables, peak, tasks=False):
-    """Put together ``docs/benchmarks.md``, or ``docs/benchmarks_tasks.md``."""
+def document(tables, peak, tasks=False, goals=False):
+    """Put together ``docs/benchmarks.md``, or the page of tasks, or with `goals` that of either."""
     title = "# Benchmarks of tasks\n" if tasks else "# Benchmarks\n"
+    if goals:
+        title = title.replace("\n", ", with their goals\n")
     how = HOW.format(target="bench-tasks" if tasks else "bench")
-    parts = [title, how, *([] if tasks else [PEAK]), "## Machine\n", machine(peak) + "\n"]
-    parts += [text for text in (table.markdown() for table in tables) if text]
+    parts = [title, how, *([PEAK] if goals and not tasks else []), "## Machine\n"]
+    parts += [machine(peak) + "\n"]
+    parts += [text for text in (table.markdown(goals) for table in tables) if text]
     return "\n".join(parts)

@@ -27,7 +27,7 @@ from skrnn._network.initialize import log_priors
 from skrnn.metrics import token_accuracy_score
 
 MIN_CLASSES = 2
-# Parts of words that stand in for a word never seen; measured in docs/performance.md.
+# Parts of words that stand in for a word never seen; measured in docs/development/performance.md.
 PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
 
 

@@ -1,20 +1,22 @@
-"""The pages are true: their Python runs, their links lead somewhere, and the files they name exist.
+"""The pages are true: their Python runs, their links lead somewhere, and what they name exists.
 
 The blocks of a page run one after the other in one namespace, as a reader would type them. A block
 after ``<!-- not run: why -->`` is left out; one between ``<!-- run`` and ``-->`` is not shown on
 the page but runs, to make the data that the next block speaks of.
 """
 
+import pydoc
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 PAGES = [page for page in PAGES if page.is_file()]
 
@@ -28,9 +30,15 @@ CODE = re.compile(r"`([^`\n]+)`")
 # A word of code that looks like a file of this repository, and a name said to be in such a file.
 FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyx|pxd|pxi|h|sh|md|toml)(?![\w*/])")
 NAME_IN_FILE = re.compile(rf"`(\w+)` (?:in|of)\s+`({FILE.pattern})`")
+# A whole span of code that is a name, perhaps dotted, perhaps called.
+NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\([^)]*\))?")
 FOLDERS = ("skrnn", "tests", "docs", "examples", "benchmarks")
 # The running example of "Adding a cell", which the reader is to write.
-TO_BE_WRITTEN = {"skrnn/_kernels/cells/mgu.pxd"}
+TO_BE_WRITTEN = {
+    "skrnn/_kernels/cells/mgu.pxd", "mgu_gates", "mgu_output", "mgu_backward", "mgu_forward",
+}  # fmt: skip
+# Names of other packages, and parts of names.
+ELSEWHERE = {"HistGradientBoostingClassifier", "_l1"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -96,6 +104,48 @@ def test_files_that_are_named_exist(page):
         sources = [path.read_text(encoding="utf-8") for path in files_named(file)]
         found = any(re.search(rf"\b{name}\b", source) for source in sources)
         assert found or file in TO_BE_WRITTEN, f"{page.name}: {name} in {file}"
+
+
+@cache
+def words_by_stem():
+    """Return {name of a file without its ending: the words in all files of that name}."""
+    words = {}
+    kinds = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".toml", ".sh", ""}
+    folders = ("skrnn", "tests", "examples", "benchmarks")
+    inside = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    for path in [*ROOT.glob("*"), *inside]:
+        if path.is_file() and path.suffix in kinds:
+            found = re.findall(r"[A-Za-z_]\w*", path.read_text(encoding="utf-8"))
+            words.setdefault(path.stem, set()).update(found)
+    return words
+
+
+def exists(name):
+    """Whether a name of a page is one of this repository.
+
+    ``skrnn.x.y`` is looked up, the last part of ``file.name`` is a word of a file of that name,
+    and any other name is a word of some file.
+    """
+    if re.match(r"skrnn\b", name):
+        return pydoc.locate(name) is not None
+    words = words_by_stem()
+    module, _, last = name.rpartition(".")
+    module = module.rpartition(".")[2]
+    if module in words:
+        return last in words[module]
+    private = module.startswith("_")  # then it is a module of ours, which is not there
+    return not private and any(last in found for found in words.values())
+
+
+@each([page for page in PAGES if page.name != "CHANGELOG.md"])
+def test_names_in_code_font_exist(page):
+    spans = CODE.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+    names = {match[1] for span in spans if (match := NAME.fullmatch(span))} - TO_BE_WRITTEN
+    # One plain word may be a value, a command or a symbol of an equation.
+    names = {n for n in names if "." in n or "_" in n or re.search(r"[a-z][A-Z]", n)}
+    names = {n for n in names if not FILE.fullmatch(n)}
+    names -= ELSEWHERE
+    assert not {name for name in names if not exists(name)}
 
 
 def test_make_draws_every_picture_of_the_theory():
