@@ -154,3 +154,16 @@ def test_make_draws_every_picture_of_the_theory():
     assert named == set(drawn[1].split())
     for name in named:  # each is drawn to where it runs, and named as the script
         assert f'path="{name}.png"' in (ROOT / "examples" / f"{name}.py").read_text()
+
+
+def test_every_test_that_a_guarantee_names_exists():
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(?:(\w+/test_\w+\.py)(?:::(\w+))?|(test_\w+))`", text)
+    assert len(named) > 50
+    tests = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    for file, function, alone in named:
+        if file:
+            source = tests[ROOT / "tests" / file]
+            assert f"def {function}(" in source or not function, f"{file}::{function}"
+        else:
+            assert any(f"def {alone}(" in source for source in tests.values()), alone
