@@ -3,6 +3,8 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Collection
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
@@ -25,6 +27,7 @@ _CYCLES = {
     "month": ("month", 1, 12),
     "quarter": ("quarter", 1, 4),
 }
+_NUMBERS = ("year", "weekend")  # which have no cycle: one column each, whatever the encoding
 
 
 class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
@@ -38,11 +41,18 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
     ----------
     features : tuple of str, default=("hour", "dayofweek", "month")
         Any of 'minute', 'hour', 'dayofweek' (0 is Monday), 'day' (of the month), 'dayofyear',
-        'week' (ISO), 'month' and 'quarter', in the order of the columns.
+        'week' (ISO), 'month', 'quarter', 'year' and 'weekend' (1 on Saturday and Sunday, else 0),
+        in the order of the columns.
 
     encoding : {'cyclic', 'number'}, default='cyclic'
         'cyclic' makes two columns per feature, the sine and cosine of the position in its cycle, so
-        that 23 o'clock is close to 0 o'clock; 'number' makes one column of integers.
+        that 23 o'clock is close to 0 o'clock; 'number' makes one column of integers. 'year' and
+        'weekend' have no cycle and are one column of integers in both.
+
+    holidays : str, collection of dates, or None, default=None
+        Holidays of a country, by its code ('DE'), or of a part of it ('DE-BY', 'US-CA'), as the
+        package `holidays` knows them, which must be installed; or the dates themselves. They add a
+        last column 'holiday', which is 1 on the days that are holidays, else 0.
 
     Attributes
     ----------
@@ -81,11 +91,15 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "features": ["array-like"],
         "encoding": [StrOptions({"cyclic", "number"})],
+        "holidays": [str, "array-like", Collection, None],
     }
 
-    def __init__(self, features=("hour", "dayofweek", "month"), *, encoding="cyclic"):
+    def __init__(
+        self, features=("hour", "dayofweek", "month"), *, encoding="cyclic", holidays=None
+    ):
         self.features = features
         self.encoding = encoding
+        self.holidays = holidays
 
     def fit(self, X, y=None):
         """Validate parameters and dates, and store the column names of the series.
@@ -148,7 +162,7 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
             series already has a column with the name of a calendar feature.
 
         ImportError
-            If pandas is missing.
+            If pandas is missing, or the package `holidays` where it is needed.
         """
         names = self._checked_names()
         refuse_masked([part for part, _ in _parts(X)], "X")
@@ -191,16 +205,19 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
     def _checked_names(self):
         self._validate_params()
         names = self.features
-        unknown = [name for name in names if name not in _CYCLES]
+        choices = [*_CYCLES, *_NUMBERS]
+        unknown = [name for name in names if name not in choices]
         if unknown or len(set(names)) < len(names) or len(names) == 0:
             what = f"unknown: {unknown}" if unknown else "each at most once, and at least one"
-            raise ValueError(f"features={names!r} must hold names among {list(_CYCLES)}; {what}.")
+            raise ValueError(f"features={names!r} must hold names among {choices}; {what}.")
         return list(names)
 
     def _columns(self, names):
-        if self.encoding == "number":
-            return names
-        return [f"{name}_{part}" for name in names for part in ("sin", "cos")]
+        columns = []
+        for name in names:
+            plain = self.encoding == "number" or name in _NUMBERS
+            columns += [name] if plain else [f"{name}_{part}" for part in ("sin", "cos")]
+        return columns if self.holidays is None else [*columns, "holiday"]
 
     def _transform_one(self, part, where, names):
         dates, frame = _read(part, where)
@@ -220,17 +237,54 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         return _pandas().concat([frame, calendar], axis=1)
 
     def _encode(self, dates, names):
-        numbers = {name: _number(dates, name) for name in names}
-        if self.encoding == "number":
-            return np.column_stack(list(numbers.values()))
         parts = []
-        for name, number in numbers.items():
+        for name in names:
+            number = _number(dates, name)
+            if self.encoding == "number" or name in _NUMBERS:
+                parts.append(number)
+                continue
             _, first, length = _CYCLES[name]
             if length is None:
                 length = np.asarray(dates.days_in_month)
             angle = 2 * np.pi * (number - first) / length
             parts += [np.sin(angle), np.cos(angle)]
+        if self.holidays is not None:
+            parts.append(self._is_holiday(dates))
         return np.column_stack(parts)
+
+    def _is_holiday(self, dates):
+        """Return 1 on holidays, by the local day of each date."""
+        pd = _pandas()
+        days = dates.tz_localize(None).normalize()
+        free = self.holidays
+        if isinstance(free, str):
+            free = list(_holidays_of(free, sorted(set(days.year.tolist()))))
+        else:
+            free = list(free)
+        try:
+            free = pd.DatetimeIndex(pd.to_datetime(free)).tz_localize(None).normalize()
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"holidays={self.holidays!r:.60} must be a code such as 'DE' or 'US-CA', or dates: "
+                f"{error}"
+            ) from None
+        return days.isin(free).astype(np.int64)
+
+
+def _holidays_of(code, years):
+    """Return the holidays of a country, or of a part of it, in some years."""
+    try:
+        import holidays
+    except ImportError as error:
+        raise ImportError(
+            f"holidays={code!r} needs the package holidays, which is not installed. Install it, or "
+            "pass the dates themselves."
+        ) from error
+    country, _, part = code.partition("-")
+    try:
+        return holidays.country_holidays(country, subdiv=part or None, years=years)
+    except NotImplementedError as error:
+        raise ValueError(f"holidays={code!r} is not known: {error}") from None
 
 
 def _parts(X):
@@ -266,6 +320,10 @@ def _read(part, where):
 
 
 def _number(dates, name):
+    if name == "weekend":
+        return np.asarray(dates.day_of_week >= 5, dtype=np.int64)
+    if name == "year":
+        return np.asarray(dates.year, dtype=np.int64)
     source = dates.isocalendar() if name == "week" else dates
     return np.asarray(getattr(source, _CYCLES[name][0]), dtype=np.int64)
 

@@ -76,6 +76,46 @@ def test_periods_count_by_their_start():
     assert_array_equal(table, [[10, 4], [1, 1]])
 
 
+def test_year_and_weekend_have_no_cycle():
+    for encoding, columns in (
+        ("number", ["year", "hour", "weekend"]),
+        ("cyclic", ["year", "hour_sin", "hour_cos", "weekend"]),
+    ):
+        table = CalendarFeatures(("year", "hour", "weekend"), encoding=encoding).transform(DATES)
+        assert list(table.columns) == columns
+        assert table["year"].tolist() == [2024, 2023]
+        assert table["weekend"].tolist() == [0, 1]
+    week = CalendarFeatures(("weekend",)).transform(pd.date_range("2024-01-01", periods=7))
+    assert week["weekend"].tolist() == [0, 0, 0, 0, 0, 1, 1]
+
+
+def test_holidays_that_are_given():
+    index = pd.date_range("2024-12-24 22:00", periods=30, freq="h", tz="America/New_York")
+    for free in (["2024-12-25"], [pd.Timestamp("2024-12-25")], {pd.Timestamp("2024-12-25").date()}):
+        calendar = CalendarFeatures(("hour",), holidays=free)
+        table = calendar.fit(index).transform(index)
+        assert list(table.columns) == list(calendar.get_feature_names_out())
+        assert table.columns[-1] == "holiday"
+        assert_array_equal(table["holiday"], index.day == 25)  # by the clock, not by UTC
+    with pytest.raises(ValueError, match="must be a code such as 'DE' or 'US-CA', or dates"):
+        CalendarFeatures(holidays=["Christmas"]).transform(index)
+
+
+def test_holidays_of_a_country(monkeypatch):
+    days = pd.date_range("2023-12-31", periods=370)
+    table = CalendarFeatures(("year",), holidays="DE-BY")
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    with pytest.raises(ImportError, match="'DE-BY' needs the package holidays, which is not inst"):
+        table.transform(days)
+    monkeypatch.undo()
+    pytest.importorskip("holidays")
+    free = days[table.transform(days)["holiday"] == 1]
+    assert {pd.Timestamp("2024-01-06"), pd.Timestamp("2024-12-25")} <= set(free)
+    assert len(free) < 20
+    with pytest.raises(ValueError, match="holidays='XX' is not known"):
+        CalendarFeatures(holidays="XX").transform(days)
+
+
 # Forms
 
 
@@ -149,7 +189,9 @@ def test_fit_learns_nothing_but_names():
     assert calendar.get_feature_names_out().tolist() == before.columns.tolist()
     calendar.fit(DATES)  # an earlier fit leaves nothing
     assert calendar.get_feature_names_out().tolist() == ["hour_sin", "hour_cos"]
-    assert clone(calendar).get_params() == {"features": ("hour",), "encoding": "cyclic"}
+    assert clone(calendar).get_params() == {
+        "features": ("hour",), "encoding": "cyclic", "holidays": None,
+    }  # fmt: skip
     assert "encoding='number'" in repr(CalendarFeatures(encoding="number"))
 
 
@@ -191,7 +233,7 @@ def test_no_dates(X, found, method):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"features": ("hour", "era")}, r"'quarter'\]; unknown: \['era'\]"),
+        ({"features": ("hour", "era")}, r"'weekend'\]; unknown: \['era'\]"),
         ({"features": ("hour", "hour")}, "each at most once"),
         ({"features": ()}, "at least one"),
         ({"features": "hour"}, "must be an array-like. Got 'hour' instead"),
