@@ -94,7 +94,7 @@ def search(run):
     table = Table(
         "GridSearchCV on JapaneseVowels, 8 candidates x 3 folds",
         ["1 job", "2 jobs", "ratio", "goal", "verdict", "cores gave"],
-        "One thread a job; the workers are started before the clock.",
+        "One thread per job; the workers are started before the clock.",
     )
     if not data_folder().is_dir():
         print("GridSearchCV: skipped, no JapaneseVowels (see SKRNN_DATA).")
