@@ -21,7 +21,8 @@ from skrnn._base.training import Training
 from skrnn._data.formats import take_items
 from skrnn._data.guards import OneFit, restore_on_error
 from skrnn._data.labels import check_n_targets
-from skrnn._data.sequences import check_sequences, locate, step_rows
+from skrnn._data.sequences import locate, step_rows
+from skrnn._data.validation import check_sequences
 from skrnn._network.batches import Trainer, TrainingData, predict
 from skrnn._network.optimizer import Optimiser
 from skrnn._network.plan import CELLS, Plan, embedding_sizes

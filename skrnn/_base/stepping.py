@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skrnn._data.formats import to_numbers
+from skrnn._data.readers import to_numbers
 
 
 def check_count(n):

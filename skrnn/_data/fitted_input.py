@@ -6,15 +6,19 @@
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skrnn._data.formats import check_same_columns
+
+def forget_input(estimator):
+    """Delete what an estimator knows of names and tokens, before a fit that finds its own."""
+    for name in ("feature_names_in_", "vocabulary_", "_vocabularies"):
+        estimator.__dict__.pop(name, None)
 
 
-def check_fitted_kind(estimator, form, X):
-    """Refuse strings where numbers were fitted and the reverse; return the form."""
+def check_fitted_kind(estimator, input_format, X):
+    """Refuse strings where numbers were fitted and the reverse; return the format."""
     fitted_on_strings = hasattr(estimator, "vocabulary_")
-    if fitted_on_strings == (form == "tokens"):
-        return form
-    if fitted_on_strings and form == "ragged" and not any(map(np.size, X)):
+    if fitted_on_strings == (input_format == "tokens"):
+        return input_format
+    if fitted_on_strings and input_format == "ragged" and not any(map(np.size, X)):
         return "tokens"  # empty sequences have no kind of their own
     kinds = ("strings", "numbers")
     fitted, found = kinds if fitted_on_strings else kinds[::-1]
@@ -29,13 +33,13 @@ def fitted_on_rows(estimator):
 
 
 def set_width(estimator, width, *, n_features_in=None, token_counts=None):
-    """Set the number of features per step, and what else fit learns of the form of X."""
+    """Set the number of features per step, and what else fit learns of how X looks."""
     estimator.n_features_in_ = width if n_features_in is None else n_features_in
     estimator._step_width = width
     estimator._token_counts = None if token_counts is None else np.array(token_counts)
 
 
-def wrong_width(estimator, width):
+def _wrong_width(estimator, width):
     """Return the message for another number of features per step than that of fit."""
     return (
         f"X has {width} features, but {type(estimator).__name__} is expecting "
@@ -50,7 +54,7 @@ def check_width(estimator, width, reset, items=None):
     if reset:
         set_width(estimator, width)
     elif width != estimator._step_width:
-        raise ValueError(wrong_width(estimator, width))
+        raise ValueError(_wrong_width(estimator, width))
     named = items is not None and hasattr(items[0], "columns")
     if named:
         check_same_columns(items)
@@ -59,3 +63,56 @@ def check_width(estimator, width, reset, items=None):
         validate_data(estimator, items[0], reset=reset, skip_check_array=True)
     elif not reset and hasattr(estimator, "feature_names_in_") and not fitted_on_rows(estimator):
         validate_data(estimator, np.empty((1, width)), reset=False, skip_check_array=True)
+
+
+def check_rows(estimator, X, *, reset, are_features):
+    """Set or check the width of sequences that came as the rows of a 2-D array: one feature.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like of shape (n_sequences, n_timesteps)
+    reset : bool
+    are_features : bool
+        Whether fit counts the columns as features, as scikit-learn demands: not those of token
+        ids, nor those of rows of unequal lengths.
+    """
+    if reset and are_features:
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+        set_width(estimator, 1, n_features_in=estimator.n_features_in_)
+    elif reset:
+        set_width(estimator, 1)
+    elif estimator._step_width != 1:
+        raise ValueError(
+            f"{_wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence "
+            "per row. Pass a list of 2-D arrays or a 3-D array; [X] for a single sequence."
+        )
+    elif fitted_on_rows(estimator):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+
+
+def check_same_columns(frames):
+    """Raise if DataFrames, one per sequence, differ in their columns.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        The sequences.
+    """
+    first = _column_names(frames[0])
+    for i, frame in enumerate(frames):
+        columns = _column_names(frame) if hasattr(frame, "columns") else None
+        if columns is None:
+            raise TypeError(
+                f"sequence {i} is a {type(frame).__name__}, but sequence 0 is a DataFrame: "
+                "pass DataFrames only, or arrays only."
+            )
+        if columns != first:
+            raise ValueError(
+                f"sequence {i} has the columns {columns}, but sequence 0 has {first}: "
+                "all sequences need the same columns in the same order."
+            )
+
+
+def _column_names(frame):
+    return list(getattr(frame, "column_names", frame.columns))  # those of Arrow's tables

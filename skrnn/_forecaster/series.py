@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from skrnn._data.numbers import read_target_numbers
-from skrnn._data.sequences import Sequences, check_sequences, lengths_to_offsets, locate
+from skrnn._data.sequences import Sequences, lengths_to_offsets, locate
+from skrnn._data.validation import check_sequences
 from skrnn._forecaster.transform import Frame, size, spread
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months

@@ -12,8 +12,9 @@ from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._data.formats import take_items
 from skrnn._data.sample_weight import check_sample_weight
-from skrnn._data.sequences import Sequences, check_sequences, lengths_to_offsets, step_rows
+from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
+from skrnn._data.validation import check_sequences
 from skrnn._data.vocabulary import token_columns
 from skrnn._language_model.likelihood import cut, draw, log_likelihoods
 from skrnn._language_model.special_tokens import Symbols

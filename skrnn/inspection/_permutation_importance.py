@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 
-from skrnn._data.formats import recognise, token_row
+from skrnn._data.formats import find_format
+from skrnn._data.readers import token_row
 from skrnn._data.sequences import lengths_to_offsets
 from skrnn._data.single_series import unwrap
 from skrnn.preprocessing._step_table import read_steps
@@ -176,7 +177,7 @@ class Steps:
     """
 
     def __init__(self, X):
-        form, data = recognise(X)
+        form, data = find_format(X)
         if form == "tokens":
             rows = [token_row(item, i) for i, item in enumerate(data)]
             self._steps, self._tokens = None, [token for row in rows for token in row]

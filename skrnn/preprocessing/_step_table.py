@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skrnn._data.formats import check_same_columns, recognise
+from skrnn._data.fitted_input import check_same_columns
+from skrnn._data.formats import find_format
 from skrnn._data.numbers import refuse_masked
 from skrnn._data.sample_weight import read_step_weights
-from skrnn._data.sequences import check_sequences, lengths_to_offsets
+from skrnn._data.sequences import lengths_to_offsets
 from skrnn._data.single_series import unwrap
+from skrnn._data.validation import check_sequences
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import is_polars, to_frame
 
@@ -33,7 +35,7 @@ class StepTable:
         Where the sequences start in `table`.
 
     form : {"lone", "ragged", "cube", "rows"}
-        A lone series, or as in :mod:`skrnn._data.sequences`.
+        A lone series, or as in :mod:`skrnn._data.formats`.
 
     n_timesteps : int or None
         Of an array: the number of steps, padding included.
@@ -190,7 +192,7 @@ def read_steps(estimator, X, *, reset, lone=True):
     Parameters
     ----------
     estimator : estimator instance
-        Gets, or is checked on, what :func:`skrnn._data.sequences.check_sequences` says.
+        Gets, or is checked on, what :func:`skrnn._data.validation.check_sequences` says.
 
     X : array-like, or collection of sequences
 
@@ -207,7 +209,7 @@ def read_steps(estimator, X, *, reset, lone=True):
     items, series = unwrap(X) if lone else (X, None)
     if series is not None and hasattr(X, "columns"):
         items = [X]  # with its index, and whatever its columns hold
-    form, data = recognise(items)
+    form, data = find_format(items)
     first = data[0] if isinstance(data, list) else None
     if hasattr(first, "columns"):
         form, (table, offsets) = "ragged", _stack_frames(estimator, data, reset=reset)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._data.guards import restore_on_error
-from skrnn._data.sequences import check_sequences
+from skrnn._data.validation import check_sequences
 from skrnn._data.vocabulary import UNKNOWN, token_columns
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame

@@ -10,8 +10,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
-from skrnn._data.formats import is_column, recognise
-from skrnn._data.sequences import check_sequences, lengths_to_offsets, locate
+from skrnn._data.formats import find_format, is_column
+from skrnn._data.sequences import lengths_to_offsets, locate
+from skrnn._data.validation import check_sequences
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
@@ -199,7 +200,7 @@ class SlidingWindow(BaseEstimator):
         width = sequences.values.shape[1]
         if self.n_targets is not None and self.n_targets > width:
             raise ValueError(f"n_targets={self.n_targets}, but a step of X has {width} feature(s).")
-        form, items = recognise(X)
+        form, items = find_format(X)
         starts = self._starts(sequences, form)
         missing = np.isnan(sequences.values)
         if missing.any():

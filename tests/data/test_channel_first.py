@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from skrnn._data.sequences import check_sequences
+from skrnn._data.validation import check_sequences
 
 
 def fit(X, **options):

@@ -10,7 +10,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skrnn._data.sequences import Sequences, check_sequences
+from skrnn._data.sequences import Sequences
+from skrnn._data.validation import check_sequences
 
 pd = pytest.importorskip("pandas")
 

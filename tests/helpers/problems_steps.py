@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
-from skrnn._data.sequences import check_sequences
+from skrnn._data.validation import check_sequences
 
 
 def ragged(lengths=(3, 1, 4, 2), width=3, seed=0):

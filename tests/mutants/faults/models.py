@@ -498,7 +498,7 @@ FAULTS = [
     ),
     Fault(
         "padding: the last step goes with it",
-        "_data/sequences.py",
+        "_data/readers.py",
         "n_steps - given[:, ::-1].argmax(axis=1), 0)",
         "n_steps - given[:, ::-1].argmax(axis=1) - 1, 0)",
         "data/test_readers.py::test_padding_of_rows_goes_through_transformers",
@@ -512,7 +512,7 @@ FAULTS = [
     ),
     Fault(
         "token ids: what lies beyond 64 bits is known",
-        "_data/sequences.py",
+        "_data/token_ids.py",
         "    ids = np.full(values.shape, LARGEST_ID, np.int64)",
         "    ids = np.zeros(values.shape, np.int64)",
         "data/test_bad_input.py::test_large_ids_are_unknown_after_fit",

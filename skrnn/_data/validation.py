@@ -1,0 +1,223 @@
+"""The only door for user data: every accepted format of ``X`` becomes one container.
+
+:mod:`skrnn._data.formats` describes the formats, :mod:`skrnn._data.readers` reads them.
+"""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from warnings import warn
+
+import numpy as np
+
+from skrnn._data.fitted_input import check_fitted_kind, check_rows, check_width, forget_input
+from skrnn._data.formats import find_format
+from skrnn._data.readers import read_cube, read_ragged, read_rows, read_tokens
+from skrnn._data.sequences import locate
+from skrnn._data.token_ids import encode_ids, encode_tokens
+
+# Weighted sums of a few thousand such numbers overflow single precision, which ends at 3.4e38.
+LARGEST_SINGLE = 1e35
+
+
+def check_sequences(
+    estimator,
+    X,
+    *,
+    dtype=np.float32,
+    reset,
+    embed=False,
+    allow_nan=False,
+    min_length=1,
+    columns=None,
+    learn_from=None,
+    vocabulary=None,
+):
+    """Validate ``X`` in any accepted format and set, or check, what ``estimator`` knows of it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets (``reset=True``) or is checked on ``n_features_in_``, ``feature_names_in_``,
+        ``vocabulary_``, ``_step_width`` (features per step) and ``_token_counts`` (None for
+        numbers, else the number of known ids in each id column). ``n_features_in_`` is the
+        number of features per step, except that for 2-D input of numbers without padding it is
+        the number of columns, as scikit-learn demands; with padding, prediction takes any number.
+
+    X : array-like, or collection of sequences
+        See :mod:`skrnn._data.formats`.
+
+    dtype : dtype or tuple of dtypes, default=np.float32
+        Type of numeric values. Of a tuple, the type found if it is among them, else the first.
+
+    reset : bool
+        True in ``fit``, False in every later call.
+
+    embed : bool, default=False
+        Whether integers are token ids. After fit the kind of data fitted decides.
+
+    allow_nan : bool, default=False
+        Whether NaN may stand inside a sequence, as it may for a transformer.
+
+    min_length : int, default=1
+        Minimum number of steps of a sequence.
+
+    columns : list of TokenColumn, default=None
+        What fit makes of strings; of None one column, the tokens as they are.
+
+    learn_from : callable, default=None
+        Given the offsets of the sequences, returns the steps whose tokens fit may learn: those of
+        sequences that early stopping holds out are not among them. None for all.
+
+    vocabulary : array-like of str or of int, default=None
+        Tokens, or ids of one column, that are known from fit on although X may lack them.
+
+    Returns
+    -------
+    sequences : Sequences
+        Numbers as ``dtype``. Tokens as int64 rows of an embedding a column: column ``c`` with
+        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids.
+    """
+    if reset:
+        forget_input(estimator)
+    else:
+        embed = estimator._token_counts is not None
+    input_format, X = find_format(X, embed=embed)
+    if not reset:
+        input_format = check_fitted_kind(estimator, input_format, X)
+    if vocabulary is not None and input_format != "tokens" and not embed:
+        raise ValueError(
+            "vocabulary names tokens, but X holds numbers. Set embedding_dim where they are ids."
+        )
+    if input_format == "tokens":
+        tokens, offsets = read_tokens(X)
+        sequences = encode_tokens(
+            estimator, tokens, offsets, reset=reset, columns=columns, learn_from=learn_from,
+            vocabulary=vocabulary,
+        )  # fmt: skip
+        _check_lengths(estimator, offsets, min_length)
+        return sequences
+    sequences = _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length)
+    _check_lengths(estimator, sequences.offsets, min_length)
+    if not _is_surely_sound(sequences.values):
+        _check_finite(estimator, sequences, allow_nan and not embed)
+        _check_size(estimator, sequences)
+    if embed:
+        return encode_ids(
+            estimator, sequences, reset=reset, learn_from=learn_from, vocabulary=vocabulary
+        )
+    # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
+    if reset and not allow_nan:
+        _warn_if_channel_first(sequences)
+    return sequences
+
+
+def _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length):
+    """Read numbers, or ids, and set or check the number of features per step."""
+    if input_format == "rows":
+        sequences, padded = read_rows(
+            X, dtype, embed=embed, min_length=min_length, estimator=estimator
+        )
+        check_rows(estimator, X, reset=reset, are_features=not (padded or embed))
+        return sequences
+    dtype = None if embed else dtype
+    if input_format == "cube":
+        sequences, items = read_cube(X, dtype), None
+    else:
+        expected = None if reset else estimator._step_width
+        sequences, items = read_ragged(X, dtype, expected), X
+    check_width(estimator, sequences.values.shape[1], reset, items)
+    return sequences
+
+
+def _check_lengths(estimator, offsets, min_length):
+    lengths = np.diff(offsets)
+    if min_length == 0 or lengths.min() >= min_length:
+        return
+    i = int(np.argmax(lengths < min_length))
+    found = "is empty" if lengths[i] == 0 else f"has {lengths[i]} step(s)"
+    raise ValueError(
+        f"sequence {i} {found} while a minimum of {min_length} step(s) is required by "
+        f"{type(estimator).__name__}. Leave such sequences out of X and y."
+    )
+
+
+def _is_surely_sound(values):
+    """Tell by two quick passes that all is finite, and far from the end of single precision."""
+    if values.dtype.kind != "f" or values.size == 0:
+        return True
+    largest = LARGEST_SINGLE if values.dtype == np.float32 else np.finfo(values.dtype).max
+    return bool(-largest <= values.min() and values.max() <= largest)  # NaN is neither
+
+
+def _check_size(estimator, sequences):
+    """Refuse numbers so near the end of single precision that a sum of few of them is infinite.
+
+    They are finite, and so would be what is predicted, but not what double precision predicts.
+    """
+    values = sequences.values
+    if values.dtype != np.float32:
+        return
+    wrong = np.abs(values) > LARGEST_SINGLE  # NaN is passed over
+    if not wrong.any():
+        return
+    row, column = np.argwhere(wrong)[0]
+    i, t = locate(sequences.offsets, row)
+    raise ValueError(
+        f"Input X has a value too near the end of single precision.\nsequence {i} has "
+        f"{values[row, column]:.6g} at step {t} (feature {column}), which "
+        f"{type(estimator).__name__} cannot compute with. Scale the input, e.g. with "
+        "PerStep(RobustScaler()), or use dtype='float64'. If the value stands for a missing one, "
+        "put NaN in its place and impute it, e.g. with PerStep(SimpleImputer())."
+    )
+
+
+def _check_finite(estimator, sequences, allow_nan):
+    values = sequences.values
+    if values.dtype.kind != "f":
+        return
+    wrong = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    if not wrong.any():
+        return
+    row, column = np.argwhere(wrong)[0]
+    i, t = locate(sequences.offsets, row)
+    if np.isnan(values[row, column]):
+        raise ValueError(
+            f"Input X contains NaN.\nsequence {i} has NaN at step {t} (feature {column}), and "
+            f"{type(estimator).__name__} does not accept missing values. Impute them first, "
+            "e.g. with PerStep(SimpleImputer()) in a pipeline."
+        )
+    raise ValueError(
+        f"Input X contains infinity or a value too large for {values.dtype!r}.\n"
+        f"sequence {i} has it at step {t} (feature {column})."
+    )
+
+
+def _warn_if_channel_first(sequences):
+    """Warn where time seems to run along the features.
+
+    Quiet by design: all sequences must have one length, less than an eighth of the number of
+    features, neighboring features must be alike as neighboring steps of a series are, and
+    neighboring steps must not. Word vectors and one-hot steps fail the third condition,
+    spectrograms the fourth.
+    """
+    lengths, width = np.diff(sequences.offsets), sequences.values.shape[1]
+    n_steps = int(lengths[0])
+    if width < 16 or not 0 < 8 * n_steps < width or (lengths != n_steps).any():
+        return
+    sample = sequences.values[: 64 * n_steps].reshape(-1, n_steps, width).astype(np.float64)
+    # Six accelerometer channels at 10 Hz, swapped, give 1.0 and 2.0; word vectors 2.0 and 2.0.
+    if _roughness(sample, axis=2) < 1.2 and (n_steps == 1 or _roughness(sample, axis=1) > 1.5):
+        warn(
+            f"X looks channel-first: every sequence has {n_steps} step(s) of {width} features, "
+            "and the values run smoothly along the features. A sequence is (n_timesteps, "
+            "n_features): pass X.transpose(0, 2, 1), or [x.T for x in X] for a list.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _roughness(sample, axis):
+    """Return von Neumann's ratio: 2 for noise, near 0 for a smooth series."""
+    variance = sample.var(axis=axis).mean()
+    return np.mean(np.diff(sample, axis=axis) ** 2) / variance if variance > 0 else np.inf
