@@ -22,8 +22,9 @@ from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
 from skrnn._data.tag_schemes import SCHEMES, choose_scheme, forbidden_paths
 from skrnn._data.vocabulary import token_columns
-from skrnn._network.batches import Targets, best_labels, label_marginals, predict
+from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_priors
+from skrnn._network.predict import best_labels, label_marginals, predict
 from skrnn.metrics import token_accuracy_score
 
 MIN_CLASSES = 2

@@ -9,7 +9,7 @@ except ImportError:
 
 
 class Progress:
-    """Tells scikit-learn's callbacks of each epoch; does nothing without them.
+    """Tells scikit-learn's callbacks, of which there is at least one, of each epoch.
 
     Parameters
     ----------
@@ -22,9 +22,6 @@ class Progress:
 
     def __init__(self, estimator, X, y, sample_weight, epochs):
         self.estimator = estimator
-        self.root = None
-        if not getattr(estimator, "_skl_callbacks", None):
-            return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.root = estimator._init_callback_context(max_subtasks=epochs)
@@ -32,9 +29,8 @@ class Progress:
 
     def epoch_begins(self):
         """Announce an epoch."""
-        if self.root is not None:
-            self.epoch = self.root.subcontext(task_name="epoch")
-            self.epoch.call_on_fit_task_begin(**self.given)
+        self.epoch = self.root.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(**self.given)
 
     def epoch_ends(self, params):
         """Return whether a callback asks to stop; `params` are what `fit` would now leave."""
@@ -45,8 +41,6 @@ class Progress:
         self._end("root", params)
 
     def _end(self, task, params):
-        if self.root is None:
-            return False
         # What, set on a copy of the estimator, makes it as if fit had stopped here.
         return getattr(self, task).call_on_fit_task_end(
             **self.given, reconstruction_attributes=lambda: {"_params": params.copy()}

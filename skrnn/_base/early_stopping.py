@@ -1,5 +1,6 @@
 """What early stopping holds out of the data, and what that part says of the weights."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,10 @@ REMEDY = "or pass validation data of your own as X_val and y_val"
 
 
 class Validation(NamedTuple):
-    """Data that early stopping watches: as the network reads them, and as the user gave them."""
+    """What early stopping watches."""
 
-    data: TrainingData
-    # X, y and sample_weight for a scorer; None where the loss is watched.
-    given: tuple | None
+    data: TrainingData | None  # None: what is held out of the training data
+    score: Callable | None  # of the weights as they stand; None where the loss is watched
 
 
 def hold_out(n, fraction, seed, *, labels=None, weights=None):
@@ -82,31 +82,16 @@ def _check_strata(labels, n_held, fraction):
         )
 
 
-class Watch:
-    """Loss and score of held-out data as the weights stand.
+def make_score(estimator, X, y, sample_weight):
+    """Return a callable that scores an estimator as it stands, as its parameter `scoring` says.
 
     Parameters
     ----------
     estimator : BaseRecurrentNetwork
-    validation : Validation
-    trainer : Trainer
-        Of the held-out data, without an optimiser.
+    X, y, sample_weight : object
+        As the user gave them; y and sample_weight may be None.
     """
-
-    def __init__(self, estimator, validation, trainer):
-        self.estimator = estimator
-        self.given = validation.given
-        self.trainer = trainer
-        self.scorer = None
-        if validation.given is not None:
-            self.scorer = check_scoring(estimator, scoring=estimator.scoring)
-
-    def __call__(self):
-        """Return (score, loss); the score is the negative loss where that is watched."""
-        loss = self.trainer.loss()
-        if self.scorer is None:
-            return -loss, loss
-        X, y, sample_weight = self.given
-        given = (X,) if y is None else (X, y)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(self.scorer(self.estimator, *given, **weights)), loss
+    scorer = check_scoring(estimator, scoring=estimator.scoring)
+    given = (X,) if y is None else (X, y)
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return lambda: float(scorer(estimator, *given, **weights))

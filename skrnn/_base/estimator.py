@@ -1,11 +1,12 @@
 """What all estimators share: parameters, the way from X to outputs, and the weights.
 
-``fit`` runs: data in (`_sequences`) -> plan and initial weights (`_plan`, `_initialize`) -> epochs
-(`_training`) -> batches (`_batching`) -> forward, BPTT and optimiser step (`_kernels`).
+The way of a `fit` is told in README.md beside this file. Above 600 lines because the parameters of
+all estimators stand here twice, and each method that an estimator fills in says what it must do.
 """
 
 import copy
 from abc import ABC, abstractmethod
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,19 +16,27 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _num_samples
 
 from skrnn._base.callbacks import CallbackSupportMixin, Progress
-from skrnn._base.early_stopping import Validation, hold_out
-from skrnn._base.persistence import StateMixin, check_optimiser, make_plan
-from skrnn._base.training import Training
+from skrnn._base.early_stopping import Validation, hold_out, make_score
+from skrnn._base.persistence import StateMixin, check_optimizer
+from skrnn._base.training import SETTINGS, TrainingLoop
 from skrnn._data.formats import take_items
 from skrnn._data.guards import OneFit, restore_on_error
 from skrnn._data.labels import check_n_targets
 from skrnn._data.sequences import locate, step_rows
 from skrnn._data.validation import check_sequences
-from skrnn._network.batches import Trainer, TrainingData, predict
-from skrnn._network.optimizer import Optimiser
-from skrnn._network.plan import CELLS, Plan, embedding_sizes
+from skrnn._network.batches import TrainingData
+from skrnn._network.cells import CELLS
+from skrnn._network.epochs import EpochRunner
+from skrnn._network.optimizer import PARAMETERS, Optimizer
+from skrnn._network.plan import Plan, embedding_sizes, make_plan
+from skrnn._network.predict import predict
 
 DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothing")
+# What training records, and what it goes on from.
+HISTORY = (
+    "n_iter_", "t_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_",
+    "_weights_version",
+)  # fmt: skip
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
@@ -43,7 +52,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     _loss = "softmax"  # of the network; the parameter's where an estimator has one
     _min_length = 1  # fewest steps of a sequence
     _plan_class: type = Plan
-    _trainer_class: type = Trainer
+    _runner_class: type = EpochRunner
     # Raised whenever weights change in place: what was made of them before is then out of date.
     _weights_version = 0
     # What users call the parts of a network whose name in `Plan` is another.
@@ -176,11 +185,31 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 X, y, sample_weight, first=first, incremental=incremental, validation=validation,
                 **known,
             )  # fmt: skip
-            epochs = 1 if incremental else self.max_iter
-            progress = Progress(self, X, y, sample_weight, epochs)
-            training = Training(self, data, watched, rng, epochs, incremental, warm=not first)
+            progress = None
+            if getattr(self, "_skl_callbacks", None):
+                epochs = 1 if incremental else self.max_iter
+                progress = Progress(self, X, y, sample_weight, epochs)
+            settings = {name: getattr(self, name) for name in SETTINGS}
+            settings["incremental"] = incremental
+            settings["dropout_rates"] = {
+                name: getattr(self, name) for name in DROPOUT_RATES if hasattr(self, name)
+            }
+            if not incremental:
+                self.n_iter_ = 0
+            loop = TrainingLoop(
+                partial(self._runner_class, self._plan, params=self._params),
+                data, settings, self._params, self._optimizer,
+                {name: self.__dict__.get(name, 0) for name in HISTORY}, rng,
+                validation=watched, warm=not first, record=self.__dict__.update, progress=progress,
+            )  # fmt: skip
             undo.keeps_interrupts = True
-            training.run(progress)
+            try:
+                self.__dict__.update(loop.run())
+            finally:
+                self._weights_version += 1
+                self._params = loop.result
+            if progress:
+                progress.finish(self._params)
         return self
 
     def _begin(self, X, y, sample_weight, *, first, incremental=False, validation=None, **known):
@@ -194,7 +223,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         rng : RandomState
         """
         if not first:
-            check_optimiser(self._optimiser, self._check_whole())
+            check_optimizer(self._optimizer, self._check_whole())
         X_val, y_val, _ = own = validation or (None, None, None)
         if any(part is not None for part in own):
             self._check_own_validation(X_val, y_val)
@@ -205,17 +234,18 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         data = self._read_data(
             X, y, sample_weight, reset=first, split_seed=split_seed if splits else None, **known
         )
-        learned = data.learned_from()
-        rng = self._start(learned, rng, incremental) if first else self._continue(rng)
+        if first:
+            learned = data if data.held is None else data.take(~data.held)
+            self._start(learned, self._initial_bias(learned.targets), rng, incremental)
+        else:
+            rng = self._continue(rng)
         if not self.early_stopping:
             return data, None, rng
-        if not splits:
-            data_val, given = self._encode_validation(*own), own
-        else:
-            data_val, given = None, None
-            if self.scoring != "loss":
-                given = self._held_data(X, y, sample_weight, split_seed)
-        return data, Validation(data_val, None if self.scoring == "loss" else given), rng
+        data_val = None if splits else self._encode_validation(*own)
+        if self.scoring == "loss":
+            return data, Validation(data_val, None), rng
+        given = self._held_data(X, y, sample_weight, split_seed) if splits else own
+        return data, Validation(data_val, make_score(self, *given)), rng
 
     def _check_own_validation(self, X_val, y_val):
         """Refuse validation data that would not be used, or are not whole."""
@@ -405,6 +435,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 "hidden_layer_sizes must name at least one layer of at least one unit, for "
                 f"example (64,); got {self.hidden_layer_sizes!r}."
             )
+        embedding = None
+        if self._token_counts is not None:
+            parts = hasattr(self, "vocabulary_")
+            embedding = embedding_sizes(self._token_counts, self.embedding_dim, parts)
         return {
             "cell": self.cell,
             "hidden": tuple(int(h) for h in hidden),
@@ -413,17 +447,14 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             "pooling": self.pooling,
             "loss": self._loss,
             "bptt_steps": self.bptt_steps,
-            "embedding": embedding_sizes(
-                self._token_counts, self.embedding_dim, hasattr(self, "vocabulary_")
-            ),
+            "embedding": embedding,
             "dtype": np.dtype(self.dtype).name,
         }
 
     # -- fit: the network ----------------------------------------------------------------------
 
-    def _start(self, data, rng, incremental):
-        """Plan the network and draw its weights; returns what is to draw the rest."""
-        bias = self._initial_bias(data.targets)
+    def _start(self, data, bias, rng, incremental):
+        """Plan the network and draw its weights."""
         self._architecture = {
             **self._network_parameters(),
             "n_features": data.sequences.values.shape[1],
@@ -434,15 +465,15 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
         self.__dict__.pop("_params", None)
-        self._params = self._get_plan().initialize(rng, bias)
-        self._optimiser = Optimiser(self, self._get_plan())
+        self._plan = plan = make_plan(self._plan_class, self._architecture)
+        self._params = plan.initialize(rng, bias)
+        self._optimizer = Optimizer(self._optimizer_params(), plan.n_params, plan.dtype)
         self.n_iter_ = 0
         self.t_ = 0
         self.loss_curve_ = []
         for name in ("loss_", "gradient_norm_"):  # of the network that was there before
             self.__dict__.pop(name, None)
         self._set_history()
-        return rng
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
@@ -458,10 +489,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                     "warm_start=False."
                 )
         self._params = self._params.copy()
-        optimiser = copy.deepcopy(self._optimiser)
-        if optimiser is None or not optimiser.follow(self):
-            optimiser = Optimiser(self, self._get_plan())
-        self._optimiser = optimiser
+        params, plan = self._optimizer_params(), self._get_plan()
+        optimizer = copy.deepcopy(self._optimizer)
+        if optimizer is None or not optimizer.follow(params):
+            optimizer = Optimizer(params, plan.n_params, plan.dtype)
+        self._optimizer = optimizer
         self.loss_curve_ = self.loss_curve_.copy()
         self._set_history()
         if isinstance(self.random_state, Integral):
@@ -469,16 +501,15 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             return np.random.RandomState([self.random_state, self.t_ % 2**32])
         return rng
 
+    def _optimizer_params(self):
+        return {name: getattr(self, name) for name in PARAMETERS}
+
     def _set_history(self):
         """Set what early stopping, or its absence, records; scores that are there go on."""
         scores = getattr(self, "validation_scores_", None) if self.t_ else None
         self.best_loss_ = None if self.early_stopping else np.inf
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self.validation_scores_ = list(scores or []) if self.early_stopping else None
-
-    def _dropout_rates(self):
-        """Return the rates of what disturbs training against overfitting, named as `Options`."""
-        return {name: getattr(self, name) for name in DROPOUT_RATES if hasattr(self, name)}
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:
@@ -561,7 +592,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 raise ValueError(f"{name} holds NaN or infinity.")
             view[...] = new
         self._params = params
-        self._optimiser = None
+        self._optimizer = None
         return self
 
     def __sklearn_is_fitted__(self):

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.portable import portable
 from skrnn._data.vocabulary import Vocabularies
-from skrnn._network.optimizer import MAX_HALVINGS, PARAMETERS, Optimiser
+from skrnn._network.optimizer import MAX_HALVINGS, PARAMETERS, Optimizer
+from skrnn._network.plan import make_plan
 from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
@@ -50,12 +51,12 @@ class StateMixin:
         return plan
 
     def __getstate__(self):
-        """Leave out what can be made again, and the optimiser unless `warm_start` needs it."""
+        """Leave out what can be made again, and the optimizer unless `warm_start` needs it."""
         state = super().__getstate__().copy()
         for name in ("_plan", "_stream_ready", "_weights_version"):
             state.pop(name, None)
-        if not self.warm_start and "_optimiser" in state:
-            state["_optimiser"] = None
+        if not self.warm_start and "_optimizer" in state:
+            state["_optimizer"] = None
         state[VERSION_KEY] = __version__
         return state
 
@@ -97,7 +98,7 @@ def check_state(name, state, plan_class, allowed, needed, checks):
     Raises
     ------
     ValueError
-        Where weights, optimiser and architecture do not belong together, or are not finite.
+        Where weights, optimizer and architecture do not belong together, or are not finite.
     """
     if not isinstance(state, dict):
         raise _refused(name, f"its state is of type {type(state).__name__}, not a dict")
@@ -114,7 +115,7 @@ def check_state(name, state, plan_class, allowed, needed, checks):
         try:
             plan = _check_network(state, plan_class)
             check_whole(state, plan, allowed, needed, checks)
-            check_optimiser(state.get("_optimiser"), plan)
+            check_optimizer(state.get("_optimizer"), plan)
             _check_contents(state)
         except Misfit as error:
             raise _refused(name, error) from error
@@ -147,35 +148,6 @@ def _check_network(state, plan_class):
         return make_plan(plan_class, architecture, params)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise Misfit(f"its architecture is none ({error!r})") from error
-
-
-def make_plan(plan_class, architecture, params=None):
-    """Return the plan of an architecture, that of `params` if there are any.
-
-    Raises
-    ------
-    ValueError
-        Where it is none, or larger than the parameters.
-    """
-    try:
-        # A plan has tables as long as layers are wide: no layer is wider than there are weights.
-        if params is not None and sum(_sizes(architecture)) > np.size(params):
-            raise ValueError("it is larger than its weights")
-        plan = plan_class(**architecture)
-    except (TypeError, LookupError, OverflowError) as error:
-        raise ValueError(f"the architecture is none: {error!r}") from error
-    plan.architecture = dict(architecture)
-    return plan
-
-
-def _sizes(architecture):
-    """Return the sizes that the network has at least as many weights as."""
-    rows = [n for size in architecture.get("embedding") or [] for n in size]
-    rows += architecture.get("target_embedding", ())
-    sizes = [*architecture["hidden"], architecture["n_outputs"], *rows]
-    if not all(isinstance(n, Integral) and n > 0 for n in (*sizes, architecture["n_features"])):
-        raise ValueError("sizes must be positive integers")
-    return sizes
 
 
 def check_whole(state, plan, allowed, needed, checks):
@@ -226,38 +198,38 @@ def check_whole(state, plan, allowed, needed, checks):
         raise Misfit("a part of its vocabulary is missing")
 
 
-def check_optimiser(optimiser, plan):
-    """Check that an optimiser, which may be None, can go on from where it stands.
+def check_optimizer(optimizer, plan):
+    """Check that an optimizer, which may be None, can go on from where it stands.
 
     Raises
     ------
     Misfit
     """
-    if optimiser is None:
+    if optimizer is None:
         return
-    if not isinstance(optimiser, Optimiser):
-        raise Misfit("its optimiser is none")
-    parts = vars(optimiser)
+    if not isinstance(optimizer, Optimizer):
+        raise Misfit("its optimizer is none")
+    parts = vars(optimizer)
     params = parts.get("params")
     if (
         type(params) is not dict
         or set(params) != set(PARAMETERS)
         or not all(isinstance(value, (Real, str, type(None))) for value in params.values())
     ):
-        raise Misfit("its optimiser has other parameters")
-    for key in ("first", "second"):
+        raise Misfit("its optimizer has other parameters")
+    for key in ("m", "v"):
         moments = parts.get(key)
         fits = isinstance(moments, np.ndarray) and moments.dtype == plan.dtype
-        size = 0 if key == "second" and params["solver"] != "adam" else plan.n_params
+        size = 0 if key == "v" and params["solver"] != "adam" else plan.n_params
         if not fits or moments.shape != (size,):
-            raise Misfit("its optimiser does not fit its weights")
-    if not optimiser.is_finite():
-        raise Misfit("its optimiser holds NaN or infinity")
+            raise Misfit("its optimizer does not fit its weights")
+    if not optimizer.is_finite():
+        raise Misfit("its optimizer holds NaN or infinity")
     rate = parts.get("learning_rate")
     if not (is_count(parts.get("step"), 2**53) and is_count(parts.get("halvings"), MAX_HALVINGS)):
-        raise Misfit("its optimiser counts steps that it cannot have taken")
+        raise Misfit("its optimizer counts steps that it cannot have taken")
     if not isinstance(rate, Real) or not 0 <= rate < np.inf:
-        raise Misfit(f"the learning rate of its optimiser is {rate!r}")
+        raise Misfit(f"the learning rate of its optimizer is {rate!r}")
 
 
 def is_count(n, most=np.inf):

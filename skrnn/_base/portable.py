@@ -73,4 +73,4 @@ def portable(value):
     return value
 
 
-OWN = ("Optimiser", "Vocabularies")
+OWN = ("Optimizer", "Vocabularies")

@@ -1,102 +1,128 @@
-"""The one training loop: epochs, early stopping, divergence, reports."""
+"""The one training loop: epochs, early stopping, divergence, reports. It knows no estimator."""
 
 import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skrnn._base.early_stopping import Validation, Watch
-from skrnn._network.batches import Diverged
+from skrnn._network.epochs import Diverged
 from skrnn._network.optimizer import MAX_HALVINGS
 
 AUTO_BATCH_SIZE = 32
 # Where the penalty is so many times as large as alpha itself, it is all that is learned.
 MOST_PENALTY = 1e6
+# Parameters of an estimator that the loop obeys.
+SETTINGS = (
+    "alpha", "batch_size", "max_iter", "shuffle", "tol", "n_iter_no_change", "verbose", "scoring",
+    "learning_rate",
+)  # fmt: skip
 
 
-class Training:
+class TrainingLoop:
     """One run of `fit` or `partial_fit`.
 
-    Sets `n_iter_`, `t_`, `loss_`, `gradient_norm_`, `loss_curve_` and what early stopping
-    records; changes `_params` and `_optimiser` in place.
+    Changes `params` and `optimizer` in place.
 
     Parameters
     ----------
-    estimator : BaseRecurrentNetwork
-        Planned, with weights and an optimiser.
+    make_runner : callable
+        Given sequences, targets and a number of sequences per batch, and optionally `optimizer`,
+        `documents` and `dropout_rates`, returns an `EpochRunner` of the network.
     data : TrainingData
         With what early stopping holds out.
-    validation : Validation or None
-        What early stopping watches; without data of its own, what `data` holds out.
+    settings : dict
+        Values of `SETTINGS`; `dropout_rates`, a dict of those of `EpochRunner`; and `incremental`,
+        whether this is `partial_fit`, which knows no stall, and takes weights as they are.
+    params : ndarray of shape (n_params,)
+    optimizer : Optimizer
+    history : dict
+        What is recorded so far, under the names of an estimator's attributes (`n_iter_`, `t_`,
+        `loss_curve_`, `best_loss_`, `validation_scores_`, ...).
     rng : RandomState
         Draws orders and dropout masks.
-    epochs : int
-        Maximum number of epochs.
-    incremental : bool
-        Whether this is `partial_fit`, which knows no stall, and takes weights as they are.
-    warm : bool
-        Whether the weights have been trained before.
+    validation : Validation, default=None
+        What early stopping watches; without data of its own, what `data` holds out.
+    warm : bool, default=False
+        Whether the weights have been trained before: the validation part is scored at once.
+    record : callable
+        Given what is added to the history, a dict, each time: what an interrupt leaves.
+    progress : Progress, default=None
+        Told of epochs; may end the training.
+
+    Attributes
+    ----------
+    history : dict
+    result : ndarray of shape (n_params,)
+        Weights to keep: with early stopping those of the best epoch, else `params`.
+    validation : TrainingData or None
     """
 
-    def __init__(self, estimator, data, validation, rng, epochs, incremental, warm):
-        self.estimator = estimator
+    def __init__(
+        self, make_runner, data, settings, params, optimizer, history, rng, *, record,
+        validation=None, warm=False, progress=None,
+    ):  # fmt: skip
+        self.make_runner = make_runner
+        self.settings = settings
+        self.params = params
+        self.optimizer = optimizer
+        self.history = history
         self.rng = rng
-        self.epochs = epochs
-        self.incremental = incremental
+        self.record = record
+        self.progress = progress
+        self.incremental = settings["incremental"]
+        self.epochs = 1 if self.incremental else settings["max_iter"]
         self.stalled = 0  # epochs in a row without improvement
-        self.params = estimator._params
         self.validation = None if validation is None else validation.data
         if data.held is not None:
             data = self._hold_out(data)
-        total = data.targets.total_weight()
-        if data.targets.weights is not None and estimator.alpha > MOST_PENALTY * total:
-            raise ValueError(
-                f"The weights (sample_weight, class_weight) add up to {total:.3g}, beside which "
-                f"the L2 penalty, alpha={estimator.alpha}, is all that would be learned. A weight "
-                "counts as so many repetitions: multiply the weights until their mean is about 1, "
-                "or set alpha=0."
-            )
+        self.n_sequences = len(data.sequences)
+        size = self._batch_size(self.n_sequences)
+        targets = data.targets if self.incremental else data.targets.normalized()
+        self.penalty_weight = data.targets.total_weight()
+        if data.targets.weights is not None:
+            self._check_penalty()
         # What fit leaves: the weights of the best epoch with early stopping, else the last.
         self.result = self.params.copy() if self.validation else self.params
-        targets = data.targets if incremental else data.targets.normalized()
-        size = self._batch_size(len(data.sequences))
-        self.trainer = estimator._trainer_class(
-            estimator._get_plan(), data.sequences, targets, size, self.params,
-            estimator._optimiser, rng.randint(2**31 - 1), data.streams, penalty_weight=total,
-            **estimator._dropout_rates(),
+        self.seed = rng.randint(2**31 - 1)
+        self.runner = make_runner(
+            data.sequences, targets, size, optimizer=optimizer, documents=data.documents,
+            **settings["dropout_rates"],
         )  # fmt: skip
-        self.watch = None if validation is None else self._watch(validation, size)
-        if not incremental:
-            estimator.n_iter_ = 0
-        self.lowest, self.sound = np.inf, self._snapshot()  # best epoch's loss, state before it
+        self.watched = None
+        if validation is not None:
+            self.watched, self.score = self._watch(size), validation.score
+        self.lowest, self.sound = np.inf, None  # best epoch's loss, state before it
         self.best_validation_loss = np.inf
-        if self.watch and warm:
-            estimator.best_validation_score_, self.best_validation_loss = self.watch()
+        if self.watched and warm:
+            score, self.best_validation_loss = self._score()
+            self._note(best_validation_score_=score)
 
-    def run(self, progress):
+    def run(self):
         """Run epochs until there are enough, the loss stalls, or a callback ends it.
 
-        Parameters
-        ----------
-        progress : Progress
+        Returns
+        -------
+        history : dict
         """
-        try:
-            for _ in range(self.epochs):
+        progress = self.progress
+        for _ in range(self.epochs):
+            if progress:
                 progress.epoch_begins()
-                self._epoch()
-                if self.watch:
-                    self._validate()
-                else:
-                    self._note_loss()
-                self._report()
-                if progress.epoch_ends(self.result) or self._is_done():
-                    break
+            self._epoch()
+            if self.watched:
+                self._validate()
             else:
-                self._warn_not_converged()
-        finally:
-            self.estimator._weights_version += 1
-            self.estimator._params = self.result
-        progress.finish(self.result)
+                self._note_loss()
+            self._report()
+            if (progress and progress.epoch_ends(self.result)) or self._is_done():
+                break
+        else:
+            self._warn_not_converged()
+        return self.history
+
+    def _note(self, **new):
+        self.history = {**self.history, **new}
+        self.record(new)
 
     def _hold_out(self, data):
         """Set the validation part; returns the training part."""
@@ -109,24 +135,39 @@ class Training:
                     "sequences out of X and y, or set early_stopping=False."
                 )
         self.validation = part
-        return data.learned_from()
+        return data.take(~data.held)
 
-    def _watch(self, validation, batch_size):
-        """Return what scores the weights on the validation part."""
+    def _check_penalty(self):
+        """Refuse weights of data beside which the penalty is all that counts."""
+        alpha = self.settings["alpha"]
+        if alpha > MOST_PENALTY * self.penalty_weight:
+            raise ValueError(
+                f"The weights (sample_weight, class_weight) add up to {self.penalty_weight:.3g}, "
+                f"beside which the L2 penalty, alpha={alpha}, is all that would be learned. A "
+                "weight counts as so many repetitions: multiply the weights until their mean is "
+                "about 1, or set alpha=0."
+            )
+
+    def _watch(self, batch_size):
+        """Return what runs the validation part."""
         part = self.validation
         if not part.targets.given().any():
             raise ValueError(
                 "No step of the validation part has a target, so that it says nothing of the "
                 "weights. Increase validation_fraction, or pass X_val and y_val."
             )
-        trainer = self.estimator._trainer_class(
-            self.estimator._get_plan(), part.sequences, part.targets.normalized(),
-            min(batch_size, len(part.sequences)), self.params, None, 0, part.streams,
+        return self.make_runner(
+            part.sequences, part.targets.normalized(), min(batch_size, len(part.sequences)),
+            documents=part.documents,
         )  # fmt: skip
-        return Watch(self.estimator, Validation(part, validation.given), trainer)
+
+    def _score(self):
+        """Return (score, loss) of the validation part; its negative loss where that is watched."""
+        loss = self.watched.loss()
+        return (-loss if self.score is None else self.score()), loss
 
     def _batch_size(self, n):
-        size = self.estimator.batch_size
+        size = self.settings["batch_size"]
         if size == "auto":
             return min(AUTO_BATCH_SIZE, n)
         if size > n:
@@ -137,64 +178,62 @@ class Training:
 
     def _epoch(self):
         """Go once through the data; on divergence go back, halve the step size and try again."""
-        estimator, trainer = self.estimator, self.trainer
-        optimiser = trainer.optimiser
-        n, units = len(trainer.data[0]) - 1, trainer.n_units
-        before = self._snapshot()
-        optimiser.epoch_begins(estimator.n_iter_ if not self.incremental else 0, self.epochs)
+        optimizer, runner, history = self.optimizer, self.runner, self.history
+        units = runner.n_units
+        before = history["n_iter_"], self.params.copy(), optimizer.snapshot()
+        if self.sound is None:
+            self.sound = before
+        optimizer.epoch_begins(0 if self.incremental else history["n_iter_"], self.epochs)
         while True:
-            order = self.rng.permutation(units) if estimator.shuffle else np.arange(units)
+            order = self.rng.permutation(units) if self.settings["shuffle"] else np.arange(units)
             order = order.astype(np.intp, copy=False)
             try:
-                report = trainer.epoch(order)
+                report = runner.epoch(order, optimizer.settings(self.seed, self.penalty_weight))
                 # The kernel looks before a step, so that nothing looks behind the last one.
-                if not (np.isfinite(self.params).all() and optimiser.is_finite()):
+                if not (np.isfinite(self.params).all() and optimizer.is_finite()):
                     raise Diverged(len(report) - 1, *report[-1, :2])
                 break
             except Diverged as fault:
                 before = self._recover(fault)
-        estimator._weights_version += 1
         losses, norms, rows = report.T
-        loss = float((losses * rows).sum() / rows.sum())
-        noted = {"n_iter_": estimator.n_iter_ + 1, "t_": estimator.t_ + n, "loss_": loss}
-        noted["gradient_norm_"] = float(norms.sum() / len(norms))
-        noted["loss_curve_"] = [*estimator.loss_curve_, loss]
-        if self.watch:  # until the epoch is scored, if it ever is
-            noted["validation_scores_"] = [*estimator.validation_scores_, np.nan]
-        estimator.__dict__.update(noted)  # at once: an interrupt finds all of an epoch, or nothing
-        optimiser.epoch_ends(estimator.t_)
-        if estimator.loss_ <= self.lowest:
-            self.lowest, self.sound = estimator.loss_, before
-
-    def _snapshot(self):
-        """Copy what an epoch changes, and note the epoch."""
-        return self.estimator.n_iter_, self.params.copy(), self.trainer.optimiser.snapshot()
+        loss, seen = float((losses * rows).sum() / rows.sum()), history["t_"] + self.n_sequences
+        new = {"n_iter_": history["n_iter_"] + 1, "t_": seen, "loss_": loss}
+        new["gradient_norm_"] = float(norms.sum() / len(norms))
+        new["loss_curve_"] = [*history["loss_curve_"], loss]
+        new["_weights_version"] = history["_weights_version"] + 1
+        if self.watched:  # until the epoch is scored, if it ever is
+            new["validation_scores_"] = [*history["validation_scores_"], np.nan]
+        self.history = {**history, **new}
+        self.record(new)  # at once: an interrupt finds all of an epoch, or nothing
+        optimizer.epoch_ends(seen)
+        if loss <= self.lowest:
+            self.lowest, self.sound = loss, before
 
     def _recover(self, fault):
         """Go back and halve the step size, or give up with an error that says where.
 
         Back is before the best epoch: later weights are finite, but may be on their way out.
         """
-        optimiser = self.trainer.optimiser
+        optimizer, n_iter = self.optimizer, self.history["n_iter_"]
         epoch, self.params[:], snapshot = self.sound
-        optimiser.restore(snapshot)
+        optimizer.restore(snapshot)
         where = (
-            f"epoch {self.estimator.n_iter_ + 1}, batch {fault.batch + 1}: loss {fault.loss:.6g}, "
+            f"epoch {n_iter + 1}, batch {fault.batch + 1}: loss {fault.loss:.6g}, "
             f"gradient norm {fault.norm:.6g}"
         )
-        stepped = optimiser.step or fault.batch or np.isfinite(fault.loss + fault.norm)
-        if not stepped and self.estimator.n_iter_ == epoch:
+        stepped = optimizer.step or fault.batch or np.isfinite(fault.loss + fault.norm)
+        if not stepped and n_iter == epoch:
             raise ValueError(
                 f"The first step already overflows ({where}). Scale the input, for example with "
                 "PerStep(StandardScaler()), and the targets, or use dtype='float64'."
             )
-        if optimiser.halvings >= MAX_HALVINGS:
+        if optimizer.halvings >= MAX_HALVINGS:
             raise ValueError(
                 f"Training diverges at any step size ({where}, after {MAX_HALVINGS} halvings). "
                 "Scale the input, or lower learning_rate_init or max_grad_norm."
             )
-        optimiser.halvings += 1
-        rate = optimiser.settings()["learning_rate"]
+        optimizer.halvings += 1
+        rate = optimizer.settings()["learning_rate"]
         warnings.warn(
             f"Training diverged at {where}. The last sound weights, those after epoch {epoch}, are "
             f"restored and the step size is halved to {rate:.3g}.",
@@ -205,62 +244,62 @@ class Training:
 
     def _validate(self):
         """Score the held-out part and keep the best weights; of equal scores the lowest loss."""
-        estimator, tol = self.estimator, self.estimator.tol
-        score, loss = self.watch()
+        tol, history = self.settings["tol"], self.history
+        score, loss = self._score()
         if np.isnan(score):
             raise ValueError(
-                f"The score of the validation part is NaN after epoch {estimator.n_iter_}, so that "
-                "early stopping cannot tell good weights from bad ones. See what "
-                f"scoring={estimator.scoring!r} makes of so few or such targets, or set "
+                f"The score of the validation part is NaN after epoch {history['n_iter_']}, so "
+                "that early stopping cannot tell good weights from bad ones. See what "
+                f"scoring={self.settings['scoring']!r} makes of so few or such targets, or set "
                 "scoring='loss'."
             )
-        best, lowest = estimator.best_validation_score_, self.best_validation_loss
-        estimator.validation_scores_[-1] = score
+        best, lowest = history["best_validation_score_"], self.best_validation_loss
+        new = {"validation_scores_": [*history["validation_scores_"][:-1], score]}
         improved = score >= best + tol or (score == best and loss <= lowest - tol)
         self.stalled = 0 if improved else self.stalled + 1
         if score > best or (score == best and loss < lowest):
-            estimator.best_validation_score_, self.best_validation_loss = score, loss
+            new["best_validation_score_"], self.best_validation_loss = score, loss
             self.result = self.params.copy()
+        self._note(**new)
 
     def _note_loss(self):
         """Count epochs without improvement of the training loss, as MLPClassifier does."""
-        estimator = self.estimator
-        worse = estimator.loss_ > estimator.best_loss_ - estimator.tol
-        self.stalled = self.stalled + 1 if worse else 0
-        estimator.best_loss_ = min(estimator.best_loss_, estimator.loss_)
+        loss, best = self.history["loss_"], self.history["best_loss_"]
+        self.stalled = self.stalled + 1 if loss > best - self.settings["tol"] else 0
+        self._note(best_loss_=min(best, loss))
 
     def _is_done(self):
-        estimator = self.estimator
-        if self.incremental or self.stalled <= estimator.n_iter_no_change:
+        settings = self.settings
+        if self.incremental or self.stalled <= settings["n_iter_no_change"]:
             return False
-        if self.trainer.optimiser.goes_on():
+        if self.optimizer.goes_on():
             self.stalled = 0
             return False
-        if estimator.verbose:
-            kind = "Validation score" if self.watch else "Training loss"
+        if settings["verbose"]:
+            kind = "Validation score" if self.watched else "Training loss"
             print(
-                f"{kind} did not improve more than tol={estimator.tol:f} for "
-                f"{estimator.n_iter_no_change} consecutive epochs. Stopping."
+                f"{kind} did not improve more than tol={settings['tol']:f} for "
+                f"{settings['n_iter_no_change']} consecutive epochs. Stopping."
             )
         return True
 
     def _report(self):
-        estimator = self.estimator
-        if estimator.verbose:
-            line = f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}"
-            if self.watch:
-                line += f", validation score = {estimator.validation_scores_[-1]:.6f}"
-            print(line, flush=True)
+        if not self.settings["verbose"]:
+            return
+        line = f"Iteration {self.history['n_iter_']}, loss = {self.history['loss_']:.8f}"
+        if self.watched:
+            line += f", validation score = {self.history['validation_scores_'][-1]:.6f}"
+        print(line, flush=True)
 
     def _warn_not_converged(self):
-        estimator = self.estimator
+        settings = self.settings
         # 'linear' ends where its step size does, which is no failure to converge.
-        if self.incremental or estimator.learning_rate == "linear":
+        if self.incremental or settings["learning_rate"] == "linear":
             return
-        if np.isfinite(estimator.n_iter_no_change) and estimator.tol > 0:
+        if np.isfinite(settings["n_iter_no_change"]) and settings["tol"] > 0:
             warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
+                f"Stochastic Optimizer: Maximum iterations ({settings['max_iter']}) reached and "
+                "the optimization hasn't converged yet.",
                 ConvergenceWarning,
                 stacklevel=6,
             )

@@ -19,8 +19,9 @@ from skrnn._data.vocabulary import token_columns
 from skrnn._language_model.likelihood import cut, draw, log_likelihoods
 from skrnn._language_model.special_tokens import Symbols
 from skrnn._language_model.streaming import SymbolStreamingMixin
-from skrnn._network.batches import Targets, TrainingData, first_states
+from skrnn._network.batches import Targets, TrainingData
 from skrnn._network.initialize import log_priors
+from skrnn._network.predict import first_states
 
 AUTO_STREAMS = 32
 

@@ -3,15 +3,11 @@
 import numpy as np
 
 from skrnn._data.sequences import Sequences
-from skrnn._network.batches import (
-    PREDICT_NUMBERS,
-    PREDICT_SEQUENCES,
-    Streams,
-    batch_limits,
-    kernel_data,
-)
+from skrnn._network.batches import batch_limits, kernel_data
 from skrnn._network.border import BatchLimits, CarriedStates
+from skrnn._network.epochs import Documents
 from skrnn._network.plan import Options
+from skrnn._network.predict import PREDICT_NUMBERS, PREDICT_SEQUENCES
 from skrnn._network.threads import effective_n_threads
 
 PIECE_STEPS = 256  # of a sequence that is scored, at a time
@@ -64,20 +60,20 @@ def log_likelihoods(plan, params, sequences, labels):
     width = max(plan.n_outputs, *plan.hidden)
     steps = max(1, min(PIECE_STEPS, PREDICT_NUMBERS // width))
     offsets, stream = cut(sequences.offsets, steps)
-    streams = Streams(plan, stream)
+    documents = Documents(plan, stream)
     if len(stream):
         pieces = Sequences(sequences.values, offsets)
-        order = np.argsort(-streams.counts, kind="stable")
+        order = np.argsort(-documents.counts, kind="stable")
         most = max(1, min(PREDICT_SEQUENCES, PREDICT_NUMBERS // (steps * width)))
-        chosen, bounds = streams.batches(order, most)
+        chosen, bounds = documents.batches(order, most)
         limits = batch_limits(pieces.lengths, min(most, len(order)))
         options = Options(threads=effective_n_threads())
         plan.engine.likelihood(
             plan, options, limits, plan.workspace(options, limits), params,
             kernel_data(plan, pieces), labels.astype(np.intp, copy=False), chosen, bounds,
-            streams.carried_states, logs,
+            documents.carried_states, logs,
         )  # fmt: skip
-    return logs, (streams.carried_states.h, streams.carried_states.c)
+    return logs, (documents.carried_states.h, documents.carried_states.c)
 
 
 def draw(plan, params, states, tokens, uniforms, *, temperature, top_k, barred, end):

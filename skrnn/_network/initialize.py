@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from skrnn._network.threads import one_blas_thread
-
 # Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
 # a finite bias.
 PRIOR_SMOOTHING = 0.01
 
 
-def initialize(plan, rng, head_bias):
+def initialize(weights, rng, head_bias, cell, embeddings):
     """Draw the parameters of a network.
 
     - weight_ih: Glorot uniform, gate by gate (Glorot and Bengio 2010).
@@ -24,35 +22,32 @@ def initialize(plan, rng, head_bias):
 
     Parameters
     ----------
-    plan : Plan
+    weights : dict of ndarray
+        Views of a vector of zeros under the names of `Plan`, which are filled in their order.
     rng : RandomState
     head_bias : ndarray of shape (n_outputs,)
-
-    Returns
-    -------
-    ndarray of shape (n_params,), dtype of the plan
+    cell : Cell
+    embeddings : list of str
+        Which of the weights are embeddings; the head's too, where they are tied.
     """
-    params = np.zeros(plan.n_params, plan.dtype)
-    gates = plan.cell.gates
-    for name, weight in plan.views(params).items():
+    gates = cell.gates
+    for name, weight in weights.items():
         if name.startswith("weight_ih"):
             H, D = weight.shape[0] // gates, weight.shape[1]
             weight[...] = _glorot(rng, weight.shape, D + H)
         elif name.startswith("weight_hh"):
             H = weight.shape[1]
-            with one_blas_thread():
-                weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
-        elif name.startswith("bias_ih") and plan.cell.has_c:
+            weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
+        elif name.startswith("bias_ih") and cell.has_c:
             H = weight.shape[0] // gates
             weight[H : 2 * H] = 1.0
-        elif name in plan.embedding_names:  # the head's too, where they are tied
+        elif name in embeddings:
             bound = np.sqrt(3.0 / weight.shape[1])
             weight[:-1] = rng.uniform(-bound, bound, weight[:-1].shape)
         elif name == "head_weight" or name.startswith("attention"):
             weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
         elif name == "head_bias":
             weight[...] = head_bias
-    return params
 
 
 def log_priors(labels, weights, n_classes):

@@ -1,4 +1,4 @@
-"""Optimiser state on one flat vector, and the learning-rate schedules of MLPClassifier.
+"""Optimizer state on one flat vector, and the learning-rate schedules of MLPClassifier.
 
 The step itself is ``_kernels/optimizer.pxd``.
 """
@@ -17,31 +17,33 @@ PARAMETERS = (
 )  # fmt: skip
 
 
-class Optimiser:
+class Optimizer:
     """Moments, step count and current learning rate.
 
     Parameters
     ----------
-    estimator : estimator instance
-        Its `PARAMETERS` are taken over.
-
-    plan : Plan
+    params : dict
+        Values of `PARAMETERS`, under scikit-learn's names.
+    n_params : int
+        Length of the vector of weights.
+    dtype : dtype
+        Of the weights.
     """
 
-    def __init__(self, estimator, plan):
-        self.params = {name: getattr(estimator, name) for name in PARAMETERS}
-        self.learning_rate = float(estimator.learning_rate_init)
+    def __init__(self, params, n_params, dtype):
+        self.params = {name: params[name] for name in PARAMETERS}
+        self.learning_rate = float(params["learning_rate_init"])
         self.halvings = 0
         self.step = 0
-        self.first = np.zeros(plan.n_params, plan.dtype)
-        self.second = np.zeros(plan.n_params if estimator.solver == "adam" else 0, plan.dtype)
+        self.m = np.zeros(n_params, dtype)
+        self.v = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
 
-    def follow(self, estimator):
+    def follow(self, params):
         """Take over what the user has changed; False where these moments cannot go on.
 
         A new initial rate, or a new schedule, starts the schedule anew.
         """
-        old, self.params = self.params, {name: getattr(estimator, name) for name in PARAMETERS}
+        old, self.params = self.params, {name: params[name] for name in PARAMETERS}
         if any(old[name] != self.params[name] for name in ("learning_rate", "learning_rate_init")):
             self.learning_rate = float(self.params["learning_rate_init"])
             self.halvings = 0
@@ -49,11 +51,7 @@ class Optimiser:
 
     def is_finite(self):
         """Whether moments are finite: one that is not would stop its weight for good."""
-        return bool(np.isfinite(self.first).all() and np.isfinite(self.second).all())
-
-    def moments(self):
-        """Return the vectors that the kernel moves: first and second moments."""
-        return self.first, self.second
+        return bool(np.isfinite(self.m).all() and np.isfinite(self.v).all())
 
     def settings(self, seed=0, penalty_weight=1.0):
         """Return what the kernel needs for the next batches.
@@ -81,13 +79,13 @@ class Optimiser:
 
     def snapshot(self):
         """Copy what a step changes."""
-        return self.step, self.first.copy(), self.second.copy()
+        return self.step, self.m.copy(), self.v.copy()
 
     def restore(self, snapshot):
         """Undo the steps since a snapshot."""
-        self.step, first, second = snapshot
-        self.first[:] = first
-        self.second[:] = second
+        self.step, m, v = snapshot
+        self.m[:] = m
+        self.v[:] = v
 
     def epoch_begins(self, epoch, epochs):
         """Apply the 'linear' schedule: from lr_init in the first epoch towards 0 after the last."""

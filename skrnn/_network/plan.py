@@ -6,76 +6,19 @@ flat vector. It holds no number of the network itself.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
 from skrnn._kernels import get_engine
+from skrnn._network.cells import CELLS
 from skrnn._network.initialize import initialize
+from skrnn._network.threads import one_blas_thread
 
-# The optimiser takes the flat vector in pieces of this many numbers: small enough to share out,
+# The optimizer takes the flat vector in pieces of this many numbers: small enough to share out,
 # and a constant, because the order in which their sums of squares are added follows from it.
 CHUNK = 4096
-
-
-class Layout(NamedTuple):
-    """Where a cell keeps what, in gate vectors (`lanes` units of one gate) of a packed row."""
-
-    gate_ih: np.ndarray  # gate of weight_ih that feeds each gate vector, -1 for none
-    gate_hh: np.ndarray  # likewise weight_hh
-    unit_block: np.ndarray  # block of `lanes` units of each gate vector
-    block_x: np.ndarray  # (n_column_blocks, 4) gate vector that weight_ih feeds, or -1
-    block_h: np.ndarray  # likewise weight_hh
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row of the table of cells; the kernels' part is ``_kernels/cells/<name>.pxd``."""
-
-    gates: int  # rows of weight_ih and weight_hh are gates * H, in PyTorch's order
-    saved: int  # numbers kept per unit and step, from the forward to the backward pass
-    has_c: bool
-    layout: Callable[[int], Layout]
-
-
-def _lstm(blocks):
-    """Layout of i, f, g, o of each block side by side."""
-    vectors = np.arange(4 * blocks)
-    column_blocks = vectors.reshape(blocks, 4)
-    return Layout(vectors % 4, vectors % 4, vectors // 4, column_blocks, column_blocks)
-
-
-def _gru(blocks):
-    """Layout n | r, z of each block | m. PyTorch's order of gates is r, z, n."""
-    block = np.arange(blocks)
-    none = np.full(blocks, -1)
-    r, z = blocks + 2 * block, blocks + 2 * block + 1
-    rz = np.tile([0, 1], blocks)
-    return Layout(
-        np.concatenate([none + 3, rz, none]),
-        np.concatenate([none, rz, none + 3]),
-        np.concatenate([block, np.repeat(block, 2), block]),
-        np.column_stack([block, r, z, none]),
-        np.column_stack([none, r, z, 3 * blocks + block]),
-    )
-
-
-def _rnn(blocks):
-    """Layout of one gate; a column block is four unit blocks, the last may be short."""
-    vectors = np.arange(blocks)
-    column_blocks = np.full((-(-blocks // 4), 4), -1)
-    column_blocks.flat[:blocks] = vectors
-    return Layout(vectors * 0, vectors * 0, vectors, column_blocks, column_blocks)
-
-
-CELLS = {
-    "lstm": Cell(gates=4, saved=4, has_c=True, layout=_lstm),
-    "gru": Cell(gates=3, saved=4, has_c=False, layout=_gru),
-    "rnn": Cell(gates=1, saved=1, has_c=False, layout=_rnn),
-}
 
 
 def embedding_width(n_rows, most=128):
@@ -218,6 +161,7 @@ class Plan:
         if not per or n_outputs % per:
             raise ValueError(f"{n_outputs} outputs do not fit the loss {loss!r}")
         self.parameters = {}
+        self.n_params = 0  # length of the flat parameter vector
         self._tables = []
         self._n_table = 0
         width = n_features if embedding is None else sum(dim for _, dim in self.embedding)
@@ -268,15 +212,9 @@ class Plan:
         return ["embedding_weight"] if n == 1 else [f"embedding_weight_{c}" for c in range(n)]
 
     def _add_parameter(self, name, shape):
-        self.parameters[name] = Parameter(self.n_params, tuple(int(n) for n in shape))
-
-    @property
-    def n_params(self):
-        """Length of the flat parameter vector."""
-        if not self.parameters:
-            return 0
-        last = next(reversed(self.parameters.values()))
-        return last.start + last.size
+        parameter = Parameter(self.n_params, tuple(int(n) for n in shape))
+        self.parameters[name] = parameter
+        self.n_params += parameter.size
 
     def _table(self, values):
         """Append integers to the tables; returns where they start."""
@@ -424,8 +362,22 @@ class Plan:
         }
 
     def initialize(self, rng, head_bias):
-        """Draw the parameters, as the function of that name does."""
-        return initialize(self, rng, head_bias)
+        """Draw the parameters of the network.
+
+        Parameters
+        ----------
+        rng : RandomState
+        head_bias : ndarray of shape (n_outputs,)
+
+        Returns
+        -------
+        ndarray of shape (n_params,), dtype of the plan
+        """
+        params = np.zeros(self.n_params, self.dtype)
+        weights, embeddings = self.views(params), self.embedding_names
+        with one_blas_thread():
+            initialize(weights, rng, head_bias, self.cell, embeddings)
+        return params
 
     def workspace(self, options, limits):
         """Allocate a workspace; raises MemoryError before any kernel starts.
@@ -440,6 +392,35 @@ class Plan:
     def passes_workspace(self, options, limits):
         """Allocate a workspace for truncated BPTT in chunks; `limits` are those of a pass."""
         return np.empty(self.engine.passes_bytes(self, options, limits), dtype=np.uint8)
+
+
+def make_plan(plan_class, architecture, params=None):
+    """Return the plan of an architecture, that of `params` if there are any.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or larger than the parameters.
+    """
+    try:
+        # A plan has tables as long as layers are wide: no layer is wider than there are weights.
+        if params is not None and sum(_sizes(architecture)) > np.size(params):
+            raise ValueError("it is larger than its weights")
+        plan = plan_class(**architecture)
+    except (TypeError, LookupError, OverflowError) as error:
+        raise ValueError(f"the architecture is none: {error!r}") from error
+    plan.architecture = dict(architecture)
+    return plan
+
+
+def _sizes(architecture):
+    """Return the sizes that the network has at least as many weights as."""
+    rows = [n for size in architecture.get("embedding") or [] for n in size]
+    rows += architecture.get("target_embedding", ())
+    sizes = [*architecture["hidden"], architecture["n_outputs"], *rows]
+    if not all(isinstance(n, Integral) and n > 0 for n in (*sizes, architecture["n_features"])):
+        raise ValueError("sizes must be positive integers")
+    return sizes
 
 
 def check_switch(bidirectional):

@@ -6,9 +6,9 @@ flat vector, the encoder's part first. The kernels: ``_kernels/entries/encoder_d
 
 import numpy as np
 
-from skrnn._network.batches import Trainer, batch_limits, kernel_data
+from skrnn._network.batches import batch_limits, equal_bounds, kernel_data
 from skrnn._network.border import PairLimits, TargetSequences
-from skrnn._network.initialize import initialize
+from skrnn._network.epochs import EpochRunner
 from skrnn._network.plan import Options, Parameter, Plan, check_switch
 from skrnn._network.threads import effective_n_threads
 from skrnn._translator.targets import decoder_inputs
@@ -109,7 +109,7 @@ class EncoderDecoder:
 
     def initialize(self, rng, head_bias):
         """Draw the parameters of both networks, as `initialize` does."""
-        parts = initialize(self.encoder, rng, None), initialize(self.decoder, rng, head_bias)
+        parts = self.encoder.initialize(rng, None), self.decoder.initialize(rng, head_bias)
         return np.concatenate(parts)
 
     def workspace(self, options, limits, n_sequences):
@@ -133,42 +133,36 @@ def pair_limits(source_lengths, target_lengths, batch_size):
     )
 
 
-class EncoderDecoderTrainer(Trainer):
-    """Workspace and vectors of one training run of a pair.
+class EncoderDecoderRunner(EpochRunner):
+    """Workspace and vectors of one training run of an encoder and a decoder.
 
     Parameters
     ----------
-    pair, sequences, targets, batch_size, params, optimiser, seed, streams, penalty_weight
-        As in `Trainer`; `targets.labels` are those of `decoder_inputs`.
+    pair, sequences, targets, batch_size, params, optimizer
+        As in `EpochRunner`; `targets.labels` are those of `decoder_inputs`.
+    documents : None
+        A target is no piece of a document.
     **dropout_rates : dict of str to float
     """
 
     def __init__(
-        self,
-        pair,
-        sequences,
-        targets,
-        batch_size,
-        params,
-        optimiser,
-        seed,
-        streams=None,
-        *,
-        penalty_weight=1.0,
+        self, pair, sequences, targets, batch_size, params, optimizer=None, documents=None,
         **dropout_rates,
-    ):
-        self._keep(pair, params, optimiser, seed, penalty_weight)
+    ):  # fmt: skip
+        self._keep(pair, params, optimizer)
+        n, lengths = len(sequences), sequences.lengths
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)
+        self.bounds = equal_bounds(n, batch_size)
+        self.batch_size, self.documents, self.n_units = batch_size, None, n
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
-        self.target = TargetSequences(offsets, ids, targets.labels, targets.weights)
-        self.batch_size, self.streams, self.n_units = batch_size, None, len(sequences)
-        self.limits = pair_limits(sequences.lengths, np.diff(offsets), batch_size)
+        self.targets = TargetSequences(offsets, ids, targets.labels, targets.weights)
+        self.limits = pair_limits(lengths, np.diff(offsets), batch_size)
         self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
-        self.workspace = pair.workspace(self.options, self.limits, len(sequences))
+        self.workspace = pair.workspace(self.options, self.limits, n)
 
-    def _train(self, order, bounds, report, carried_states, settings):
+    def _train(self, moments, order, bounds, report, carried_states, settings):
         return self.plan.engine.translate_train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *self._moments(), self.data, self.target, order, bounds, settings, report,
+            *moments, self.data, self.targets, order, bounds, settings, report,
         )  # fmt: skip

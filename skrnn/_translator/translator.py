@@ -15,7 +15,7 @@ from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_priors
 from skrnn._network.plan import embedding_width
 from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
-from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderTrainer
+from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderRunner
 from skrnn._translator.targets import read_targets, target_labels
 from skrnn.metrics import sequence_error_rate
 
@@ -128,7 +128,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     """
 
     _plan_class = EncoderDecoder
-    _trainer_class = EncoderDecoderTrainer
+    _runner_class = EncoderDecoderRunner
     _allowed: dict = {"loss": ("softmax",)}
     _needed: tuple = ("target_vocabulary_", "_longest")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
 from skrnn._data.labels import split_steps
-from skrnn._network.batches import top_states
+from skrnn._network.predict import top_states
 
 
 def hidden_states(estimator, X):

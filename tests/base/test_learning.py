@@ -169,9 +169,9 @@ def test_early_stopping_watches_the_loss(make):
     # what is kept has the loss it was kept for
     data_ = model._read_data(X, y, None, reset=False, split_seed=split_seed(model))
     held = data_.take(data_.held)
-    trainer = model._trainer_class(
-        model._get_plan(), held.sequences, held.targets.normalized(), 8, model._params, None, 0,
-        held.streams,
+    trainer = model._runner_class(
+        model._get_plan(), held.sequences, held.targets.normalized(), 8, model._params, None,
+        held.documents,
     )  # fmt: skip
     assert -trainer.loss() == pytest.approx(max(scores), rel=1e-5)
 
@@ -302,7 +302,7 @@ def test_a_forecaster_holds_out_the_ends_of_its_series(scaling, bptt_steps):
         numbers = part.targets.numbers
         # a target (series, step, step ahead) stands once in a part, and in no other
         assert np.count_nonzero(~np.isnan(numbers)) == (4 * 3 * k if held else 4 * (39 * 3 - 3))
-    assert data_.streams is None or len(set(data_.streams)) == 8
+    assert data_.documents is None or len(set(data_.documents)) == 8
 
 
 def test_windows_that_share_targets_are_left_out():

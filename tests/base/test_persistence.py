@@ -134,7 +134,7 @@ DAMAGES = {
     "unknown field": (changed_network(colour="red"), "architecture"),
     "other numbers": (changed_network(dtype="int8"), "architecture"),
     "other outputs": (changed_network(n_outputs=40), "weights where"),
-    "an optimiser's place": (changed(_optimiser="adam"), "optimiser is none"),
+    "an optimizer's place": (changed(_optimizer="adam"), "optimizer is none"),
     "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
 }
 
@@ -163,15 +163,15 @@ def fitted_once(case):
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_damage_to_the_optimiser_is_refused(solver):
+def test_damage_to_the_optimizer_is_refused(solver):
     model, _ = fitted("classifier", warm_start=True, solver=solver)
-    assert pickle.loads(pickle.dumps(model))._optimiser.step == model._optimiser.step
+    assert pickle.loads(pickle.dumps(model))._optimizer.step == model._optimizer.step
     for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
-        broken = pickle.loads(pickle.dumps(model._optimiser))
-        broken.first = change(broken.first)
-        refuses_to_load(model, changed(_optimiser=broken), "optimiser")
-    del broken.first
-    refuses_to_load(model, changed(_optimiser=broken), "optimiser")
+        broken = pickle.loads(pickle.dumps(model._optimizer))
+        broken.m = change(broken.m)
+        refuses_to_load(model, changed(_optimizer=broken), "optimizer")
+    del broken.m
+    refuses_to_load(model, changed(_optimizer=broken), "optimizer")
 
 
 def test_damage_to_labels_and_histories_is_refused():
@@ -186,11 +186,11 @@ def test_damage_to_labels_and_histories_is_refused():
 
 
 def counters(**changes):
-    """Change an optimiser that is saved for a warm start."""
+    """Change an optimizer that is saved for a warm start."""
 
     def damage(state):
-        state["_optimiser"] = copy.deepcopy(state["_optimiser"])
-        vars(state["_optimiser"]).update(changes)
+        state["_optimizer"] = copy.deepcopy(state["_optimizer"])
+        vars(state["_optimizer"]).update(changes)
 
     return damage
 
@@ -205,15 +205,15 @@ def counters(**changes):
         {"learning_rate": np.inf},
         {"learning_rate": "fast"},
         {"params": {}},
-        {"second": np.zeros(0, np.float32)},
+        {"v": np.zeros(0, np.float32)},
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_counters_of_the_optimiser_are_looked_at(changes):
+def test_counters_of_the_optimizer_are_looked_at(changes):
     model, X = fitted("classifier", warm_start=True)
-    refuses_to_load(model, counters(**changes), "optimiser")
-    vars(model._optimiser).update(changes)
-    with pytest.raises(ValueError, match="optimiser"):
+    refuses_to_load(model, counters(**changes), "optimizer")
+    vars(model._optimizer).update(changes)
+    with pytest.raises(ValueError, match="optimizer"):
         model.partial_fit(X, first_step(30)[1])
 
 

@@ -50,5 +50,5 @@ def test_a_copy_of_an_estimator_has_arrays():
     X, y = first_step(20)
     model = quick(RNNClassifier, warm_start=True).fit(X, y)
     for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert isinstance(other._optimiser.first, np.ndarray)
+        assert isinstance(other._optimizer.m, np.ndarray)
         np.testing.assert_array_equal(other.fit(X, y).classes_, model.classes_)

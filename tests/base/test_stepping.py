@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
-from skrnn._base.training import Training
+from skrnn._base.training import TrainingLoop
 from skrnn._network import stepping
-from skrnn._network.batches import Trainer
+from skrnn._network.epochs import EpochRunner
 
 try:
     import pandas
@@ -298,16 +298,16 @@ def test_a_fit_that_ends_early_leaves_no_old_weights(error, monkeypatch):
     """Interrupted after an epoch, or failed: what was packed within it is out of date."""
     model = RNNClassifier((8,), warm_start=True, **RESTLESS).fit(*labelled())
     before = model.weights_
-    report, epochs = Training._report, []
+    report, epochs = TrainingLoop._report, []
 
     def stop(training):
         report(training)
-        agrees(training.estimator)
+        agrees(model)
         epochs.append(training)
         if len(epochs) == 3:
             raise error
 
-    monkeypatch.setattr(Training, "_report", stop)
+    monkeypatch.setattr(TrainingLoop, "_report", stop)
     with pytest.raises(error):
         model.set_params(early_stopping=True).fit(*labelled())
     agrees(model)
@@ -320,17 +320,17 @@ def test_a_fit_that_ends_early_leaves_no_old_weights(error, monkeypatch):
 def test_another_thread_that_steps_during_fit_leaves_no_old_weights(interrupted, monkeypatch):
     """It packs weights that an epoch is about to change: those are out of date after it."""
     model = RNNClassifier((8,), warm_start=True, **RESTLESS).fit(*labelled())
-    epoch = Trainer.epoch
+    epoch = EpochRunner.epoch
 
-    def looked_at(trainer, order):
+    def looked_at(runner, order, settings=None):
         model.step(X[:, 0], model.initial_state(9))
-        report = epoch(trainer, order)
+        report = epoch(runner, order, settings)
         if interrupted:
             raise KeyboardInterrupt
         return report
 
-    monkeypatch.setattr(Trainer, "epoch", looked_at)
-    monkeypatch.setattr(Training, "_report", lambda training: agrees(training.estimator))
+    monkeypatch.setattr(EpochRunner, "epoch", looked_at)
+    monkeypatch.setattr(TrainingLoop, "_report", lambda training: agrees(model))
     with pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():
         model.set_params(max_iter=3).fit(*labelled())
     agrees(model)

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn import RNNClassifier, RNNRegressor
-from skrnn._network.batches import Trainer
+from skrnn._network.epochs import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
@@ -44,13 +44,13 @@ def test_warm_start_goes_on(make):
 
 def test_going_on_draws_new_orders(monkeypatch):
     orders = []
-    epoch = Trainer.epoch
+    epoch = EpochRunner.epoch
 
-    def note(self, order):
+    def note(self, order, settings):
         orders.append(tuple(order))
-        return epoch(self, order)
+        return epoch(self, order, settings)
 
-    monkeypatch.setattr(Trainer, "epoch", note)
+    monkeypatch.setattr(EpochRunner, "epoch", note)
     X, y = first_step(40)
     model = quick(warm_start=True).fit(X, y).fit(X, y).partial_fit(X, y)
     assert len(set(orders)) == 7
@@ -132,7 +132,7 @@ def test_going_on_with_another_solver_and_rate(solvers):
     model = quick(solver=solvers[0], warm_start=True, momentum=0.0).fit(X, y)
     model.set_params(solver=solvers[1], learning_rate_init=0.05).fit(X, y)
     assert np.isfinite(model._params).all()
-    assert model._optimiser.learning_rate == 0.05
+    assert model._optimizer.learning_rate == 0.05
     before = model._params.copy()
     model.set_params(learning_rate_init=1e-30).fit(X, y)
     np.testing.assert_array_equal(model._params, before)
@@ -235,7 +235,7 @@ def rates(**params):
     model = quick(solver="sgd", learning_rate_init=0.1, warm_start=True, **params)
     for _ in range(model.max_iter):
         model.set_params(max_iter=1).fit(X, y)
-        seen.append(model._optimiser.learning_rate)
+        seen.append(model._optimizer.learning_rate)
     return seen
 
 
@@ -256,7 +256,7 @@ def test_adaptive_schedule():
     ).fit(X, y)  # fmt: skip
     # 0.1 / 5^8 is the first not above 1e-6: each of nine stalls takes two epochs, one goes before.
     assert model.n_iter_ == 1 + 9 * 2
-    assert model._optimiser.learning_rate == pytest.approx(0.1 / 5**8)
+    assert model._optimizer.learning_rate == pytest.approx(0.1 / 5**8)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -266,7 +266,7 @@ def test_linear_schedule(solver):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # that max_iter is reached is the plan
         model.fit(X, y)
-    assert model._optimiser.learning_rate == pytest.approx(0.025)
+    assert model._optimizer.learning_rate == pytest.approx(0.025)
     # the same as going down by hand
     by_hand = quick(solver=solver, warm_start=True, shuffle=False, max_iter=1)
     for epoch in range(4):
@@ -304,7 +304,7 @@ def test_batches_of_weight_zero_take_no_step():
     X, y = first_step(40)
     weight = np.r_[np.zeros(16), np.ones(24)]
     model = quick(batch_size=4, shuffle=False).fit(X, y, sample_weight=weight)
-    assert model._optimiser.step == 3 * 6
+    assert model._optimizer.step == 3 * 6
     whole = quick(batch_size=40, shuffle=False, dtype="float64")
     rest = quick(batch_size=24, shuffle=False, dtype="float64").fit(X[16:], y[16:])
     whole.fit(X, y, sample_weight=weight)

@@ -406,7 +406,7 @@ def test_size_of_a_pickle():
     assert 3 * weights < size[True] < 3 * weights + 7000  # with Adam's two moments
 
 
-def test_pickle_keeps_the_optimiser_for_warm_start():
+def test_pickle_keeps_the_optimizer_for_warm_start():
     X, y = first_step(40)
     model = quick(warm_start=True).fit(X, y)
     other = pickle.loads(pickle.dumps(model))

@@ -25,7 +25,7 @@ from tables import each
 from skrnn import LSTMLanguageModel
 from skrnn._language_model import likelihood
 from skrnn._language_model.likelihood import cut
-from skrnn._network import batches
+from skrnn._network import epochs
 
 each_level = pytest.mark.parametrize("level", levels())
 LENGTHS = [5, 1, 7, 3]
@@ -110,7 +110,7 @@ def test_tied_weights_take_one_step_a_batch(level):
     network = Network(spec, **problem, level=level, tied=True)
     gradient, before = network.run().grads["head_weight"], network.params.copy()
     how = {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0.0, "max_grad_norm": None}
-    _, norms, _ = network.train(range(4), 4, network.optimiser(**how))
+    _, norms, _ = network.train(range(4), 4, network.optimizer(**how))
     moved = network.plan.views(network.params - before)["head_weight"]
     assert relative_error(moved, -0.1 * gradient) < 1e-12
     assert norms[0] == pytest.approx(np.linalg.norm(before - network.params) / 0.1, rel=1e-12)
@@ -239,7 +239,7 @@ def test_the_state_is_carried_along_sequences(bptt_steps):
 
 def test_a_step_is_taken_for_each_piece():
     model = learner(max_iter=1, batch_size=4, bptt_steps=20, warm_start=True).fit([stream(401)])
-    assert model._optimiser.step == 5
+    assert model._optimizer.step == 5
     assert model.t_ == 20
 
 
@@ -361,7 +361,7 @@ def test_samples_are_the_same_each_time_and_for_any_company(bounded, monkeypatch
 def test_any_number_of_threads(monkeypatch, dtype):
     text, found = stream(1000), []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(batches, "effective_n_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(epochs, "effective_n_threads", lambda threads=threads: threads)
         monkeypatch.setattr(likelihood, "effective_n_threads", lambda threads=threads: threads)
         model = learner((128,), max_iter=1, batch_size=8, bptt_steps=30, dtype=dtype, dropout=0.1)
         model.fit([text])
@@ -422,7 +422,7 @@ def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     assert model.validation_scores_[-1] > model.validation_scores_[0]
     data = model._read_data(X, None, None, reset=True, split_seed=0)
     if len(X) > 1 and bptt_steps:  # all pieces of a sequence are on one side
-        assert not set(data.streams[data.held]) & set(data.streams[~data.held])
+        assert not set(data.documents[data.held]) & set(data.documents[~data.held])
     held = data.take(data.held).targets.labels
     assert abs(len(held) - 0.1 * len(data.targets.labels)) < 0.1 * len(data.targets.labels)
     if len(X) == 1:  # the end of a stream, as much as was asked for

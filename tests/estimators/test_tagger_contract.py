@@ -121,7 +121,7 @@ def test_same_bits_for_any_number_of_threads(crf, monkeypatch):
     x, y = tagged(64)
     found = []
     for threads in (1, 2, 3, 8):
-        monkeypatch.setattr("skrnn._network.batches.effective_n_threads", lambda n=threads: n)
+        monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda n=threads: n)
         model = tagger(crf=crf, hidden_layer_sizes=(128,), dropout=0.2).fit(x, y)
         predictions = joined(model.predict(x)) + joined(model.predict_proba(x))
         found.append((model._params.tobytes(), model.loss_curve_, predictions))

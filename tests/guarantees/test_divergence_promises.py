@@ -85,7 +85,7 @@ WIDE = 2**33
 
 @each(dtype=("float32", "float64"), cell=CELLS)
 def test_weights_beyond_32_bits(cell, dtype, monkeypatch):
-    # The optimiser's table of pieces is the one that grows with the weights.
+    # The optimizer's table of pieces is the one that grows with the weights.
     monkeypatch.setattr("skrnn._network.plan.CHUNK", 2**28)
     plan = Plan(cell, (8,), WIDE, 2, dtype=dtype)
     gates = plan.cell.gates

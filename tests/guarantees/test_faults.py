@@ -10,7 +10,7 @@ from problems import BOTH, data_for, first_step, means, quick, state
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skrnn import RNNClassifier, RNNRegressor
-from skrnn._network.batches import Trainer
+from skrnn._network.epochs import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
@@ -45,7 +45,7 @@ def test_divergence_halves_the_step_size():
     assert "gradient norm" in messages[0]
     assert "halved to 1" in messages[0]
     assert caught[0].filename == __file__
-    assert 1 <= model._optimiser.halvings == len(messages) <= 10
+    assert 1 <= model._optimizer.halvings == len(messages) <= 10
     assert np.isfinite(model._params).all()
     assert model.loss_curve_[-1] < 1e6
     assert len(model.loss_curve_) == 60
@@ -179,15 +179,15 @@ def test_interrupt_by_a_signal(method, monkeypatch):
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
-    epoch = Trainer.epoch
+    epoch = EpochRunner.epoch
 
-    def timed_epoch(self, order):
+    def timed_epoch(self, order, settings):
         # Counted from here, the signal comes neither before training nor after its only epoch.
         if not signal.getitimer(signal.ITIMER_REAL)[0]:
             signal.setitimer(signal.ITIMER_REAL, 0.15)
-        return epoch(self, order)
+        return epoch(self, order, settings)
 
-    monkeypatch.setattr(Trainer, "epoch", timed_epoch)
+    monkeypatch.setattr(EpochRunner, "epoch", timed_epoch)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         start = time.perf_counter()
@@ -197,7 +197,7 @@ def test_interrupt_by_a_signal(method, monkeypatch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    monkeypatch.setattr(Trainer, "epoch", epoch)
+    monkeypatch.setattr(EpochRunner, "epoch", epoch)
     assert model.predict(X[:5]).shape == (5,)
     assert np.isfinite(model._params).all()
     model.partial_fit(X[:50], y[:50])
@@ -211,7 +211,7 @@ def test_interrupt_before_training_changes_nothing(monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skrnn._base.estimator.initialize", interrupt)
+    monkeypatch.setattr("skrnn._network.plan.initialize", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert state(model) == before
@@ -233,7 +233,7 @@ def test_failure_in_training_changes_nothing(make, method, monkeypatch):
         calls.append(self)
         raise MemoryError
 
-    monkeypatch.setattr("skrnn._base.training.Training._report", fail)  # after an epoch's steps
+    monkeypatch.setattr("skrnn._base.training.TrainingLoop._report", fail)  # after an epoch's steps
     with pytest.raises(MemoryError):
         getattr(model, method.split()[-1])(X[::-1], y)
     assert len(calls) == 1

@@ -78,14 +78,14 @@ def words(n, T, kinds=20):
 
 
 def steps_taken(given):
-    """Return the optimiser's count, as a kernel that trains has left it in its settings."""
+    """Return the optimizer's count, as a kernel that trains has left it in its settings."""
     return next(part["step"] for part in given if isinstance(part, dict))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_predict(interrupt, monkeypatch, threads, pooling):
-    monkeypatch.setattr("skrnn._network.batches.effective_n_threads", lambda: threads)
+    monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda: threads)
     X = noise(20_000, 100)
     model = quick(RNNClassifier, hidden_layer_sizes=(128,), pooling=pooling)
     model.fit(X[:8], np.arange(8) % 2)
@@ -124,14 +124,14 @@ def test_one_batch_of_fit(interrupt, name):
 
 
 def test_complete_batches_count(interrupt):
-    """Batches done before the interrupt are kept, and the optimiser has counted them."""
+    """Batches done before the interrupt are kept, and the optimizer has counted them."""
     X = noise(20_000, 50)
     model = quick(RNNClassifier, hidden_layer_sizes=(64,), max_iter=1, batch_size=16)
     model.partial_fit(X[:64], np.arange(64) % 2, classes=[0, 1])
-    before, params = model._optimiser.step, model._params.copy()
+    before, params = model._optimizer.step, model._params.copy()
     given = interrupt("train", lambda: model.partial_fit(X, np.arange(20_000) % 2))
-    assert model._optimiser.step == steps_taken(given) < before + 20_000 // 16
-    assert (model._optimiser.step > before) == (not np.array_equal(model._params, params))
+    assert model._optimizer.step == steps_taken(given) < before + 20_000 // 16
+    assert (model._optimizer.step > before) == (not np.array_equal(model._params, params))
 
 
 def test_sampling(interrupt):

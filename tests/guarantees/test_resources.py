@@ -101,7 +101,7 @@ def test_thousands_of_concurrent_predictions(case, monkeypatch):
 
 def test_concurrent_fits_do_not_disturb_each_other(monkeypatch):
     # Two threads each, more than there may be processors.
-    monkeypatch.setattr("skrnn._network.batches.effective_n_threads", lambda: 2)
+    monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda: 2)
 
     def fit(case):
         model, X, y = cases()[case]

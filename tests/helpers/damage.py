@@ -317,14 +317,14 @@ def with_weights_that_fit(state, plan_class, rng):
     with np.errstate(all="ignore"):
         fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
-    optimiser = state.get("_optimiser")
-    if type(optimiser).__name__.startswith("Optimi") and rng.random() < 0.8:
-        optimiser = copy.copy(optimiser)
-        for key in ("first", "second"):
-            moments = getattr(optimiser, key, None)
+    optimizer = state.get("_optimizer")
+    if type(optimizer).__name__.startswith("Optimi") and rng.random() < 0.8:
+        optimizer = copy.copy(optimizer)
+        for key in ("m", "v"):
+            moments = getattr(optimizer, key, None)
             if isinstance(moments, np.ndarray) and moments.size and moments.dtype.kind in "fiub":
-                setattr(optimiser, key, np.resize(moments, plan.n_params).astype(plan.dtype))
-        state["_optimiser"] = optimiser
+                setattr(optimizer, key, np.resize(moments, plan.n_params).astype(plan.dtype))
+        state["_optimizer"] = optimizer
     return state
 
 

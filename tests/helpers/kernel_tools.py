@@ -19,7 +19,7 @@ import pytest
 from skrnn import RNNClassifier
 from skrnn._kernels import cpu, get_engine
 from skrnn._network.border import BatchLimits, KernelData, KernelTargets
-from skrnn._network.optimizer import Optimiser
+from skrnn._network.optimizer import Optimizer
 from skrnn._network.plan import CELLS, Options, Plan
 
 DTYPES = ("float64", "float32")
@@ -320,8 +320,8 @@ class Network:
             masks[("head",) if is_head else ("input", level)] = drawn
         return masks
 
-    def train(self, order, batch_size, optimiser):
-        """Take one optimiser step a batch of `order`.
+    def train(self, order, batch_size, optimizer):
+        """Take one optimizer step a batch of `order`.
 
         Returns
         -------
@@ -331,19 +331,20 @@ class Network:
         order = np.asarray(order, np.intp)
         bounds = np.append(np.arange(0, len(order), batch_size), len(order)).astype(np.intp)
         report = np.zeros((len(bounds) - 1, 3))
-        settings = optimiser.settings(self.seed)
+        settings = optimizer.settings(self.seed)
         done = self.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            optimiser.first, optimiser.second, self.data, self.targets, order, bounds,
+            optimizer.m, optimizer.v, self.data, self.targets, order, bounds,
             settings, report,
         )  # fmt: skip
-        optimiser.step = settings["step"]
+        optimizer.step = settings["step"]
         assert done == len(report)
         return report.T
 
-    def optimiser(self, **settings):
-        """Make an optimiser for `train`, with an estimator's parameters."""
-        return Optimiser(RNNClassifier(**{"alpha": self.spec.alpha} | settings), self.plan)
+    def optimizer(self, **settings):
+        """Make an optimizer for `train`, with an estimator's parameters."""
+        params = RNNClassifier(**{"alpha": self.spec.alpha} | settings).get_params()
+        return Optimizer(params, self.plan.n_params, self.plan.dtype)
 
     def predict(self, batches=None, probabilities=False, distinct=None):
         """Run the network forward in prediction, batch by batch.

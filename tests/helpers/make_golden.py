@@ -32,7 +32,7 @@ Two kinds of file go to ``tests/golden``, all float64.
 ``losses``, ``grad_norms``              (10,) before each step; norms before clipping
 ======================================  =======================================================
 
-The gradients are PyTorch's, the two optimisers are written out below: they follow scikit-learn's
+The gradients are PyTorch's, the two optimizers are written out below: they follow scikit-learn's
 ``MLPClassifier``, whose formulas differ from PyTorch's (where epsilon enters Adam; where the
 learning rate enters the velocity). What is random is drawn on a coarse binary grid, which float64
 holds exactly and zip packs well.
@@ -209,8 +209,8 @@ def training(seed, solver):
     sequences = [draw(rng, (length, N_FEATURES)) for length in lengths]
     targets = torch.from_numpy(rng.integers(0, n_outputs, len(lengths)))
 
-    optimiser_class, settings = SOLVERS[solver]
-    optimiser = optimiser_class()
+    optimizer_class, settings = SOLVERS[solver]
+    optimizer = optimizer_class()
     arrays = {
         "about": about(
             "training",
@@ -245,11 +245,11 @@ def training(seed, solver):
         losses.append(loss.item())
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters.values()])
         norms.append(norm.item())
-        optimiser.t += 1
+        optimizer.t += 1
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.grad *= min(1.0, max_norm / norms[-1])
-                optimiser.step(name, parameter, **settings)
+                optimizer.step(name, parameter, **settings)
 
     # a golden run that never clips, or always does, would not test the clipping
     assert min(norms) < max_norm < max(norms), norms

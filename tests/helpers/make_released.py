@@ -54,7 +54,7 @@ def fitted():
     tables = {
         "classifier": (tiny(RNNClassifier, bidirectional=True), *first_step(12), labels),
         "classifier_tokens": (tiny(RNNClassifier, pooling="max"), words, firsts, labels),
-        "classifier_optimiser": (tiny(RNNClassifier, warm_start=True), *first_step(12), labels),
+        "classifier_optimizer": (tiny(RNNClassifier, warm_start=True), *first_step(12), labels),
         "regressor": (tiny(RNNRegressor, cell="gru", pooling="mean"), *means(12, 0, 2), labels[:1]),
         "regressor_relu": (tiny(RNNRegressor, **relu), *means(12), labels[:1]),
         "tagger": (tiny(LSTMTagger), words, tags, labels),

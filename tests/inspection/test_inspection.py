@@ -24,7 +24,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
-from skrnn._base.training import Training
+from skrnn._base.training import TrainingLoop
 from skrnn.inspection import (
     AttentionDisplay,
     ForecastDisplay,
@@ -346,7 +346,7 @@ def test_scores_are_drawn_at_their_epochs(pyplot, monkeypatch):
     assert epochs() is None
     model.set_params(early_stopping=True).fit(X, y)
     assert epochs() == [17, 18, 19]
-    validate, seen = Training._validate, []
+    validate, seen = TrainingLoop._validate, []
 
     def interrupted(training):
         seen.append(training)
@@ -354,7 +354,7 @@ def test_scores_are_drawn_at_their_epochs(pyplot, monkeypatch):
             raise KeyboardInterrupt
         validate(training)
 
-    monkeypatch.setattr(Training, "_validate", interrupted)
+    monkeypatch.setattr(TrainingLoop, "_validate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     model.fit(X, y)

@@ -106,8 +106,8 @@ def test_training_and_prediction_for_any_number_of_threads(
     order = np.random.default_rng(0).permutation(len(LENGTHS))
     trained = []
     for network in networks:
-        optimiser = network.optimiser(solver=solver, learning_rate_init=0.01)
-        report = np.concatenate([network.train(order, 7, optimiser) for _ in range(2)], axis=1)
+        optimizer = network.optimizer(solver=solver, learning_rate_init=0.01)
+        report = np.concatenate([network.train(order, 7, optimizer) for _ in range(2)], axis=1)
         trained.append((network.params, report, network.predict(probabilities=True)))
     for threads, found in zip(THREADS, trained[1:], strict=True):
         names = ("weights", "report", "predictions")
@@ -155,7 +155,7 @@ def test_training_has_the_gradients_that_are_checked(level, dtype, cell, bidirec
     network = two_layers(level, dtype, cell, bidirectional, pooling)
     network.run()
     checked = network.grads.copy()
-    network.train(network.order, len(LENGTHS), network.optimiser())
+    network.train(network.order, len(LENGTHS), network.optimizer())
     assert same_bits(network.grads, checked)
 
 
@@ -227,7 +227,7 @@ def test_every_estimator_for_any_number_of_threads(case, cell, monkeypatch):
     model, X, y = cases()[case]
     found = []
     for threads in (1, *THREADS, 1):
-        monkeypatch.setattr("skrnn._network.batches.effective_n_threads", lambda n=threads: n)
+        monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda n=threads: n)
         fitted = clone(model).set_params(cell=cell, hidden_layer_sizes=(96,), dropout=0.2).fit(X, y)
         found.append((fitted._params.tobytes(), fitted.loss_curve_, predicted(fitted, X)))
     assert all(other == found[0] for other in found[1:])

@@ -324,9 +324,9 @@ def test_a_batch_without_a_label_is_passed_over(level, dtype):
     labels = [np.full(T, -1) for T in SHORT]
     network = make_network(logits, scores, labels, level=level, dtype=dtype)
     before = network.params.copy()
-    optimiser = network.optimiser()
-    assert not network.train(np.arange(len(SHORT)), 4, optimiser).any()
-    assert optimiser.step == 0
+    optimizer = network.optimizer()
+    assert not network.train(np.arange(len(SHORT)), 4, optimizer).any()
+    assert optimizer.step == 0
     assert same_bits(network.params, before)
 
 
@@ -341,7 +341,7 @@ def test_report_of_training(level, dtype):
     labelled = sum(np.sum(y != -1) for y in labels)
     network = Network(crf_spec(5), **problem, level=level, dtype=dtype)
     before = network.params.copy()
-    report = network.train(np.arange(len(SHORT)), len(SHORT), network.optimiser())
+    report = network.train(np.arange(len(SHORT)), len(SHORT), network.optimizer())
     assert_allclose(report[:, 0], [expected.loss, norm, labelled], rtol=GRADIENT[dtype])
     changed = network.plan.views(network.params != before)
     for name in ("crf_start", "crf_transitions", "crf_end"):
@@ -433,7 +433,7 @@ def test_any_number_of_threads(level, dtype, n_tags):
             | {"loss": np.array(result.loss)}
             | {"path": network.decode(), "marginals": network.marginals()}
         )
-        report = network.train(np.arange(len(lengths)), 5, network.optimiser())
+        report = network.train(np.arange(len(lengths)), 5, network.optimizer())
         found[-1] |= {"report": report, "trained": network.params}
     for threads, arrays in zip((2, 3, 8), found[1:], strict=True):
         for name, array in arrays.items():

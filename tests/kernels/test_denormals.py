@@ -74,9 +74,9 @@ def test_moments_are_never_denormal(solver, dtype):
     network = fading("lstm", dtype)
     # the gradient of this column's weights is normal, its square and its hundredth are not
     network.values[:, 0] *= np.finfo(dtype).tiny * (1e3 if solver == "sgd" else 1e10)
-    optimizer = network.optimiser(solver=solver)
+    optimizer = network.optimizer(solver=solver)
     network.train(range(9), 3, optimizer)
-    for moments in (optimizer.first, optimizer.second):
+    for moments in (optimizer.m, optimizer.v):
         if moments is not None:
             assert not has_denormals(moments)
     assert (optimizer.first != 0).any()

@@ -397,13 +397,13 @@ def test_against_pytorch(file):
         assert_allclose(got[key], arrays[key], rtol=1e-12, atol=1e-12, err_msg=key)
 
 
-def make_optimiser(about, params):
-    """Make scikit-learn's own optimiser, with the parameters a golden file names."""
-    optimisers = pytest.importorskip("sklearn.neural_network._stochastic_optimizers")
+def make_optimizer(about, params):
+    """Make scikit-learn's own optimizer, with the parameters a golden file names."""
+    optimizers = pytest.importorskip("sklearn.neural_network._stochastic_optimizers")
     if about["solver"] == "adam":
         keys = ["learning_rate_init", "beta_1", "beta_2", "epsilon"]
-        return optimisers.AdamOptimizer(params, **{key: about[key] for key in keys})
-    return optimisers.SGDOptimizer(
+        return optimizers.AdamOptimizer(params, **{key: about[key] for key in keys})
+    return optimizers.SGDOptimizer(
         params,
         about["learning_rate_init"],
         momentum=about["momentum"],
@@ -413,18 +413,18 @@ def make_optimiser(about, params):
 
 @pytest.mark.parametrize("file", golden_files("training_*.npz"))
 def test_training_against_pytorch(file):
-    # the oracle's gradients and scikit-learn's optimisers follow the golden run to its end
+    # the oracle's gradients and scikit-learn's optimizers follow the golden run to its end
     about, spec, arrays = load_golden(file)
     sequences = unpack(arrays, "inputs")
     weights = group(arrays, "initial")
-    optimiser = make_optimiser(about, list(weights.values()))
+    optimizer = make_optimizer(about, list(weights.values()))
     for loss, grad_norm in zip(arrays["losses"], arrays["grad_norms"], strict=True):
         result = run(spec, weights, sequences, targets=arrays["targets"])
         norm = np.sqrt(sum(np.sum(result.grads[name] ** 2) for name in weights))
         assert_allclose(result.loss, loss, rtol=1e-12)
         assert_allclose(norm, grad_norm, rtol=1e-12)
         scale = min(1.0, about["max_grad_norm"] / (norm + about["clip_epsilon"]))
-        optimiser.update_params(
+        optimizer.update_params(
             list(weights.values()), [scale * result.grads[name] for name in weights]
         )
     for name, final in group(arrays, "final").items():

@@ -21,7 +21,8 @@ from tables import each
 from test_oracle import golden_files, group, load_golden, unpack
 
 from skrnn._data.sequences import Sequences
-from skrnn._network.batches import Targets, Trainer
+from skrnn._network.batches import Targets
+from skrnn._network.epochs import EpochRunner
 from skrnn._network.plan import CELLS
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
@@ -74,19 +75,21 @@ def test_training(level, dtype, file):
         level=level, dtype=dtype,
     )  # fmt: skip
     n = len(network.lengths)
-    settings = {key: about[key] for key in network.optimiser().params if key in about}
-    trainer = Trainer(
+    settings = {key: about[key] for key in network.optimizer().params if key in about}
+    optimizer = network.optimizer(**settings | {"alpha": 0.0})
+    trainer = EpochRunner(
         network.plan,
         Sequences(network.values, network.offsets),
         Targets(*network.targets),
         batch_size=n,
         params=network.params,
-        optimiser=network.optimiser(**settings | {"alpha": 0.0}),
+        optimizer=optimizer,
         dropout=0.0,
         recurrent_dropout=0.0,
-        seed=0,
     )
-    report = np.concatenate([trainer.epoch(np.arange(n)) for _ in arrays["losses"]])
+    report = np.concatenate(
+        [trainer.epoch(np.arange(n), optimizer.settings()) for _ in arrays["losses"]]
+    )
     losses, norms, _ = report.T
     assert relative_error(losses, arrays["losses"]) <= TOLERANCE[dtype]
     assert relative_error(norms, arrays["grad_norms"]) <= TOLERANCE[dtype]
@@ -101,7 +104,7 @@ def test_training(level, dtype, file):
 
 
 class Reference:
-    """MLPClassifier's two optimisers on named arrays, as `_kernels/optimizer.pxd` describes them.
+    """MLPClassifier's two optimizers on named arrays, as `_kernels/optimizer.pxd` describes them.
 
     An embedding is lazy: a row that the batch does not hold stays as it is, moments and all.
     """
@@ -184,16 +187,16 @@ def trained_by_the_oracle(cell, embedding, settings):
 def test_mini_batches(level, cell, solver, nesterovs_momentum, max_grad_norm, embedding):
     spec, problem, orders = mini_batches(cell, embedding)
     network = Network(spec, **problem, level=level, wants_dx=False)
-    optimiser = network.optimiser(
+    optimizer = network.optimizer(
         solver=solver,
         nesterovs_momentum=nesterovs_momentum,
         max_grad_norm=max_grad_norm,
         learning_rate_init=0.05,
         epsilon=1e-3,  # so that it counts, and so that Adam does not blow rounding up
     )
-    settings = tuple(optimiser.params.items())
+    settings = tuple(optimizer.params.items())
     weights, expected = trained_by_the_oracle(cell, embedding, settings)
-    report = np.concatenate([network.train(order, 3, optimiser) for order in orders], axis=1)
+    report = np.concatenate([network.train(order, 3, optimizer) for order in orders], axis=1)
     np.testing.assert_allclose(report, expected, rtol=1e-10)
     views = network.plan.views(network.params)
     for name, weight in weights.items():
@@ -206,10 +209,10 @@ def test_a_batch_without_a_target_is_passed_over(level, dtype):
     problem = make_problem(spec, [3, 2], states=False, cotangents=False)
     network = Network(spec, **problem | {"targets": np.array([-1, -1])}, level=level, dtype=dtype)
     before = network.params.copy()
-    optimiser = network.optimiser()
-    report = network.train([0, 1], 2, optimiser)
+    optimizer = network.optimizer()
+    report = network.train([0, 1], 2, optimizer)
     assert not report.any()
-    assert optimiser.step == 0
+    assert optimizer.step == 0
     assert (network.params == before).all()
 
 
@@ -219,8 +222,8 @@ def test_a_batch_that_is_not_finite_stops_training(level, dtype):
     problem = make_problem(spec, [3, 2, 1], states=False, cotangents=False)
     network = Network(spec, **problem, level=level, dtype=dtype)
     network.targets[1][1, 0] = np.inf
-    optimiser = network.optimiser()
+    optimizer = network.optimizer()
     with pytest.raises(AssertionError):
-        network.train([0, 1, 2], 1, optimiser)
-    assert optimiser.step == 1
+        network.train([0, 1, 2], 1, optimizer)
+    assert optimizer.step == 1
     assert np.isfinite(network.params).all()

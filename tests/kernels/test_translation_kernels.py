@@ -12,9 +12,10 @@ from kernel_tools import levels, one_level, relative_error, same_bits
 from oracle_attention import run_pair, softmax
 from tables import ACTIVATIONS, each
 
+from skrnn import Seq2SeqTranslator
 from skrnn._data.sequences import Sequences
 from skrnn._network.border import KernelData, TargetSequences
-from skrnn._network.optimizer import Optimiser
+from skrnn._network.optimizer import Optimizer
 from skrnn._network.plan import CELLS, Options
 from skrnn._translator.decoding import attention_weights, decode
 from skrnn._translator.encoder_decoder import ATTENTION, EncoderDecoder, pair_limits
@@ -81,15 +82,15 @@ class Problem:
     def loss(self):
         return self.run(alpha=0.3)["loss"]
 
-    def train(self, optimiser, bounds):
+    def train(self, optimizer, bounds):
         report = np.zeros((len(bounds) - 1, 3))
-        settings = optimiser.settings(self.seed)
+        settings = optimizer.settings(self.seed)
         done = self.pair.engine.translate_train(
             self.pair, self.options, self.limits, self.workspace, self.params, self.grads,
-            optimiser.first, optimiser.second, self.data, self.target, self.order,
+            optimizer.m, optimizer.v, self.data, self.target, self.order,
             np.array(bounds, np.intp), settings, report,
         )  # fmt: skip
-        optimiser.step = settings["step"]
+        optimizer.step = settings["step"]
         assert done == len(report)
         return report
 
@@ -204,6 +205,11 @@ def test_each_network_draws_masks_of_its_own(level):
     assert 0.3 < np.mean(dropped) < 0.7
 
 
+def make_optimizer(pair, **settings):
+    how = {"alpha": 0.1, "learning_rate_init": 0.01, "max_grad_norm": 0.5} | settings
+    return Optimizer(Seq2SeqTranslator(**how).get_params(), pair.n_params, pair.dtype)
+
+
 @each_level
 @each(attention=ATTENTION, dtype=("float32", "float64"))
 def test_the_same_bits_for_any_number_of_threads(level, attention, dtype):
@@ -213,8 +219,8 @@ def test_the_same_bits_for_any_number_of_threads(level, attention, dtype):
         problem = Problem(pair, threads=threads, dropout=0.2)
         problem.run(alpha=0.1)
         grads = problem.grads.copy()
-        optimiser = Optimiser(Settings(), pair)
-        report = problem.train(optimiser, [0, 4, 8, 11])
+        optimizer = make_optimizer(pair)
+        report = problem.train(optimizer, [0, 4, 8, 11])
         found.append((grads, report, problem.params))
     for other in found[1:]:
         for got, expected in zip(other, found[0], strict=True):
@@ -226,10 +232,9 @@ def test_the_same_bits_for_any_number_of_threads(level, attention, dtype):
 def test_batches_of_a_run(level, attention):
     # batches smaller than the workspace is made for, each with the loss it has alone
     pair = make_pair(level, "lstm", attention, True, 2)
-    problem, settings = Problem(pair), Settings()
+    problem = Problem(pair)
     problem.workspace[:] = 0x7F
-    settings.learning_rate_init = 1e-300
-    report = problem.train(Optimiser(settings, pair), [0, 2, 6, 11])
+    report = problem.train(make_optimizer(pair, learning_rate_init=1e-300), [0, 2, 6, 11])
     order = problem.order
     for row, (start, stop) in zip(report, ((0, 2), (2, 6), (6, 11)), strict=True):
         problem.order = order[start:stop]
@@ -240,25 +245,15 @@ def test_batches_of_a_run(level, attention):
     assert_as_oracle(problem, "lstm", attention, True, 2)
 
 
-class Settings:
-    """What `Optimiser` reads of an estimator."""
-
-    solver, alpha, learning_rate, learning_rate_init = "adam", 0.1, "constant", 0.01
-    power_t, momentum, nesterovs_momentum, beta_1, beta_2 = 0.5, 0.9, True, 0.9, 0.999
-    epsilon, max_grad_norm = 1e-8, 0.5
-
-
 @each_level
 @each(solver=("adam", "sgd"), attention=ATTENTION)
 def test_one_clipped_step(level, solver, attention):
     # one norm for both networks: the step is that of a single vector
     pair = make_pair(level, "gru", attention, True, 1)
     problem = Problem(pair)
-    settings = Settings()
-    settings.solver = solver
     norm = problem.run(alpha=0.1)["norm"]
     grads, before = problem.grads * min(1, 0.5 / norm), problem.params.copy()
-    report = problem.train(Optimiser(settings, pair), [0, len(SOURCE_LENGTHS)])
+    report = problem.train(make_optimizer(pair, solver=solver), [0, len(SOURCE_LENGTHS)])
     assert norm > 0.5
     assert abs(report[0, 1] - norm) < EXACT * norm
     if solver == "adam":

@@ -10,8 +10,9 @@ from tables import LOSSES, each
 from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
 from skrnn._kernels import LEVEL
 from skrnn._network import batches as batching
-from skrnn._network.batches import Trainer, batch_limits, direction_chunks, equal_bounds
+from skrnn._network.batches import batch_limits, direction_chunks, equal_bounds
 from skrnn._network.border import DirectionChunks
+from skrnn._network.epochs import EpochRunner
 from skrnn._network.plan import CELLS
 
 LENGTHS = [23, 1, 40, 9, 10, 11, 20]
@@ -24,7 +25,7 @@ each_level = pytest.mark.parametrize("level", one_level())
 def gradients(network, size, learns=True):
     """Return loss and gradients of one batch, taken in chunks of `size` steps."""
     lengths, order = network.lengths, np.arange(len(network.lengths))[::-1].copy()
-    optimizer = network.optimiser(
+    optimizer = network.optimizer(
         solver="sgd", learning_rate_init=1e-300, max_grad_norm=None, momentum=0
     )
     report = np.zeros((1, 3))
@@ -32,7 +33,7 @@ def gradients(network, size, learns=True):
     network.engine.train(
         network.plan, network.options, limits,
         network.plan.passes_workspace(network.options, limits), network.params, network.grads,
-        optimizer.first, optimizer.second, network.data, network.targets, order,
+        optimizer.m, optimizer.v, network.data, network.targets, order,
         equal_bounds(len(order), len(order)),
         optimizer.settings(network.seed) if learns else None, report, None,
         direction_chunks(network.plan, network.offsets, size),
@@ -164,13 +165,13 @@ def test_a_fit_in_chunks_is_the_fit_of_whole_sequences(case, monkeypatch):
 )
 def test_memory_follows_the_chunk(params, monkeypatch):
     taken = {}
-    train = Trainer._train
+    train = EpochRunner._train
 
     def note(self, *args):
         taken[self.data.offsets[-1]] = self.workspace.nbytes
         return train(self, *args)
 
-    monkeypatch.setattr(Trainer, "_train", note)
+    monkeypatch.setattr(EpochRunner, "_train", note)
     for n_steps in (500, 2000):
         X = np.zeros((4, n_steps, 1))
         model = RNNClassifier((8,), max_iter=1, bptt_steps=20, **params)

@@ -37,6 +37,7 @@ MAY = {
     "preprocessing": {"_data"},
     "inspection": {"_base", "_network", "_data", "metrics", "preprocessing", *ESTIMATORS},
     "datasets": set(),
+    "_training": {"_base"},  # an old import path
     "_version": set(),
     "_show_versions": {"_version", "_kernels", "_network"},
     "__init__": {"_version", "_show_versions", *ESTIMATORS},

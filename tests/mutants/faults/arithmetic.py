@@ -1,9 +1,9 @@
-"""Faults of what everything is computed with: optimiser, tile, sums, elementary functions."""
+"""Faults of what everything is computed with: optimizer, tile, sums, elementary functions."""
 
 from faults import Fault
 
 FAULTS = [
-    # -- optimiser --
+    # -- optimizer --
     Fault(
         "L2 without gradient",
         "_kernels/optimizer.pxd",

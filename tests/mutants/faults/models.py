@@ -92,8 +92,8 @@ FAULTS = [
     Fault(
         "step: weights that an epoch has moved are not seen",
         "_base/training.py",
-        "        estimator._weights_version += 1\n        losses",
-        "        losses",
+        '        new["_weights_version"] = history["_weights_version"] + 1\n',
+        "",
         "base/test_stepping.py::test_a_callback_that_steps_leaves_no_old_weights "
         "base/test_stepping.py::test_a_fit_that_ends_early_leaves_no_old_weights",
     ),
@@ -478,7 +478,7 @@ FAULTS = [
     Fault(
         "early stopping: a warm start forgets what it began with",
         "_base/training.py",
-        "        if self.watch and warm:",
+        "        if self.watched and warm:",
         "        if False:",
         "base/test_learning.py::test_a_warm_start_never_ends_worse_than_it_began",
     ),

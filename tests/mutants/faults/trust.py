@@ -57,7 +57,7 @@ FAULTS = [
         "_base/persistence.py",
         'parts.get("halvings"), MAX_HALVINGS)',
         'parts.get("step"))',
-        "base/test_persistence.py::test_counters_of_the_optimiser_are_looked_at",
+        "base/test_persistence.py::test_counters_of_the_optimizer_are_looked_at",
     ),
     Fault(
         "guards: other threads fit too",

@@ -1,0 +1,169 @@
+"""Prediction: batches of sequences of similar length, run forward through the kernels."""
+
+import numpy as np
+
+from skrnn._network.batches import kernel_data
+from skrnn._network.border import BatchLimits, CarriedStates, DistinctTokens
+from skrnn._network.plan import Options
+from skrnn._network.threads import effective_n_threads
+
+# Prediction: hidden states of one batch, in numbers. 16 MiB of float32 stay in a level-3 cache.
+PREDICT_NUMBERS = 4_194_304
+PREDICT_SEQUENCES = 512
+# Input projections of tokens: they cost more to read back than they save where most steps have one
+# of their own, and take at most so many numbers (256 MiB of float32).
+MOST_DISTINCT = 0.7
+PROJECTED_NUMBERS = 67_108_864
+
+
+def predict(plan, params, sequences, probabilities=False, states=None):
+    """Run the network forward.
+
+    Parameters
+    ----------
+    plan : Plan
+    params : ndarray of shape (n_params,)
+    sequences : Sequences
+    probabilities : bool
+        Softmax of the outputs.
+    states : (h, c) or None
+        Initial states, as `first_states` makes them, which the final ones replace.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences, n_outputs), or (total_steps, n_outputs) for a head on every step
+    """
+    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
+    out = np.empty((rows, plan.n_outputs), plan.dtype)
+    _run(plan, params, sequences, out, None, probabilities, None, states)
+    return out
+
+
+def top_states(plan, params, sequences):
+    """Return what the head reads: hidden states of the top layer, pooled if the plan says so.
+
+    Parameters
+    ----------
+    plan, params, sequences
+        As in `predict`.
+
+    Returns
+    -------
+    ndarray of shape (n_sequences, n_directions * H), or (total_steps, n_directions * H)
+    """
+    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
+    read = np.empty((rows, plan.n_directions * plan.hidden[-1]), plan.dtype)
+    _run(plan, params, sequences, None, None, False, None, read=read)
+    return read
+
+
+def first_states(plan, n):
+    """Return zero states of n sequences: (h, c), each (n_layers, n, widest layer).
+
+    A layer uses as many numbers as it has units; c is None for a cell without cell state.
+    """
+    shape = len(plan.scans), n, max(plan.hidden)
+    return np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype) if plan.cell.has_c else None
+
+
+def label_marginals(plan, params, sequences, scores):
+    """Probabilities of each step's label among all label sequences.
+
+    Parameters
+    ----------
+    plan, params, sequences
+        As in `predict`, with a head on every step.
+    scores : ndarray of shape (n_outputs + 2, n_outputs)
+        Of starting with a label, of label i before label j, of ending with a label; -inf forbids.
+
+    Returns
+    -------
+    ndarray of shape (total_steps, n_outputs)
+    """
+    out = np.empty((len(sequences.values), plan.n_outputs), plan.dtype)
+    _run(plan, params, sequences, out, None, True, scores)
+    return out
+
+
+def best_labels(plan, params, sequences, scores):
+    """Most probable label sequences (Viterbi).
+
+    Parameters
+    ----------
+    plan, params, sequences, scores
+        As in `label_marginals`.
+
+    Returns
+    -------
+    ndarray of shape (total_steps,), dtype=intp
+        -1 where no label sequence has a finite score.
+    """
+    path = np.empty(len(sequences.values), np.intp)
+    _run(plan, params, sequences, None, path, False, scores)
+    return path
+
+
+def _run(plan, params, sequences, out, path, probabilities, scores, states=None, read=None):
+    """Call the kernel on batches of sequences of similar length, the empty ones left out."""
+    lengths = sequences.lengths
+    order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+    if len(order) == 0:
+        return
+    lengths = lengths[order]
+    width = max(plan.hidden) * plan.n_directions
+    if plan.pooling == "all":  # a label of a CRF takes three numbers per step
+        width = max(width, plan.n_outputs * (1 if scores is None else 3))
+    bounds = _predict_bounds(lengths, width)
+    limits = BatchLimits(
+        int((bounds[1:] - bounds[:-1]).max()),
+        int(np.add.reduceat(lengths, bounds[:-1]).max()),
+        int(lengths[0]),
+    )
+    data = kernel_data(plan, sequences)
+    distinct = None if plan.embedding is None else distinct_rows(data.tokens)
+    if distinct is not None and len(distinct.rows) * plan.projection_width > PROJECTED_NUMBERS:
+        distinct = None
+    options = Options(
+        threads=effective_n_threads(),
+        paths=scores is not None,
+        distinct=0 if distinct is None else len(distinct.rows),
+    )
+    plan.engine.predict(
+        plan, options, limits, plan.workspace(options, limits), params, data, distinct, order,
+        bounds, out, path, probabilities, scores,
+        None if states is None else CarriedStates(*states), read,
+    )  # fmt: skip
+
+
+def distinct_rows(tokens):
+    """Find the token rows that differ.
+
+    Parameters
+    ----------
+    tokens : ndarray of shape (total_steps, n_columns), dtype=intp
+
+    Returns
+    -------
+    DistinctTokens or None
+        None where too few are alike.
+    """
+    # Rows are told apart by a 64-bit hash, which is then checked: sorting numbers is 20 times
+    # faster than sorting rows.
+    factors = np.random.RandomState(0).randint(1, 2**63 - 1, tokens.shape[1], dtype=np.uint64) | 1
+    hashes = (tokens.astype(np.uint64) * factors).sum(axis=1)
+    _, first, places = np.unique(hashes, return_index=True, return_inverse=True)
+    if len(first) > MOST_DISTINCT * len(tokens):
+        return None
+    rows = np.ascontiguousarray(tokens[first])
+    places = places.astype(np.intp, copy=False)
+    return DistinctTokens(rows, places) if np.array_equal(rows[places], tokens) else None
+
+
+def _predict_bounds(lengths, width):
+    """Cut sequences of falling length into batches that fit PREDICT_NUMBERS."""
+    bounds = [0]
+    while bounds[-1] < len(lengths):
+        steps = max(1, int(lengths[bounds[-1]]))
+        size = max(8, min(PREDICT_SEQUENCES, PREDICT_NUMBERS // (steps * width)))
+        bounds.append(min(bounds[-1] + size, len(lengths)))
+    return np.array(bounds, dtype=np.intp)
