@@ -21,8 +21,8 @@ from tables import POOLINGS, each
 from skrnn import RNNClassifier
 from skrnn._data.sequences import Sequences
 from skrnn._kernels import LEVEL
-from skrnn._network.batches import distinct_rows, predict
 from skrnn._network.plan import CELLS
+from skrnn._network.predict import distinct_rows, predict
 
 THREADS = (2, 3, 8)
 LENGTHS = [13, 1, 20, 7, 7, 16, 2, 9, 20, 5, 1, 11, 18]
