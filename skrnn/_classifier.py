@@ -2,16 +2,16 @@
 
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.class_targets import class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
+from skrnn._base.sklearn_api import StrOptions, _fit_context, _num_samples
 from skrnn._base.streaming import StreamingMixin
 from skrnn._data.class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
 from skrnn._data.sample_weight import check_sample_weight, check_weights

@@ -3,13 +3,13 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_y, check_is_fitted
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
+from skrnn._base.sklearn_api import Interval, StrOptions, _check_y, _fit_context
 from skrnn._base.streaming import StreamingMixin
 from skrnn._base.target_scale import fold, learn_scale, unfold
 from skrnn._data.numbers import read_target_numbers

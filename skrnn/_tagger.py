@@ -4,12 +4,11 @@ from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.class_targets import class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
+from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._base.streaming import StreamingMixin
 from skrnn._data.labels import (
     check_n_targets,

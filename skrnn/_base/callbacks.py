@@ -1,12 +1,5 @@
 """scikit-learn's callback protocol, which it has from version 1.9 on."""
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in where scikit-learn has no callbacks yet."""
-
 
 class Progress:
     """Tells scikit-learn's callbacks, of which there is at least one, of each epoch.

@@ -12,12 +12,17 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _num_samples
 
-from skrnn._base.callbacks import CallbackSupportMixin, Progress
+from skrnn._base.callbacks import Progress
 from skrnn._base.early_stopping import Validation, hold_out, make_score
 from skrnn._base.persistence import StateMixin, check_optimizer
+from skrnn._base.sklearn_api import (
+    CallbackSupportMixin,
+    Interval,
+    Options,
+    StrOptions,
+    _num_samples,
+)
 from skrnn._base.training import SETTINGS, TrainingLoop
 from skrnn._data.formats import take_items
 from skrnn._data.guards import OneFit, restore_on_error

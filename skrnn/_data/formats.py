@@ -25,8 +25,8 @@ from numbers import Number
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing
 
+from skrnn._base.sklearn_api import _safe_indexing
 from skrnn._data.numbers import refuse_masked
 
 _ACCEPTED = (

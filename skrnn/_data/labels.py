@@ -8,8 +8,8 @@ from itertools import pairwise
 from numbers import Integral, Number
 
 import numpy as np
-from sklearn.utils.validation import _num_samples
 
+from skrnn._base.sklearn_api import _num_samples
 from skrnn._data.numbers import is_missing, refuse_masked
 from skrnn._data.sequences import locate
 

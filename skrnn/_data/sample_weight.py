@@ -4,8 +4,8 @@ from itertools import pairwise
 from numbers import Number
 
 import numpy as np
-from sklearn.utils.validation import _num_samples
 
+from skrnn._base.sklearn_api import _num_samples
 from skrnn._data.numbers import read_numbers, refuse_masked
 from skrnn._data.sequences import locate
 

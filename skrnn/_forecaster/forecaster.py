@@ -7,14 +7,14 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
+from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences

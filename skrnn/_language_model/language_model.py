@@ -3,13 +3,13 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import DensityMixin, _fit_context
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
+from skrnn._base.sklearn_api import Interval, _fit_context, validate_params
 from skrnn._data.formats import take_items
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows

@@ -3,11 +3,10 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
+from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._data.labels import check_n_targets
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.vocabulary import token_columns

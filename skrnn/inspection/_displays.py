@@ -2,9 +2,8 @@
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
-from sklearn.utils import _safe_indexing
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skrnn._base.sklearn_api import _safe_indexing, check_matplotlib_support
 from skrnn._data.single_series import unwrap
 from skrnn.inspection._gradient_flow import gradient_flow
 from skrnn.metrics import flatten_labels

@@ -6,11 +6,17 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
-from sklearn.utils import Bunch, _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 
+from skrnn._base.sklearn_api import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _safe_indexing,
+    validate_params,
+)
 from skrnn._data.formats import find_format
 from skrnn._data.readers import token_row
 from skrnn._data.sequences import lengths_to_offsets

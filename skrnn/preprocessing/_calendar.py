@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import StrOptions
 
+from skrnn._base.sklearn_api import StrOptions
 from skrnn._data.numbers import refuse_masked
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sklearn.base import TransformerMixin
-from sklearn.utils._set_output import _get_output_config
+
+from skrnn._base.sklearn_api import _get_output_config
 
 
 class SequenceTransformerMixin(TransformerMixin):

@@ -4,11 +4,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MethodMapping, _raise_for_params
+from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._base.sklearn_api import _fit_context, _raise_for_params
 from skrnn._data.guards import restore_on_error
 from skrnn.preprocessing._collection import split_table
 from skrnn.preprocessing._output import is_polars

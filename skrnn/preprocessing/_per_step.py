@@ -5,21 +5,21 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils._set_output import _safe_set_output
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._base.sklearn_api import (
+    HasMethods,
+    StrOptions,
+    _fit_context,
+    _raise_for_params,
+    _routing_enabled,
+    _safe_set_output,
+)
 from skrnn._data.formats import is_column
 from skrnn._data.guards import restore_on_error
 from skrnn.preprocessing._output import SequenceTransformerMixin

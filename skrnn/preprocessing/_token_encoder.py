@@ -6,10 +6,10 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._base.sklearn_api import Interval, _fit_context
 from skrnn._data.guards import restore_on_error
 from skrnn._data.validation import check_sequences
 from skrnn._data.vocabulary import UNKNOWN, token_columns

@@ -8,8 +8,8 @@ from numbers import Integral, Number
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import Interval
 
+from skrnn._base.sklearn_api import Interval
 from skrnn._data.formats import find_format, is_column
 from skrnn._data.sequences import lengths_to_offsets, locate
 from skrnn._data.validation import check_sequences

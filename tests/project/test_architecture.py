@@ -59,6 +59,8 @@ def imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} has a relative import"
+            if node.module == "skrnn._base.sklearn_api":  # all may import it: it imports nothing
+                continue
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -91,6 +93,17 @@ def test_the_network_knows_only_sequences_of_the_data():
     for path in sources("_network/*.py"):
         of_data = {name for name in modules(path) if name.startswith("skrnn._data.")}
         assert {name.split(".")[2] for name in of_data} <= {"sequences"}, path
+
+
+def test_private_names_of_scikit_learn_stand_in_one_file():
+    door = PACKAGE / "_base" / "sklearn_api.py"
+    assert not imported(door)
+    for path in sources("**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sklearn"):
+                names = [*node.module.split("."), *(alias.name for alias in node.names)]
+                private = [n for n in names if n.startswith("_") or n == "callback"]
+                assert path == door or not private, f"{path}: {private}"
 
 
 def test_nothing_is_imported_in_a_circle():
