@@ -238,7 +238,8 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         )
 
     def _read_targets(self, sequences, y, sample_weight, *, reset, held, classes=None):
-        sample_weight = check_sample_weight(sample_weight, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y)
         if (indicators := read_indicators(y)) is not None:
             warn_if_labels_of_steps(indicators.shape[1], sequences.lengths)
             return self._encode_indicators(indicators, sample_weight, reset=reset, held=held)

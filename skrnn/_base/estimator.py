@@ -472,13 +472,14 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         self.__dict__.pop("_params", None)
         self._plan = plan = make_plan(self._plan_class, self._architecture)
         self._params = plan.initialize(rng, bias)
-        self._optimizer = Optimizer(self._optimizer_params(), plan.n_params, plan.dtype)
         self.n_iter_ = 0
         self.t_ = 0
         self.loss_curve_ = []
         for name in ("loss_", "gradient_norm_"):  # of the network that was there before
             self.__dict__.pop(name, None)
         self._set_history()
+        params = {name: getattr(self, name) for name in PARAMETERS}
+        self._optimizer = Optimizer(params, plan.n_params, plan.dtype)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
@@ -494,7 +495,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                     "warm_start=False."
                 )
         self._params = self._params.copy()
-        params, plan = self._optimizer_params(), self._get_plan()
+        params, plan = {name: getattr(self, name) for name in PARAMETERS}, self._get_plan()
         optimizer = copy.deepcopy(self._optimizer)
         if optimizer is None or not optimizer.follow(params):
             optimizer = Optimizer(params, plan.n_params, plan.dtype)
@@ -505,9 +506,6 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             # The same seed again would repeat the first epochs' orders and dropout masks.
             return np.random.RandomState([self.random_state, self.t_ % 2**32])
         return rng
-
-    def _optimizer_params(self):
-        return {name: getattr(self, name) for name in PARAMETERS}
 
     def _set_history(self):
         """Set what early stopping, or its absence, records; scores that are there go on."""

@@ -75,7 +75,7 @@ class TrainingLoop:
         self.validation = None if validation is None else validation.data
         if data.held is not None:
             data = self._hold_out(data)
-        self.n_sequences = len(data.sequences)
+        self.n_sequences = len(data.sequences.offsets) - 1
         size = self._batch_size(self.n_sequences)
         targets = data.targets if self.incremental else data.targets.normalized()
         self.penalty_weight = data.targets.total_weight()

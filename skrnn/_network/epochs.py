@@ -49,7 +49,7 @@ class EpochRunner:
         **dropout_rates,
     ):  # fmt: skip
         self._keep(plan, params, optimizer)
-        lengths, workspace = sequences.lengths, plan.workspace
+        lengths, workspace = np.diff(sequences.offsets), plan.workspace
         self.data = kernel_data(plan, sequences)
         self.targets = kernel_targets(targets)
         self.documents = self.chunks = None
