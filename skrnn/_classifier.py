@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._base.class_targets import class_weights
+from skrnn._base.class_targets import check_partial_weights, class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
@@ -226,11 +226,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         -------
         self : object
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit, which does not see all "
-                "labels. Compute the weights with compute_class_weight and pass them as a dict."
-            )
+        check_partial_weights(self.class_weight)
         if classes is None and not hasattr(self, "classes_") and read_indicators(y) is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(

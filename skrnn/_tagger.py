@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skrnn._base.class_targets import class_weights
+from skrnn._base.class_targets import check_partial_weights, class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
@@ -290,11 +290,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         -------
         self : object
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit, which does not see all "
-                "labels. Compute the weights with compute_class_weight and pass them as a dict."
-            )
+        check_partial_weights(self.class_weight)
         if classes is None and not hasattr(self, "classes_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(

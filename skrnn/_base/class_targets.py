@@ -34,3 +34,12 @@ def class_weights(class_weight, classes, codes, sample_weight):
     if not ((weights >= 0) & (weights < np.inf)).all():
         raise ValueError(f"class_weight must be finite and not negative; got {class_weight}.")
     return weights
+
+
+def check_partial_weights(class_weight):
+    """Raise where `partial_fit` cannot know the weights of classes."""
+    if class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' is not supported by partial_fit, which does not see all "
+            "labels. Compute the weights with compute_class_weight and pass them as a dict."
+        )

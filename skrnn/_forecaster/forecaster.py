@@ -167,8 +167,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     _reading_parameters = (
         "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
     )  # fmt: skip
-    for _name in ("pooling", "bidirectional", "embedding_dim"):
-        del _parameter_constraints[_name]
+    del _parameter_constraints["pooling"]
+    del _parameter_constraints["bidirectional"]
+    del _parameter_constraints["embedding_dim"]
 
     def __init__(
         self,

@@ -113,8 +113,8 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         "tie_embeddings": ["boolean"],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
     }
-    for _name in ("pooling", "bidirectional"):
-        del _parameter_constraints[_name]
+    del _parameter_constraints["pooling"]
+    del _parameter_constraints["bidirectional"]
 
     def __init__(
         self,

@@ -43,3 +43,9 @@ def test_estimators_fill_in_at_most_ten_methods():
 def test_the_shared_class_is_abstract():
     with pytest.raises(TypeError, match="_initial_bias"):
         BaseRecurrentNetwork()
+
+
+def test_no_variable_of_a_loop_is_left_in_a_class():
+    for make in ESTIMATORS:
+        left = {name for name, thing in vars(make).items() if isinstance(thing, str)}
+        assert left <= {"__module__", "__doc__", "_loss"}, make
