@@ -19,7 +19,7 @@ from skrnn._data.labels import (
 )
 from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
-from skrnn._data.tag_schemes import SCHEMES, choose_scheme, forbidden_paths
+from skrnn._data.tag_schemes import ALIASES, SCHEMES, choose_scheme, forbidden_paths
 from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
 from skrnn._network.initialize import log_priors
@@ -65,10 +65,12 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         a score for each pair of neighboring labels, and the most probable sequence of labels is
         predicted (Viterbi) rather than the most probable label of each step.
 
-    tag_scheme : {'auto', 'BIO', 'BIOES'} or None, default='auto'
-        Scheme of chunk labels such as 'B-PER', 'I-PER', 'O'. Label sequences that it forbids, such
-        as an I- after an O, are never predicted, with or without the CRF. 'auto' recognizes the
-        scheme by the labels, and warns if y violates it.
+    tag_scheme : str or None, default='auto'
+        Scheme of chunk labels such as 'B-PER', 'I-PER', 'O': 'BIO' (IOB2), 'BIOES' (IOBES),
+        'BILOU', 'BMES', 'IOB1', 'IOE1', 'IOE2' or 'IO'. Tags may stand behind types ('PER-B'), or
+        alone ('B'). Label sequences that the scheme forbids, such as an I- after an O under BIO,
+        are never predicted, with or without the CRF. 'auto' recognizes the scheme by the labels,
+        and warns if y violates it.
 
     subwords : bool, default=True
         For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape
@@ -95,7 +97,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     transitions_ : ndarray of shape (n_classes, n_classes)
         Score of label j after label i; defined only with `crf=True`.
 
-    tag_scheme_ : {'BIO', 'BIOES'} or None
+    tag_scheme_ : str or None
         Scheme that predictions obey.
 
     weights_ : dict of ndarray
@@ -139,7 +141,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],
-        "tag_scheme": [StrOptions({"auto", *SCHEMES}), None],
+        "tag_scheme": [StrOptions({"auto", *SCHEMES, *ALIASES}), None],
         "subwords": ["boolean"],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],

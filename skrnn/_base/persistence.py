@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.portable import portable
+from skrnn._data.tag_schemes import SCHEMES
 from skrnn._data.vocabulary import Vocabularies
 from skrnn._network.optimizer import MAX_HALVINGS, PARAMETERS, Optimizer
 from skrnn._network.plan import make_plan
@@ -324,7 +325,7 @@ def _check_y_ndim(n, state, plan):
 
 
 def _check_scheme(scheme, state, plan):
-    if scheme not in (None, "BIO", "BIOES"):
+    if scheme is not None and scheme not in list(SCHEMES):
         raise Misfit(f"tag_scheme_ is {scheme!r}")
 
 

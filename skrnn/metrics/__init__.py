@@ -11,6 +11,7 @@ is NaN are not scored.
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skrnn.metrics._cross_validation import cross_val_predict
 from skrnn.metrics._edit_distance import (
     sequence_error_rate,
     sequence_error_rate_scorer,
@@ -18,7 +19,6 @@ from skrnn.metrics._edit_distance import (
     token_error_rate_scorer,
 )
 from skrnn.metrics._entities import (
-    cross_val_predict,
     entity_classification_report,
     entity_f1_score,
     entity_f1_scorer,
@@ -26,9 +26,6 @@ from skrnn.metrics._entities import (
     entity_precision_score,
     entity_recall_score,
     entity_spans,
-    flatten_labels,
-    token_accuracy_score,
-    token_accuracy_scorer,
 )
 from skrnn.metrics._forecast_scorers import (
     make_forecast_scorer,
@@ -51,6 +48,7 @@ from skrnn.metrics._probabilistic_forecasts import (
     mean_quantile_loss,
     weighted_interval_score,
 )
+from skrnn.metrics._tokens import flatten_labels, token_accuracy_score, token_accuracy_scorer
 
 __all__ = [
     "cross_val_predict",
