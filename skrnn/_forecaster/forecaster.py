@@ -3,6 +3,7 @@
 Above 600 lines because parameters and their documentation are half of it.
 """
 
+from dataclasses import replace
 from numbers import Integral
 from typing import NamedTuple
 
@@ -18,7 +19,6 @@ from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
-from skrnn._data.single_series import unwrap
 from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.sampling import learn_copula, training_sample
@@ -33,6 +33,13 @@ from skrnn._forecaster.series import (
     read_followers,
     read_series,
 )
+from skrnn._forecaster.series_format import (
+    SeriesFormat,
+    check_goes_on,
+    ends_with,
+    in_order_of,
+    read_format,
+)
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS
 from skrnn._forecaster.streaming import SeriesStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
@@ -45,8 +52,7 @@ class Histories(NamedTuple):
     known: Sequences
     future: Sequences  # covariates of steps to come
     horizons: np.ndarray  # (n_series,) steps to forecast of each
-    form: object  # what a lone series looked like, or None
-    n_given: int  # known steps of the first series
+    form: SeriesFormat | None  # its dates end where `known` does
 
 
 def _check_futures(given, horizons):
@@ -103,6 +109,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     autoregression : int or None, default=None
         Number of last values for a linear autoregression, a ridge regression of each target on its
         own past, whose residuals the network then learns [8]_. None uses the network alone.
+
+    freq : str or None, default=None
+        Frequency of dated series, as pandas writes it ('D', 'B', 'ME'). None takes that of the
+        index or finds it. Dates that do not have it are refused.
 
     $training_parameters
 
@@ -163,6 +173,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         "difference": [StrOptions({"last", "season"}), None],
         "season_length": [Interval(Integral, 1, None, closed="left"), None],
         "autoregression": [Interval(Integral, 1, None, closed="left"), None],
+        "freq": [str, None],
     }
     _reading_parameters = (
         "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
@@ -183,6 +194,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         difference="last",
         season_length=None,
         autoregression=None,
+        freq=None,
         hidden_layer_sizes=(64,),
         activation="tanh",
         solver="adam",
@@ -256,6 +268,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self.difference = difference
         self.season_length = season_length
         self.autoregression = autoregression
+        self.freq = freq
 
     # -- fit ---------------------------------------------------------------------------------
 
@@ -267,8 +280,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         ----------
         X : series
             One series: a 1-D array, a pandas Series, or a DataFrame with dates as its index and one
-            column per feature. Several series: a list of arrays of shape (n_timesteps,) or
-            (n_timesteps, n_features), a 3-D array, or a 2-D array with one series per row.
+            column per feature. Several series: a panel, which is a Series or DataFrame whose index
+            has two levels (series, time); a list of arrays of shape (n_timesteps,) or
+            (n_timesteps, n_features), a 3-D array, or a 2-D array with one series per row. Dates
+            must be in order and without gaps; columns are known by their names from then on.
 
         y : array-like of shape (n,), (n, horizon) or (n, horizon, n_targets), default=None
             Values that followed each of the n series of X. None learns from the series themselves,
@@ -315,7 +330,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
     ):
-        X, form = unwrap(X) if y is None else (X, None)
+        X, form = self._read_format(X, reset=reset) if y is None else (X, None)
         known, future = read_series(self, X, reset=reset)
         k, y_ndim = count_targets(self), None
         weights = check_sample_weight(sample_weight, known)
@@ -340,7 +355,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self._frame, pieces = learn(self._frame, learned, reset=reset, complete=complete, **asked)
         if not validation:
             self._conformal, self._conformal_by_series = None, False  # errors of other weights
-            self._keep_histories(known, future, form)
+            self._keep_histories(known, future, ends_with(form, future))
             self._keep_sample(pieces)
         mask = None
         if held is not None:
@@ -386,7 +401,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def _held_data(self, X, y, sample_weight, seed):
-        X = unwrap(X)[0] if y is None else X
+        X = self._read_format(X)[0] if y is None else X
         known, future = read_series(self, X, reset=False)
         followers = None
         if y is not None:
@@ -395,12 +410,18 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         histories, y = late_forecasts(held, self._frame)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
-    def _keep_histories(self, known, future, form, n_given=None):
+    def _read_format(self, X, *, reset=False):
+        """Take series out of tables, whose dates and columns are to be those of `fit`."""
+        rows = not reset and self.n_features_in_ != self._step_width  # of a 2-D array
+        freq = self.freq if reset else None
+        return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
+
+    def _keep_histories(self, known, future, form):
         """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
         need = None if self._frame.own_scale else -self._frame.need
         self._histories = Sequences.of([values[need:] for values in known.split()])
         self._futures = Sequences(future.values.copy(), future.offsets)
-        self._form, self._n_given = form, n_given or int(known.lengths[0])
+        self._form = form
 
     def _keep_sample(self, pieces):
         """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""
@@ -444,12 +465,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self._check_whole()
         if X is None:
             known, future, form = self._histories, self._futures, self._form
-            n_given = self._n_given
         else:
             rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
-            X, form = (X, None) if rows else unwrap(X)
+            X, form = (X, None) if rows else self._read_format(X)
             known, future = read_series(self, X, reset=False)
-            n_given = int(known.lengths[0])
+            form = ends_with(form, future)
         if horizon is None:
             asked = future.lengths
             horizons = np.where(asked > 0, asked, self._frame.horizon)
@@ -458,7 +478,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             horizons = np.full(len(known), int(horizon))
         if self._frame.n_covariates and self._reads_future:
             _check_futures(future.lengths, horizons)
-        return Histories(known, future, horizons, form, n_given)
+        return Histories(known, future, horizons, form)
 
     def _forecast(self, given):
         """Forecast as many steps of each series as the longest horizon has.
@@ -479,12 +499,16 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         params = self._params if params is None else params
         return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
 
-    def _shaped(self, forecast, form, n_given):
-        """Return (n, horizon, n_targets, ...) without axes that y, or a lone series, had not."""
-        if form is not None:
-            forecast = forecast[0]
-            flat = forecast[:, 0] if forecast.shape[1] == 1 else forecast
-            return form.wrap(flat, n_given) if flat.ndim <= forecast.ndim else flat
+    def _shaped(self, forecast, given, labels=None):
+        """Return (n, horizon, n_targets, ...) in the form of the series: with dates, or an array.
+
+        Arrays have no axes that y, or a lone series, had not.
+        """
+        form = given.form
+        if form is not None and form.axis is not None and form.kind != "list":
+            return form.wrap(forecast, given.horizons, labels)
+        if form is not None and form.kind == "single":
+            return forecast[0, :, 0] if forecast.shape[2] == 1 else forecast[0]
         if self._y_ndim == 1 and forecast.shape[1] == 1:
             return forecast[:, 0, 0]
         if forecast.shape[2] == 1:
@@ -511,11 +535,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             Forecasts; of shape (n,) if `fit` had such a y. Where series have different numbers of
             future rows, `horizon` is the largest, and NaN fills the rest. For a single series
             (horizon,) or (horizon, n_targets), as a pandas Series or DataFrame with the dates that
-            follow if the series was one.
+            follow if the series was one. Of a panel, a DataFrame with the index (series, time).
         """
         given = self._read_histories(X, horizon)
         points = self._forecast(given)[..., self._network().point]
-        return self._shaped(points, given.form, given.n_given)
+        return self._shaped(points, given)
 
     def update(self, X):
         """Append new observations to the histories of `predict()`; the weights do not change.
@@ -523,24 +547,71 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Parameters
         ----------
         X : series
-            New observations of each fitted series, in their order.
+            New observations of each fitted series, in their order; those of a panel are found by
+            name, and not all series need have some. Dates go on where those of `fit` have ended;
+            what has none is taken to follow them. Rows of covariates to come replace the earlier.
 
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            For dates that are known already, or leave a gap; for unknown series and columns.
         """
         self._check_whole()
-        X, form = unwrap(X)
+        kept = self._form
+        X, form = self._read_format(X)
         new, future = read_series(self, X, reset=False)
+        if kept is not None and kept.kind == "panel" and form is not None and form.kind == "panel":
+            new, future, form = in_order_of(kept, new, future, form)
         if len(new) != len(self._histories):
             raise ValueError(
                 f"X has {len(new)} series, but the forecaster was fitted on "
                 f"{len(self._histories)}: new steps of each are needed."
             )
+        if kept is not None and kept.axis is not None:
+            check_goes_on(kept, form, new.lengths, future.lengths)
+            kept = replace(kept, axis=kept.axis.moved(new.lengths))
+        left = [
+            ahead if len(ahead) else before[n:]
+            for ahead, before, n in zip(
+                future.split(), self._futures.split(), new.lengths, strict=True
+            )
+        ]
         pairs = zip(self._histories.split(), new.split(), strict=True)
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
-        self._keep_histories(known, future, form if self._form else None, int(new.lengths[0]))
+        self._keep_histories(known, Sequences.of(left), kept)
         return self
+
+    def future_index(self, horizon=None):
+        """Return the dates that follow the fitted series and their updates.
+
+        Covariates of the steps to come, such as those of `CalendarFeatures`, are made for them.
+
+        Parameters
+        ----------
+        horizon : int, default=None
+            Number of steps; None takes `horizon` of the estimator.
+
+        Returns
+        -------
+        DatetimeIndex, PeriodIndex, RangeIndex or MultiIndex
+            Of a panel, (series, time).
+
+        Raises
+        ------
+        ValueError
+            If the fitted series had no dates.
+        """
+        self._check_whole()
+        form = self._form
+        if form is None or form.axis is None or form.kind == "list":
+            raise ValueError("The fitted series had no dates, so that none follow them.")
+        horizon = self._frame.horizon if horizon is None else horizon
+        check_scalar(horizon, "horizon", Integral, min_val=1)
+        return form.index(np.full(len(self._histories), int(horizon)))
 
     def score(self, X, y=None, sample_weight=None):
         """Return the coefficient of determination R² of the forecasts.
@@ -574,7 +645,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     def _last_steps(self, X):
         self._check_whole()
-        known, _ = read_series(self, unwrap(X)[0], reset=False)
+        known, _ = read_series(self, self._read_format(X)[0], reset=False)
         h, k = self._frame.horizon, self._frame.n_targets
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")

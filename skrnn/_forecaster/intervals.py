@@ -7,7 +7,6 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state, check_scalar
 
 from skrnn._data.sequences import Sequences
-from skrnn._data.single_series import unwrap
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.sampling import Copula, sample_blocks
 from skrnn._forecaster.series import read_series
@@ -91,7 +90,8 @@ class IntervalsMixin:
         Returns
         -------
         ndarray
-            As of `predict`, with an axis of quantiles at the end, in the order asked for.
+            As of `predict`, with an axis of quantiles at the end, in the order asked for; with
+            dates a DataFrame, whose columns are the levels, or (target, level).
 
         Raises
         ------
@@ -99,6 +99,10 @@ class IntervalsMixin:
             For levels that are not between 0 and 1 or not known to the network, and for intervals
             that have not been calibrated: at all, so many steps ahead, or by enough errors.
         """
+        return self._quantiles(X, quantiles, horizon, n_paths, random_state)
+
+    def _quantiles(self, X, quantiles, horizon, n_paths, random_state, labels=None):
+        """Forecast quantiles; in tables they are called `labels`, or as they are."""
         self._check_whole()
         loss, h = self._architecture["loss"], self._frame.horizon
         known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
@@ -129,9 +133,7 @@ class IntervalsMixin:
                         np.quantile(paths[:, :, h:], levels, axis=1), 0, -1
                     )
         found = beyond_is_nan(found, given.horizons)
-        if given.form is not None:
-            return found[0, :, 0] if found.shape[2] == 1 else found[0]
-        return self._shaped(found, None, given.n_given)
+        return self._shaped(found, given, levels.tolist() if labels is None else labels)
 
     def predict_interval(self, X=None, coverage=0.9, *, horizon=None, n_paths=1000, random_state=0):
         """Forecast an interval for each value.
@@ -149,7 +151,8 @@ class IntervalsMixin:
         Returns
         -------
         ndarray
-            As of `predict`, with an axis (lower, upper) at the end.
+            As of `predict`, with an axis (lower, upper) at the end; with dates a DataFrame, whose
+            columns are 'lower' and 'upper', or (target, 'lower') and (target, 'upper').
 
         Raises
         ------
@@ -160,9 +163,7 @@ class IntervalsMixin:
             hint = " Write 0.9 for 90 %." if isinstance(coverage, Real) and coverage >= 1 else ""
             raise ValueError(f"coverage={coverage!r} must lie between 0 and 1.{hint}")
         levels = [(1 - coverage) / 2, (1 + coverage) / 2]
-        return self.predict_quantiles(
-            X, levels, horizon=horizon, n_paths=n_paths, random_state=random_state
-        )
+        return self._quantiles(X, levels, horizon, n_paths, random_state, ["lower", "upper"])
 
     def sample_paths(self, X=None, n_paths=100, *, horizon=None, random_state=None):
         """Draw continuations of each series from the distribution that the network forecasts.
@@ -190,7 +191,8 @@ class IntervalsMixin:
         Returns
         -------
         ndarray of shape (n, n_paths, horizon), or (n, n_paths, horizon, n_targets)
-            Without the first axis for a single series.
+            Without the first axis for a single series; with dates a DataFrame, whose columns are
+            the numbers of the paths, or (target, number).
 
         Raises
         ------
@@ -221,8 +223,11 @@ class IntervalsMixin:
                 found[part] = paths
         beyond = np.arange(longest) >= given.horizons[:, np.newaxis]
         found.swapaxes(1, 2)[beyond] = np.nan
+        form = given.form
+        if form is not None and form.axis is not None and form.kind != "list":
+            return form.wrap(np.moveaxis(found, 1, -1), given.horizons, list(range(n_paths)))
         found = found[..., 0] if frame.n_targets == 1 else found
-        return found if given.form is None else found[0]
+        return found[0] if form is not None and form.kind == "single" else found
 
     def _sampled(self, given, n_paths, random_state):
         """Yield (which series, paths of shape (n, n_paths, horizon, n_targets)) block by block."""
@@ -285,7 +290,7 @@ class IntervalsMixin:
         frame, network = self._frame, self._network()
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
         ahead = -(-h // frame.horizon) * frame.horizon  # whole blocks, of covariates
-        X, _ = unwrap(X)
+        X, _ = self._read_format(X)
         found, origins, size = [], [], 0
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
         width = k + frame.horizon * frame.n_covariates + network.plan.n_outputs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skrnn._base.persistence import Misfit, count, has_shape, is_count
+from skrnn._base.persistence import Misfit, has_shape, is_count
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.sampling import COPULA_ORDER
 from skrnn._forecaster.transform import Frame
@@ -129,5 +129,4 @@ FORECASTER_CHECKS = {
     "_conformal": _check_conformal,
     "_conformal_by_series": _check_by_series,
     "_copula": _check_copula,
-    "_n_given": count("_n_given", 1),
 }

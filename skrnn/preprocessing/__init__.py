@@ -4,9 +4,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skrnn.preprocessing._calendar import CalendarFeatures
+from skrnn.preprocessing._panel import to_panel
 from skrnn.preprocessing._per_sequence import PerSequence
 from skrnn.preprocessing._per_step import PerStep
 from skrnn.preprocessing._token_encoder import TokenEncoder
 from skrnn.preprocessing._windows import SlidingWindow
 
-__all__ = ["CalendarFeatures", "PerSequence", "PerStep", "SlidingWindow", "TokenEncoder"]
+__all__ = [
+    "CalendarFeatures",
+    "PerSequence",
+    "PerStep",
+    "SlidingWindow",
+    "TokenEncoder",
+    "to_panel",
+]

@@ -270,13 +270,6 @@ def test_dates_go_on(freq):
     assert quick().fit(periods).predict().index[0] == periods.index[-1] + 1
 
 
-def test_ragged_dates_are_refused():
-    index = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-05", "2020-01-06", "2020-01-11"])
-    model = quick(horizon=1).fit(pd.Series(np.arange(5.0), index=index))
-    with pytest.raises(ValueError, match=r"not evenly spaced.*asfreq"):
-        model.predict()
-
-
 # Odd series
 
 
