@@ -49,13 +49,15 @@ def predicted(model, X):
     methods = ("predict", "predict_proba", "predict_interval", "predict_n_best", "score_samples")
     if hasattr(model, "horizon") and model._architecture["loss"] == "squared_error":
         methods = ("predict",)  # intervals need `calibrate`
+    if hasattr(model, "target_vocabulary_"):
+        methods = ("predict", "predict_n_best")  # `score_samples` needs targets
     found = [getattr(model, name)(X) for name in methods if hasattr(model, name)]
     return b"".join(map(packed, found))
 
 
 def packed(outcome):
     """Return the bytes of one prediction: an array, arrays in an array, or lists of tokens."""
-    if isinstance(outcome, list):
+    if isinstance(outcome, list) or (len(outcome) and isinstance(outcome[0], list)):
         return repr(outcome).encode()
     return joined(outcome) if outcome.dtype == object else outcome.tobytes()
 
