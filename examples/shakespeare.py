@@ -25,6 +25,7 @@ PARAMETERS = {
     "hidden_layer_sizes": (512,),
     "dropout": 0.5,
     "recurrent_dropout": 0.1,
+    "boundary_tokens": False,
     "batch_size": 32,
     "bptt_steps": 100,
     "alpha": 0.0,

@@ -282,6 +282,16 @@ def _check_target_vocabulary(known, state, plan):
         raise Misfit("its embedding of targets does not fit its vocabulary")
 
 
+def _check_longest_targets(longest, state, plan):
+    sound = isinstance(longest, np.ndarray) and longest.dtype == np.int64
+    if not sound or longest.ndim != 2 or longest.shape[1] != 2:
+        raise Misfit("_longest_targets is no table of two columns of integers")
+    if not (np.diff(longest, axis=0) > 0).all() or (longest < 0).any():
+        raise Misfit("_longest_targets does not rise")
+    if len(longest) and longest[-1].max() > LONGEST_TARGET:
+        raise Misfit("_longest_targets holds lengths that no target has")
+
+
 def _check_token_counts(counts, state, plan):
     if counts is None:
         return
@@ -309,6 +319,9 @@ def _check_vocabularies(vocabularies, state, plan):
     sizes = [len(words) if type(words) is dict else None for words in known]
     if len(columns) != len(sizes) or sizes != np.ravel(state.get("_token_counts")).tolist():
         raise Misfit("its vocabularies do not fit its embeddings")
+    n_rare = getattr(vocabularies, "n_rare", None)
+    if type(n_rare) is not list or len(n_rare) != len(sizes) or not all(map(is_count, n_rare)):
+        raise Misfit("its vocabularies do not say how much was rare")
     if type(state.get("vocabulary_")) is not dict or len(state["vocabulary_"]) != sizes[0]:
         raise Misfit("vocabulary_ does not fit its embedding")
 
@@ -355,7 +368,7 @@ CHECKS = {
     "target_vocabulary_": _check_target_vocabulary,
     "tag_scheme_": _check_scheme,
     "_y_ndim": _check_y_ndim,
-    "_longest": count("_longest", 0, LONGEST_TARGET),
+    "_longest_targets": _check_longest_targets,
     "_class_weights": _per_output("_class_weights", optional=True),
     "_target_center": _per_output("_target_center"),
     "_target_scale": _per_output("_target_scale", positive=True),

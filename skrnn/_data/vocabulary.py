@@ -100,6 +100,9 @@ class Vocabularies:
     ----------
     known : list of dict
         For each column, what it knows to its id, ids in sorted order.
+
+    n_rare : list of int
+        For each column, how much occurs less often than `min_freq`.
     """
 
     def __init__(self, columns):
@@ -119,7 +122,7 @@ class Vocabularies:
         self : Vocabularies
         """
         counts = Counter(tokens)
-        self.known = []
+        self.known, self.n_rare = [], []
         vocabulary = set(vocabulary)
         for column in self.columns:
             parts: Counter[str] = Counter()
@@ -127,6 +130,7 @@ class Vocabularies:
                 parts[part] += n
             frequent = {part for part, n in parts.items() if n >= column.min_freq}
             frequent.update(column.view(vocabulary))
+            self.n_rare.append(len(parts.keys() - frequent))
             self.known.append({part: i for i, part in enumerate(sorted(frequent))})
         return self
 

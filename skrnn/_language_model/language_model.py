@@ -1,4 +1,7 @@
-"""LSTMLanguageModel: predict the next token, and with it the probability of sequences."""
+"""LSTMLanguageModel: predict the next token, and with it the probability of sequences.
+
+Above 600 lines because more than half of them are the documentation of one class.
+"""
 
 from numbers import Integral, Real
 
@@ -9,16 +12,17 @@ from sklearn.utils import check_random_state
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
-from skrnn._base.sklearn_api import Interval, _fit_context, validate_params
+from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context, validate_params
 from skrnn._data.formats import take_items
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
 from skrnn._data.validation import check_sequences
 from skrnn._data.vocabulary import token_columns
-from skrnn._language_model.likelihood import cut, draw, log_likelihoods
-from skrnn._language_model.special_tokens import Symbols
-from skrnn._language_model.streaming import SymbolStreamingMixin
+from skrnn._language_model.likelihood import cut, log_likelihoods
+from skrnn._language_model.sampling import draw, uniform_numbers
+from skrnn._language_model.special_tokens import SpecialTokens
+from skrnn._language_model.streaming import TokenStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
 from skrnn._network.initialize import log_priors
 from skrnn._network.predict import first_states
@@ -27,14 +31,14 @@ AUTO_STREAMS = 32
 
 
 @documented
-class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork):
+class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork):
     """Recurrent network that predicts each token from those before it [7]_.
 
     Tokens are characters, words or ids. The network learns the probability of every sequence, the
     product of those of its tokens; new sequences are drawn from it token by token.
 
-    From many sequences it also learns where they start and end, by symbols that cannot be confused
-    with a token. A single sequence is one long stream, without a start or an end, which is cut into
+    From sequences it also learns where they start and end, by boundary tokens that cannot be
+    confused with a token. A document is one long text, without a start or an end, which is cut into
     `batch_size` parts that advance together.
 
     Parameters
@@ -63,6 +67,12 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     min_freq : int, default=1
         Minimum frequency in training; tokens (`str`) that occur less often count as unknown.
 
+    boundary_tokens : {'auto'} or bool, default='auto'
+        Whether X consists of sequences with a start and an end, which the network learns, or of
+        documents: running text, of which it learns neither. 'auto' takes a 1-D array, list or
+        Series of ids as one document, and all else as sequences; `fit` refuses a single one, which
+        could be either.
+
     Attributes
     ----------
     $fitted_attributes
@@ -78,7 +88,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     `fit` has not seen are one unknown token, which has a probability of its own and is never drawn.
     Together with it and the end symbol, the probabilities of the next token sum to one.
 
-    In a stream the probability of the first token is its frequency, so that the probabilities of
+    In a document the probability of the first token is its frequency, so that the probabilities of
     all sequences of one length sum to one.
 
     References
@@ -88,6 +98,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     .. [8] Williams and Peng (1990). An efficient gradient-based algorithm for on-line training of
        recurrent network trajectories.
     .. [9] Press and Wolf (2017). Using the output embedding to improve language models.
+    .. [10] Holtzman et al. (2020). The curious case of neural text degeneration.
 
     Examples
     --------
@@ -106,12 +117,13 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
     _needed: tuple = ("_own_symbols", "_counts")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
-    _reading_parameters = ("min_freq",)
+    _reading_parameters = ("min_freq", "boundary_tokens")
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
         "tie_embeddings": ["boolean"],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "boundary_tokens": [StrOptions({"auto"}), "boolean"],
     }
     del _parameter_constraints["pooling"]
     del _parameter_constraints["bidirectional"]
@@ -151,6 +163,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         dtype="float32",
         tie_embeddings=False,
         min_freq=1,
+        boundary_tokens="auto",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -188,18 +201,19 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         )
         self.tie_embeddings = tie_embeddings
         self.min_freq = min_freq
+        self.boundary_tokens = boundary_tokens
 
     # -- fit ---------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Fit the network to sequences, or to one long stream.
+        """Fit the network to sequences, or to documents.
 
         Parameters
         ----------
         X : collection of n_sequences token sequences
-            Lists of `str`, or lists or arrays of integers >= 0, which may be empty. A single
-            sequence, or a 1-D array or list of integers, is a stream.
+            Lists of `str`, or lists or arrays of integers >= 0, which may be empty; or a 1-D array,
+            list or Series of integers, one document. `boundary_tokens` says what they are.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -223,7 +237,22 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             If the network cannot learn from the input. The message names the sequence, the step and
             a remedy, and the estimator is left unchanged.
         """
+        if self.boundary_tokens == "auto" and not (self.warm_start and hasattr(self, "_params")):
+            self._check_many(X)
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @staticmethod
+    def _check_many(X):
+        """Refuse a single sequence, which may be a document as well."""
+        items, document = unwrap(X)
+        if document is not None or not hasattr(items, "__len__") or len(items) != 1:
+            return
+        if not isinstance(items, (str, bytes)) and not isinstance(next(iter(items)), str):
+            raise ValueError(
+                "X has 1 sequence (n_samples=1), which may be a document, running text without a "
+                "start and an end, or a sequence with both. Set boundary_tokens=False for the "
+                "first, boundary_tokens=True for the second."
+            )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, vocabulary=None):
@@ -232,8 +261,9 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         Parameters
         ----------
         X, y, sample_weight : as in `fit`
-            Tokens that are neither in the first call nor in its `vocabulary` are unknown. After a
-            stream every sequence is a stream; after sequences every one has a start and an end.
+            Tokens that are neither in the first call nor in its `vocabulary` are unknown. The first
+            call decides between sequences and documents: a list, of one sequence too, is sequences,
+            unless `boundary_tokens` is False.
 
         vocabulary : array-like of str or of int, default=None
             All tokens (or ids) that will ever occur, for the first call only; None takes those of
@@ -248,41 +278,48 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, vocabulary=None
     ):  # fmt: skip
+        self._set_boundaries(X, reset)
+
         def steps_to_learn(offsets):
-            parts, held = self._parts(offsets, sample_weight, split_seed, reset)
+            parts, held = self._parts(offsets, sample_weight, split_seed)
             return step_rows(parts, ~held)[0]
 
         sequences = self._read_sequences(
             X, reset=reset, vocabulary=vocabulary,
             learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
-        if reset:
-            self._own_symbols = int(len(sequences) > 1)
         weights = check_sample_weight(sample_weight, sequences)
-        inputs, labels = self._symbols.next_tokens(sequences)
+        inputs, labels = self._special_tokens.next_tokens(sequences)
         if len(labels) == 0:
             raise ValueError(
-                "X is a stream of fewer than 2 tokens: there is nothing to predict. Pass a longer "
-                "one, or several sequences."
+                "X is a document of fewer than 2 tokens: there is nothing to predict. Pass a "
+                "longer one, or set boundary_tokens=True."
             )
         if weights is not None:
             weights = np.repeat(weights, inputs.lengths)
-        offsets, held = inputs.offsets, np.zeros(len(inputs), bool)
+        ids, offsets, held = inputs.values, inputs.offsets, np.zeros(len(inputs), bool)
         if split_seed is not None:
-            parts, held = self._parts(sequences.offsets, sample_weight, split_seed, reset)
-            # Of a stream the first token is not predicted, so that places are one less.
+            parts, held = self._parts(sequences.offsets, sample_weight, split_seed)
+            # Of a document the first token is not predicted, so that places are one less.
             offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
         if not self._own_symbols and not validation:
-            n_learned = int(np.diff(offsets)[~held].sum())
+            lengths = np.diff(offsets)
+            n_learned = int(lengths[~held].sum())
             steps = -(-n_learned // self._n_streams(n_learned))
-            offsets, held = self._cut(offsets, held, steps)[:2]
+            if len(held) > len(inputs):
+                order, counts, offsets = self._with_lead(offsets, steps)
+                ids, lengths = ids[order], np.diff(offsets)
+                labels = np.where(counts, labels[order], -1)
+                weights = None if weights is None else weights[order]
+            # What is held out advances alone, from its beginning to its end.
+            offsets, held = self._cut(offsets, held, np.where(held, lengths, steps))[:2]
         streams = None
         if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
             offsets, held, streams = self._cut(offsets, held, self.bptt_steps)
         if not validation:
             self._count_tokens(labels, weights, np.repeat(held, np.diff(offsets)), reset)
         return TrainingData(
-            Sequences(inputs.values, offsets), Targets(labels, None, weights, offsets), streams,
+            Sequences(ids, offsets), Targets(labels, None, weights, offsets), streams,
             None if split_seed is None else held,
         )  # fmt: skip
 
@@ -293,19 +330,40 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         offsets, sequence = cut(offsets, steps)
         return offsets, held[sequence], sequence
 
-    def _parts(self, offsets, sample_weight, seed, reset):
+    @staticmethod
+    def _with_lead(offsets, steps):
+        """Let the held-out end of a document begin with the `steps` before it, which do not count.
+
+        So the state is carried on into what is held out, as training carries it.
+
+        Returns
+        -------
+        order : ndarray of int
+            Steps, some of which occur twice.
+        counts : ndarray of bool
+            Whether what comes next is to be predicted, for each of them.
+        offsets : ndarray of shape (3,)
+        """
+        _, start, stop = offsets.tolist()
+        lead = min(start, steps)
+        order = np.append(np.arange(start), np.arange(start - lead, stop))
+        counts = np.ones(len(order), bool)
+        counts[start : start + lead] = False
+        return order, counts, np.array([0, start, stop + lead])
+
+    def _parts(self, offsets, sample_weight, seed):
         """Return the offsets of parts of X, and whether early stopping holds each of them out.
 
-        Parts are the sequences; of a stream its beginning, and its end, which is held out.
+        Parts are the sequences; of a single document its beginning, and its end, which is held out.
         """
         n, n_tokens = len(offsets) - 1, int(offsets[-1])
-        if n > 1 or not (reset or not self._own_symbols):
+        if n > 1 or self._own_symbols:
             weights = check_sample_weight(sample_weight, np.empty(n))
             return offsets, hold_out(n, self.validation_fraction, seed, weights=weights)
         n_held = round(self.validation_fraction * (n_tokens - 1))
         if not 1 <= n_held <= n_tokens - 2:
             raise ValueError(
-                f"The validation set is too small: of a stream of {n_tokens} tokens "
+                f"The validation set is too small: of a document of {n_tokens} tokens "
                 f"validation_fraction={self.validation_fraction} holds out {n_held}. Pass a longer "
                 "one, or validation data of your own as X_val."
             )
@@ -314,12 +372,25 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
     def _held_data(self, X, y, sample_weight, seed):
         X, _ = unwrap(X)
         lengths = [len(x) for x in X]
-        parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed, False)
+        parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed)
         if len(held) > len(X):
             return [take_items(X[0], np.arange(parts[1], parts[2]))], None, None
         held = np.flatnonzero(held)
         weights = None if sample_weight is None else take_items(sample_weight, held)
         return take_items(X, held), None, weights
+
+    def _set_boundaries(self, X, reset):
+        """Decide between sequences and documents, or refuse a document where sequences are read."""
+        document = unwrap(X)[1] is not None
+        if reset:
+            given = self.boundary_tokens
+            self._own_symbols = int(not document if given == "auto" else given)
+        if document and self._own_symbols:
+            raise ValueError(
+                "X is a document, a 1-D array of ids, but the network reads sequences with a start "
+                "and an end. Pass [X] for a single sequence, or start anew with "
+                "boundary_tokens=False."
+            )
 
     def _read_sequences(self, X, *, reset, dtype=None, **learning):
         """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
@@ -336,11 +407,11 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         return sequences
 
     def _count_tokens(self, labels, weights, held, reset):
-        """Count what comes next where: its shares are the first token's probabilities of a stream.
+        """Count what comes next where: the first token of a document is as probable as its share.
 
         `partial_fit` and warm starts add to the counts.
         """
-        n, learned = self._symbols.unknown + 1, ~held
+        n, learned = self._special_tokens.unk + 1, ~held
         counts = np.bincount(
             labels[learned], weights=None if weights is None else weights[learned], minlength=n
         )
@@ -351,16 +422,16 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         return log_priors(np.arange(len(self._counts)), self._counts, len(self._counts))
 
     @property
-    def _symbols(self):
-        return Symbols(int(self._token_counts[0]), bool(self._own_symbols))
+    def _special_tokens(self):
+        return SpecialTokens(int(self._token_counts[0]), bool(self._own_symbols))
 
     def _n_streams(self, n_steps):
-        """Parallel parts of a stream: no more than have a whole piece each."""
+        """Parallel parts of a document: no more than have a whole piece each."""
         wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
         return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
 
     def _initial_bias(self, targets):
-        return log_priors(targets.labels, targets.weights, self._symbols.unknown + 1)
+        return log_priors(targets.labels, targets.weights, self._special_tokens.unk + 1)
 
     def _network_parameters(self):
         named = super()._network_parameters()
@@ -390,22 +461,40 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         -------
         ndarray of shape (n_sequences,), dtype=float64
             Natural logarithm of the probability of each sequence, including its end unless the
-            network was fitted to a stream.
+            network was fitted to documents. Unknown tokens share the probability of the unknown
+            token evenly: there are assumed to be as many as were too rare in training
+            (`min_freq`), but at least one.
         """
-        return self._log_likelihoods(self._sequences(X))
+        return self._log_likelihoods(self._sequences(X))[0]
 
-    def _log_likelihoods(self, sequences):
-        inputs, labels = self._symbols.next_tokens(sequences)
+    def _log_likelihoods(self, sequences, unknown="include"):
+        """Return the log-likelihood of each sequence, and how many tokens and ends it counts."""
+        share = np.log(self._n_unseen)
+        unk = self._special_tokens.unk
+        inputs, labels = self._special_tokens.next_tokens(sequences)
         logs, _ = log_likelihoods(self._get_plan(), self._params, inputs, labels)
         self._check_finite(np.isfinite(logs), inputs)
+        unseen = labels == unk
+        logs[unseen] = logs[unseen] - share if unknown == "include" else 0
+        counted = ~unseen | (unknown == "include")
         rows = np.repeat(np.arange(len(inputs)), inputs.lengths)
-        sums = np.zeros(len(inputs))  # bincount of nothing would be integers
+        sums, counts = np.zeros((2, len(inputs)))  # bincount of nothing would be integers
         sums += np.bincount(rows, weights=logs, minlength=len(inputs))
+        counts += np.bincount(rows, weights=counted, minlength=len(inputs))
         if not self._own_symbols:
             given = sequences.lengths > 0
-            first = self._symbols.of(sequences)[sequences.offsets[:-1][given]]
-            sums[given] += self._log_frequencies[first]
-        return sums
+            first = self._special_tokens.of(sequences)[sequences.offsets[:-1][given]]
+            logs, unseen = self._log_frequencies[first], first == unk
+            logs[unseen] = logs[unseen] - share if unknown == "include" else 0
+            sums[given] += logs
+            counts[given] += ~unseen | (unknown == "include")
+        return sums, counts
+
+    @property
+    def _n_unseen(self):
+        """Assumed number of different unknown tokens: those too rare in training, at least one."""
+        vocabularies = getattr(self, "_vocabularies", None)
+        return 1 if vocabularies is None else max(1, vocabularies.n_rare[0])
 
     def score(self, X, y=None):
         """Return the mean log-likelihood of the sequences.
@@ -424,7 +513,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         """
         return float(self.score_samples(X).mean())
 
-    def perplexity(self, X):
+    def perplexity(self, X, unknown="include"):
         """Return the perplexity: exp of the mean negative log-likelihood per token.
 
         Parameters
@@ -432,17 +521,26 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         X : collection of n_sequences token sequences
             As in `fit`. Ends of sequences count as tokens.
 
+        unknown : {'include', 'exclude'}, default='include'
+            Whether unknown tokens count, with the probabilities of `score_samples`, or are left out
+            of the mean (they are still read). Only perplexities with 'include' may be compared
+            between models that know different tokens.
+
         Returns
         -------
         float
             Perplexity: 1 for a network that is always certain and correct, the number of different
             tokens for one that guesses.
         """
-        sequences = self._sequences(X)
-        n_tokens = len(sequences.values) + self._own_symbols * len(sequences)
-        if n_tokens == 0:
-            raise ValueError("Every sequence of X is empty: perplexity needs a token.")
-        return float(np.exp(-self._log_likelihoods(sequences).sum() / n_tokens))
+        if unknown not in ("include", "exclude"):
+            raise ValueError(f"unknown must be 'include' or 'exclude'; got {unknown!r}.")
+        sums, counts = self._log_likelihoods(self._sequences(X), unknown)
+        if counts.sum() == 0:
+            raise ValueError(
+                "X has no token that counts: perplexity needs a token"
+                + (", of those that fit has seen." if unknown == "exclude" else ".")
+            )
+        return float(np.exp(-sums.sum() / counts.sum()))
 
     @validate_params(
         {
@@ -450,13 +548,14 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             "random_state": ["random_state"],
             "temperature": [Interval(Real, 0, None, closed="left")],
             "top_k": [Interval(Integral, 1, None, closed="left"), None],
+            "top_p": [Interval(Real, 0, 1, closed="right")],
             "prefix": ["array-like"],
             "max_length": [Interval(Integral, 1, None, closed="left")],
         },
         prefer_skip_nested_validation=True,
     )
     def sample(
-        self, n_samples=1, random_state=None, *, temperature=1.0, top_k=None, prefix=(),
+        self, n_samples=1, random_state=None, *, temperature=1.0, top_k=None, top_p=1.0, prefix=(),
         max_length=100,
     ):  # fmt: skip
         """Draw sequences from the network.
@@ -468,7 +567,7 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
 
         random_state : int, RandomState instance or None, default=None
             Source of randomness. With an int the sample is the same each time, for any number of
-            threads.
+            threads, and begins the same for any `n_samples` and `max_length`.
 
         temperature : float, default=1.0
             Divisor of the logarithms of probabilities: below 1, probable tokens become more
@@ -477,8 +576,13 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
         top_k : int or None, default=None
             Number of most probable tokens to draw from; None draws from all.
 
+        top_p : float, default=1.0
+            Share of the probability: of the tokens that `temperature` and `top_k` leave, only the
+            fewest most probable ones that make up this share are drawn from (nucleus sampling
+            [10]_).
+
         prefix : sequence of tokens, default=()
-            Beginning of all sequences. Without one, after a fit to a stream, the first token is
+            Beginning of all sequences. Without one, after a fit to documents, the first token is
             drawn by its frequency.
 
         max_length : int, default=100
@@ -490,23 +594,24 @@ class LSTMLanguageModel(SymbolStreamingMixin, DensityMixin, BaseRecurrentNetwork
             Tokens of each sequence, including `prefix`, in the form that `fit` takes.
         """
         self._check_whole()
-        symbols, rng = self._symbols, check_random_state(random_state)
-        read = symbols.start
+        symbols, rng = self._special_tokens, check_random_state(random_state)
+        read = symbols.bos
         if len(prefix):
             read += symbols.of(self._sequences([prefix])).tolist()
-        uniforms = rng.random_sample((n_samples, max_length))
+        uniforms = uniform_numbers(rng, n_samples, max_length)
         tokens = np.empty((n_samples, max_length + bool(read)), np.intp)
         if read:
             tokens[:, 0] = read[-1]
         else:
-            shares = np.cumsum(np.exp(self._log_frequencies[: symbols.unknown]))
+            shares = np.cumsum(np.exp(self._log_frequencies[: symbols.unk]))
             tokens[:, 0] = np.searchsorted(shares, uniforms[:, 0] * shares[-1], side="right")
             uniforms = np.ascontiguousarray(uniforms[:, 1:])
         if uniforms.shape[1]:
             draw(
                 self._get_plan(), self._params, self._states_after(read[:-1], n_samples), tokens,
-                uniforms, temperature=float(temperature), barred=symbols.unknown, end=symbols.end,
-                top_k=0 if top_k is None or top_k >= symbols.unknown else int(top_k),
+                uniforms, temperature=float(temperature), excluded=symbols.unk, end=symbols.eos,
+                top_k=0 if top_k is None or top_k >= symbols.unk else int(top_k),
+                top_p=float(top_p),
             )  # fmt: skip
         drawn = tokens[:, bool(read) :]
         self._check_finite((drawn >= 0).all(axis=1))

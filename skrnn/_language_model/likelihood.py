@@ -1,10 +1,9 @@
-"""What language models run: pieces of sequences, their likelihood, and drawing tokens."""
+"""Likelihood of sequences under a language model, read piece by piece."""
 
 import numpy as np
 
 from skrnn._data.sequences import Sequences
 from skrnn._network.batches import batch_limits, kernel_data
-from skrnn._network.border import BatchLimits, CarriedStates
 from skrnn._network.epochs import Documents
 from skrnn._network.plan import Options
 from skrnn._network.predict import PREDICT_NUMBERS, PREDICT_SEQUENCES
@@ -19,8 +18,8 @@ def cut(offsets, steps):
     Parameters
     ----------
     offsets : ndarray of shape (n_sequences + 1,)
-    steps : int
-        Most steps of a piece.
+    steps : int, or ndarray of shape (n_sequences,)
+        Maximum number of steps of a piece.
 
     Returns
     -------
@@ -29,10 +28,11 @@ def cut(offsets, steps):
     sequence : ndarray of shape (n_pieces,), dtype=intp
         Number of each piece's sequence among those that are not empty.
     """
+    steps = np.maximum(np.broadcast_to(steps, len(offsets) - 1), 1)
     counts = -(-np.diff(offsets) // steps)
     sequence = np.repeat(np.arange(len(counts)), counts)
     place = np.arange(len(sequence)) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = offsets[sequence] + place * steps
+    starts = offsets[sequence] + place * steps[sequence]
     _, sequence = np.unique(sequence, return_inverse=True)
     return np.append(starts, offsets[-1]), sequence.astype(np.intp, copy=False)
 
@@ -74,37 +74,3 @@ def log_likelihoods(plan, params, sequences, labels):
             documents.carried_states, logs,
         )  # fmt: skip
     return logs, (documents.carried_states.h, documents.carried_states.c)
-
-
-def draw(plan, params, states, tokens, uniforms, *, temperature, top_k, barred, end):
-    """Draw tokens one after another, each from what the network puts out after the one before.
-
-    Parameters
-    ----------
-    plan : Plan
-    params : ndarray of shape (n_params,)
-    states : (h, c)
-        Before the first token, as `first_states` makes them.
-    tokens : ndarray of shape (n, steps + 1), dtype=intp
-        What is read first; the rest is filled.
-    uniforms : ndarray of shape (n, steps)
-        Random numbers from [0, 1).
-    temperature : float
-    top_k : int
-        0 draws from all.
-    barred : int
-        Token that is never drawn.
-    end : int
-        Token with which a row ends, -1 for none.
-    """
-    options = Options(threads=effective_n_threads())
-    most = max(1, PREDICT_NUMBERS // max(plan.n_outputs, *plan.hidden))
-    for start in range(0, len(tokens), most):
-        part = slice(start, start + most)
-        h, c = (None if s is None else np.ascontiguousarray(s[:, part]) for s in states)
-        n = h.shape[1]
-        plan.engine.sample(
-            plan, options, plan.workspace(options, BatchLimits(n, n, 1)), params,
-            CarriedStates(h, c), tokens[part], uniforms[part], temperature,
-            np.empty((n, top_k), np.intp), barred, end,
-        )  # fmt: skip

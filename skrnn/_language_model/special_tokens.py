@@ -1,7 +1,8 @@
-"""Symbols of a language model: the vocabulary's tokens, and those that are the model's own.
+"""Special tokens of a language model: BOS, EOS and UNK, beside the tokens of its vocabulary.
 
-A token that fit knew has its id; then comes the boundary, which as an input starts a sequence and
-as an output ends it (none where the model was fitted to a stream); last the unknown token.
+A token that fit knew has its id; then comes the boundary token, which as an input starts a sequence
+(BOS) and as an output ends it (EOS), none where the model was fitted to documents; last UNK, which
+stands for all unknown tokens.
 """
 
 from typing import NamedTuple
@@ -11,24 +12,24 @@ import numpy as np
 from skrnn._data.sequences import Sequences, lengths_to_offsets
 
 
-class Symbols(NamedTuple):
+class SpecialTokens(NamedTuple):
     """What a language model reads and predicts."""
 
     n_known: int  # tokens of the vocabulary
     bounded: bool  # whether sequences start and end
 
     @property
-    def start(self):
+    def bos(self):
         """Symbols that are read before the first token, a list."""
         return [self.n_known] * self.bounded
 
     @property
-    def end(self):
+    def eos(self):
         """Symbol after the last token, -1 for none."""
         return self.n_known if self.bounded else -1
 
     @property
-    def unknown(self):
+    def unk(self):
         """Symbol of all tokens that fit did not know: the last one."""
         return self.n_known + self.bounded
 
@@ -45,7 +46,7 @@ class Symbols(NamedTuple):
         ndarray of shape (total_steps,), dtype=int64
         """
         ids = sequences.values[:, 0]
-        return np.where(ids == self.n_known, self.unknown, ids)
+        return np.where(ids == self.n_known, self.unk, ids)
 
     def next_tokens(self, sequences):
         """Return what is read, and what comes next at each step.
@@ -58,7 +59,7 @@ class Symbols(NamedTuple):
         Returns
         -------
         inputs : Sequences
-            With a start, a step more than `sequences` each; of a stream one less.
+            With a start, a step more than `sequences` each; of a document one less.
         labels : ndarray of shape (total_steps of inputs,), dtype=intp
         """
         ids, offsets, lengths = self.of(sequences), sequences.offsets, sequences.lengths

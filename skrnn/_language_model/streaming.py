@@ -5,8 +5,8 @@ import numpy as np
 from skrnn._base.streaming import StreamingMixin
 
 
-class SymbolStreamingMixin(StreamingMixin):
-    """The same of a language model: a step is a token, the output what may come next."""
+class TokenStreamingMixin(StreamingMixin):
+    """`initial_state` and `step` of a language model."""
 
     def initial_state(self, n_sequences=1):
         """Return the state before the first token.
@@ -20,10 +20,10 @@ class SymbolStreamingMixin(StreamingMixin):
         -------
         state : ndarray of shape (n_sequences, n_numbers)
             A plain array with one row per sequence. The start symbol has been read; a network
-            fitted to a stream has none and starts from zeros.
+            fitted to documents has none and starts from zeros.
         """
         state = super().initial_state(n_sequences)
-        for symbol in self._symbols.start:
+        for symbol in self._special_tokens.bos:
             ids = np.full((n_sequences, 1), symbol, np.intp)
             self._stream(n_sequences).step(ids, state, state, self._step_arrays(n_sequences)[1])
         return state
@@ -47,7 +47,7 @@ class SymbolStreamingMixin(StreamingMixin):
         -------
         output : ndarray of shape (n_sequences, n_outputs)
             Probabilities of the next token, in the order of ids (those of `vocabulary_` for
-            strings), then of the end of the sequence, unless fitted to a stream, and of any token
+            strings), then of the end of the sequence, unless fitted to documents, and of any token
             unknown to `fit`. They sum to one.
 
         state : ndarray of shape (n_sequences, n_numbers)
@@ -59,9 +59,9 @@ class SymbolStreamingMixin(StreamingMixin):
         """
         if type(x) is np.ndarray and x.dtype.kind in "iu":
             # The ids behind the last token's are the network's own: as a user's they are unknown.
-            x = np.where(x < self._symbols.n_known, x, -1)
+            x = np.where(x < self._special_tokens.n_known, x, -1)
         return super().step(x, state, out=out)
 
     def _read_step(self, x, n):
-        ids, symbols = super()._read_step(x, n), self._symbols
-        return np.where(ids == symbols.n_known, symbols.unknown, ids)
+        ids, symbols = super()._read_step(x, n), self._special_tokens
+        return np.where(ids == symbols.n_known, symbols.unk, ids)

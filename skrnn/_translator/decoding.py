@@ -27,7 +27,7 @@ class Hypotheses(NamedTuple):
     log_probabilities: list  # of each source, an array; not normalized by length
 
 
-def decode(pair, params, sequences, beam_width, length_penalty, max_length):
+def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
     """Find the most probable targets.
 
     Parameters
@@ -36,35 +36,47 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_length):
     params : ndarray of shape (n_params,)
     sequences : Sequences
     beam_width : int
-        Hypotheses a sequence; 1 takes the most probable token of each step.
+        Hypotheses per source; 1 takes the most probable token of each step.
     length_penalty : float
         Hypotheses compare by log-probability / length ** length_penalty, the end symbol counted.
-    max_length : int
-        Most tokens of a target; longer ones end there.
+    max_lengths : int, or ndarray of shape (n_sequences,)
+        Maximum number of tokens of each target, which then ends.
 
     Returns
     -------
     Hypotheses
     """
-    tokens, log_probabilities = [], []
-    # One long target in training lets all be as long: what they might take is not held at once.
-    many = max(1, min(DECODE_SEQUENCES, DECODE_TOKENS // (2 * beam_width * max_length)))
-    for start in range(0, len(sequences), many):
-        part = sequences.take(np.arange(start, min(start + many, len(sequences))))
-        found = _decode(pair, params, part, beam_width, length_penalty, max_length)
-        tokens += found.tokens
-        log_probabilities += found.log_probabilities
+    n = len(sequences)
+    max_lengths = np.broadcast_to(np.asarray(max_lengths, dtype=np.intp), n)
+    tokens: list = [None] * n
+    log_probabilities: list = [None] * n
+    # Sources with short targets go together, so that a long one takes memory for itself alone.
+    order = np.argsort(max_lengths, kind="stable")
+    start = 0
+    while start < n:
+        stop = min(start + DECODE_SEQUENCES, n)
+        while stop > start + 1 and (
+            (stop - start) * beam_width * int(max_lengths[order[stop - 1]]) > DECODE_TOKENS
+        ):
+            stop = start + (stop - start) // 2
+        chosen = order[start:stop]
+        found = _decode(
+            pair, params, sequences.take(chosen), beam_width, length_penalty, max_lengths[chosen]
+        )
+        for i, *one in zip(chosen.tolist(), *found, strict=True):
+            tokens[i], log_probabilities[i] = one
+        start = stop
     return Hypotheses(tokens, log_probabilities)
 
 
-def _decode(pair, params, sequences, beam_width, length_penalty, max_length):
+def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable").astype(np.intp)
-    n, kept = len(order), 2 * beam_width
+    n = len(order)
     hypotheses = HypothesisArrays(
-        np.full((n, kept, max_length), -1, np.intp),
-        np.full((n, kept), -1, np.intp),
-        np.full((n, kept), -np.inf),
+        np.full((n, beam_width, int(max_lengths.max())), -1, np.intp),
+        np.full((n, beam_width), -1, np.intp),
+        np.full((n, beam_width), -np.inf),
     )
     bounds = _decode_bounds(lengths[order], pair.width, beam_width)
     limits = BatchLimits(
@@ -78,9 +90,9 @@ def _decode(pair, params, sequences, beam_width, length_penalty, max_length):
     workspace = pair.workspace(options, room, n)
     pair.engine.translate_decode(
         pair, options, limits, workspace, params, kernel_data(pair, sequences), order, bounds,
-        beam_width, hypotheses,
+        beam_width, hypotheses, np.ascontiguousarray(max_lengths), float(length_penalty),
     )  # fmt: skip
-    return _best_first(*hypotheses, beam_width, length_penalty)
+    return _best_first(*hypotheses, length_penalty)
 
 
 def _decode_bounds(lengths, width, beam_width):
@@ -93,12 +105,12 @@ def _decode_bounds(lengths, width, beam_width):
     return np.array(bounds, dtype=np.intp)
 
 
-def _best_first(tokens, counts, scores, beam_width, length_penalty):
+def _best_first(tokens, counts, scores, length_penalty):
     found, log_probabilities = [], []
     with np.errstate(invalid="ignore"):
         normalized = scores / (counts + 1.0) ** length_penalty
     normalized[counts < 0] = -np.inf
-    best = np.argsort(-normalized, axis=1, kind="stable")[:, :beam_width]
+    best = np.argsort(-normalized, axis=1, kind="stable")
     for i, places in enumerate(best):
         places = places[counts[i, places] >= 0]
         # Copies, which do not keep room for the longest target alive.

@@ -8,6 +8,8 @@ from skrnn._data.labels import as_rows, plain_tokens
 from skrnn._data.numbers import refuse_masked
 from skrnn._data.sequences import lengths_to_offsets
 
+SPARE_TOKENS = 16  # of a prediction, above twice the longest target of such sources in training
+
 
 def read_targets(y):
     """Validate targets.
@@ -122,3 +124,47 @@ def decoder_inputs(labels, offsets, n_tokens):
     ids[1:, 0] = np.where(labels[:-1] < 0, n_tokens + 1, labels[:-1])
     ids[offsets[:-1], 0] = n_tokens
     return ids
+
+
+def longest_targets(known, source_lengths, target_lengths):
+    """Update the longest target of all sources up to a length.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n, 2), dtype=int64
+        Source lengths, and the longest target of a source that is not longer; both columns rise.
+    source_lengths, target_lengths : ndarray of shape (n_sequences,)
+
+    Returns
+    -------
+    ndarray of shape (n, 2), dtype=int64
+        As `known`, with these pairs.
+    """
+    pairs = np.concatenate([known, np.column_stack([source_lengths, target_lengths])])
+    pairs = pairs[np.lexsort((-pairs[:, 1], pairs[:, 0]))].astype(np.int64)
+    before = np.maximum.accumulate(np.append(-1, pairs[:-1, 1]))
+    return pairs[pairs[:, 1] > before]
+
+
+def default_max_lengths(longest, source_lengths):
+    """Return the maximum number of tokens that is predicted for each source.
+
+    It is twice the longest target of a source that was not longer, and `SPARE_TOKENS`, but not more
+    than twice the longest target of all: one long target does not make the predictions for short
+    sources as long, which would take its time and memory.
+
+    Parameters
+    ----------
+    longest : ndarray of shape (n, 2)
+        From `longest_targets`.
+    source_lengths : ndarray of shape (n_sequences,)
+
+    Returns
+    -------
+    ndarray of shape (n_sequences,), dtype=intp
+    """
+    if len(longest) == 0:
+        return np.full(len(source_lengths), 2, dtype=np.intp)
+    place = np.searchsorted(longest[:, 0], source_lengths, side="right") - 1
+    limits = 2 * longest[np.maximum(place, 0), 1] + SPARE_TOKENS
+    return np.clip(limits, 1, max(2, 2 * longest[-1, 1])).astype(np.intp)

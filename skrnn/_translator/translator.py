@@ -15,7 +15,12 @@ from skrnn._network.initialize import log_priors
 from skrnn._network.plan import embedding_width
 from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
 from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderRunner
-from skrnn._translator.targets import read_targets, target_labels
+from skrnn._translator.targets import (
+    default_max_lengths,
+    longest_targets,
+    read_targets,
+    target_labels,
+)
 from skrnn.metrics import sequence_error_rate
 
 
@@ -53,8 +58,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         [8]_, which takes more time. Without attention the final states carry all information.
 
     beam_width : int, default=1
-        Number of hypotheses that prediction follows per source; 1 takes the most probable token at
-        each step.
+        Number of hypotheses that prediction follows per source, until none of them can become
+        better than the worst of as many results; 1 takes the most probable token at each step.
 
     length_penalty : float, default=1.0
         Exponent of the length: hypotheses are compared by `log_probability / length **
@@ -62,8 +67,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         [10]_.
 
     max_length : int or None, default=None
-        Maximum number of tokens of a prediction; None is twice the length of the longest target
-        seen in training.
+        Maximum number of tokens of a prediction; None is twice the length of the longest target of
+        sources that were not longer in training, and 16 more, but at most twice the length of the
+        longest target of all.
 
     min_freq : int, default=1
         Minimum frequency in training; rarer `str` tokens of the source count as unknown.
@@ -129,7 +135,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     _plan_class = EncoderDecoder
     _runner_class = EncoderDecoderRunner
     _allowed: dict = {"loss": ("softmax",)}
-    _needed: tuple = ("target_vocabulary_", "_longest")
+    _needed: tuple = ("target_vocabulary_", "_longest_targets")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
     _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {
@@ -303,12 +309,12 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
             learned = [row for row, out in zip(rows, held, strict=True) if not out]
             tokens = {t for row in learned for t in row} if target_tokens is None else target_tokens
             self._set_vocabulary(sorted(set(tokens)))
-            self._longest = 0
+            self._longest_targets = np.empty((0, 2), np.int64)
         elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
             raise ValueError("target_tokens are not those the network was started with.")
         labels, offsets = target_labels(rows, self.target_vocabulary_, held)
-        self._longest = max(
-            self._longest, *(0 if out else len(row) for row, out in zip(rows, held, strict=True))
+        self._longest_targets = longest_targets(
+            self._longest_targets, sequences.lengths[~held], np.diff(offsets)[~held] - 1
         )
         weights = check_sample_weight(sample_weight, np.empty(len(rows)))
         if weights is not None:
@@ -339,9 +345,11 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)
 
     def _decode(self, params, sequences, beam_width):
-        most = 2 * max(self._longest, 1) if self.max_length is None else self.max_length
+        limits = self.max_length
+        if limits is None:
+            limits = default_max_lengths(self._longest_targets, sequences.lengths)
         penalty = self.length_penalty
-        found = decode(self._get_plan(), params, sequences, beam_width, penalty, most)
+        found = decode(self._get_plan(), params, sequences, beam_width, penalty, limits)
         self._check_finite(np.array([len(tokens) > 0 for tokens in found.tokens]))
         return found
 

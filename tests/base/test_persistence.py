@@ -245,7 +245,12 @@ MISFITS = {
     "loss of labels": ("classifier", changed(_loss="binary_log_loss"), "_loss"),
     "parameters": ("tagger", changed(_read_by=None), "_read_by"),
     "targets": ("translator", changed(target_vocabulary_={"a": 0}), "target_vocabulary_"),
-    "longest": ("translator", changed(_longest=2**40), "_longest"),
+    "longest": (
+        "translator", changed(_longest_targets=np.array([[1, 2**40]])), "_longest_targets",
+    ),
+    "longest falls": (
+        "translator", changed(_longest_targets=np.array([[2, 3], [1, 4]])), "_longest_targets",
+    ),
     "horizon": ("forecaster", changed_frame(horizon=4), "_frame"),
     "lags": ("forecaster", changed_frame(lags=2), "_frame"),
     "scale": ("forecaster", changed_frame(scale=np.ones(2)), "_frame"),

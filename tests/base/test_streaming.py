@@ -161,7 +161,8 @@ def said(model, texts):
 @pytest.mark.parametrize("params", [*NETWORKS, {"tie_embeddings": True}], ids=str)
 def test_a_language_model_goes_on(params, stream):
     texts = [[letter for text in TEXTS for letter in text]] if stream else TEXTS
-    model = LSTMLanguageModel(**{"hidden_layer_sizes": (10,)} | QUICK | params).fit(texts)
+    params = {"hidden_layer_sizes": (10,), "boundary_tokens": not stream} | params
+    model = LSTMLanguageModel(**QUICK | params).fit(texts)
     others = [list("ab?a"), list("bcab"), list("cc"), list("a??")]
     # Of the first token there is no step: its probability is what is left of that of one token.
     one = [text[:1] for text in others]

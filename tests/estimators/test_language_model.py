@@ -23,7 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from tables import each
 
 from skrnn import LSTMLanguageModel
-from skrnn._language_model import likelihood
+from skrnn._language_model import likelihood, sampling
 from skrnn._language_model.likelihood import cut
 from skrnn._network import epochs
 
@@ -34,6 +34,10 @@ LENGTHS = [5, 1, 7, 3]
 def learner(hidden=(6,), **how):
     how = {"max_iter": 3, "random_state": 0, "n_iter_no_change": np.inf, "dtype": "float64"} | how
     return LSTMLanguageModel(hidden, learning_rate_init=how.pop("rate", 0.02), **how)
+
+
+def document_learner(hidden=(6,), **how):
+    return learner(hidden, boundary_tokens=False, **how)
 
 
 def words(n=40, seed=0, letters="abc", longest=6):
@@ -55,7 +59,7 @@ def bounded():
 
 @pytest.fixture(scope="module")
 def endless():
-    return learner(max_iter=10, batch_size=4, bptt_steps=20).fit([stream()])
+    return document_learner(max_iter=10, batch_size=4, bptt_steps=20).fit([stream()])
 
 
 # Tied embeddings: the kernels against the oracle and central differences
@@ -192,6 +196,63 @@ def test_unknown_tokens_have_a_probability_of_their_own():
     assert unknown == other > known
 
 
+def test_rare_tokens_share_the_probability_of_the_unknown_one():
+    # c and d were rare: p("c") + p("d") is that of UNK, and all sequences sum to one
+    X = [list(s) for s in ("ab", "ba", "a", "b", "")] * 8 + [["c"], ["d", "a"]]
+    model = learner(max_iter=10, min_freq=5).fit(X)
+    weights = model.weights_
+    weights["head_bias"][2] += 5  # the end
+    model.set_weights(weights)
+    shares = np.exp(model.score_samples(sequences_up_to(5, "abcd")))
+    assert shares.sum() == pytest.approx(1, abs=1e-6)
+    logs = oracle_logs(model, [2])[0]
+    expected = [logs[3] - np.log(2), oracle_logs(model, [2, 3])[1][2]]
+    assert model.score_samples([["c"]])[0] == pytest.approx(sum(expected))
+    assert model.perplexity([["c"]]) == pytest.approx(np.exp(-sum(expected) / 2))
+    assert model.perplexity([["c"]], unknown="exclude") == pytest.approx(np.exp(-expected[1]))
+    with pytest.raises(ValueError, match="unknown must be 'include' or 'exclude'"):
+        model.perplexity([["c"]], unknown="ignore")
+
+
+@each(document=(False, True))
+def test_no_score_rewards_a_vocabulary_without_tokens(document):
+    X = [list(s) for s in ("anna", "hanna", "anne", "hannes", "otto")] * 6
+    X = [[c for tokens in X for c in tokens]] if document else X
+    known, nothing = (
+        learner(max_iter=20, min_freq=n, boundary_tokens=not document).fit(X) for n in (1, 1000)
+    )
+    assert nothing.perplexity(X) > known.perplexity(X)
+    assert nothing.score(X) < known.score(X)
+    if document:
+        with pytest.raises(ValueError, match="of those that fit has seen"):
+            nothing.perplexity(X, unknown="exclude")
+
+
+def test_partial_fit_reads_one_sequence_after_another():
+    model = learner((8,))
+    for _ in range(60):
+        for name in ("anna", "hanna", "anne", "otto"):
+            model.partial_fit([list(name)])
+    assert max(map(len, model.sample(20, 0, max_length=25))) < 25
+    ids = learner().partial_fit([[0, 1, 2]])
+    with pytest.raises(ValueError, match=r"X is a document.*Pass \[X\] for a single sequence"):
+        ids.partial_fit([0, 1, 2])
+    ids = learner().partial_fit([0, 1, 2, 1])
+    assert "".join(map(str, ids.partial_fit([[0, 1], [1, 2]]).sample(1, 0, max_length=9)[0]))
+    assert len(ids.sample(1, 0, max_length=9)[0]) == 9
+
+
+@each(bptt_steps=(5, 50, None))
+def test_early_stopping_carries_the_state_on(bptt_steps):
+    # the last of three parts of the first 90 % has 30 steps: from there the state goes on
+    text = stream(101)
+    how = {"early_stopping": True, "batch_size": 3, "bptt_steps": bptt_steps, "max_iter": 1}
+    model = document_learner(alpha=0.0, rate=1e-12, **how).fit([text])
+    lead = 90 // max(1, min(3, 90 // (bptt_steps or 1)))
+    logs = model.score_samples([text[90 - lead :], text[90 - lead : 91]])
+    assert model.validation_scores_[0] == pytest.approx((logs[0] - logs[1]) / 10, rel=1e-9)
+
+
 @each(piece=(1, 3, 100))
 def test_scores_do_not_depend_on_pieces(bounded, endless, monkeypatch, piece):
     X = [*words(seed=3, longest=12), []]
@@ -214,7 +275,8 @@ def test_cut():
 
 def first_loss(X, **how):
     """Return the loss of an epoch whose steps are next to nothing; a second one begins anew."""
-    model = learner(max_iter=2, alpha=0.0, rate=1e-12, **how).fit(X)
+    how = {"max_iter": 2, "alpha": 0.0, "rate": 1e-12, "boundary_tokens": len(X) > 1} | how
+    model = learner(**how).fit(X)
     assert model.loss_curve_[1] == pytest.approx(model.loss_curve_[0], rel=1e-9)
     return model.loss_curve_[0], model
 
@@ -238,7 +300,8 @@ def test_the_state_is_carried_along_sequences(bptt_steps):
 
 
 def test_a_step_is_taken_for_each_piece():
-    model = learner(max_iter=1, batch_size=4, bptt_steps=20, warm_start=True).fit([stream(401)])
+    model = document_learner(max_iter=1, batch_size=4, bptt_steps=20, warm_start=True)
+    model.fit([stream(401)])
     assert model._optimizer.step == 5
     assert model.t_ == 20
 
@@ -247,7 +310,8 @@ def test_it_learns_what_only_the_state_can_tell():
     # after "b" comes what came six steps before it: pieces of three steps hold no trace of that
     rng = np.random.default_rng(0)
     text = [c for k in rng.integers(0, 2, 600) for c in "xy"[k] + "..b" + "xy"[k]]
-    model = learner((24,), max_iter=40, bptt_steps=10, batch_size=8, dtype="float32").fit([text])
+    how = {"bptt_steps": 10, "batch_size": 8, "dtype": "float32"}
+    model = document_learner((24,), max_iter=40, **how).fit([text])
     asked = [list("x..b"), list("y..b")]
     drawn = [model.sample(prefix=prefix, temperature=0, max_length=1)[0] for prefix in asked]
     assert ["".join(d) for d in drawn] == ["x..bx", "y..by"]
@@ -305,9 +369,30 @@ def test_temperature_and_top_k(endless, how):
     assert_shares(drawn, expected, n)
 
 
+@each(top_p=(0.3, 0.7, 0.95), top_k=(None, 3), temperature=(1.0, 2.0))
+def test_top_p(endless, top_p, top_k, temperature):
+    n = 20_000
+    logits = oracle_logs(endless, [0, 2])[-1][:-1] / temperature
+    best = np.argsort(-logits)[:top_k]
+    shares = np.exp(logits[best]) / np.exp(logits[best]).sum()
+    many = 1 + int(np.searchsorted(np.cumsum(shares), top_p))
+    kept = dict(zip(best[:many], shares[:many] / shares[:many].sum(), strict=True))
+    how = {"top_p": top_p, "top_k": top_k, "temperature": temperature}
+    drawn = endless.sample(n, 1, prefix=list("ac"), max_length=1, **how)
+    assert_shares(drawn, {"ac" + "abcd"[j]: kept.get(j, 0.0) for j in range(4)}, n)
+
+
+def test_samples_begin_the_same_whatever_their_length_and_number(bounded, endless):
+    for model in (bounded, endless):
+        long, short = model.sample(20, 3, max_length=30), model.sample(9, 3, max_length=10)
+        assert [tokens[:10] for tokens in long[:9]] == short
+    assert len(set(map(tuple, endless.sample(50, 3)))) == 50
+
+
 def test_top_k_of_many_tokens():
     letters = "abcdefghijklmnopqrstuvwxyz"
-    model = learner(max_iter=1, batch_size=4, bptt_steps=20).fit([stream(letters=letters)])
+    model = document_learner(max_iter=1, batch_size=4, bptt_steps=20)
+    model.fit([stream(letters=letters)])
     best = np.argsort(-oracle_logs(model, [0])[-1][:-1])
     for k in (1, 2, 5, 12, 25):
         drawn = model.sample(3000, 0, prefix=["a"], max_length=1, top_k=k, temperature=50.0)
@@ -353,7 +438,7 @@ def test_samples_are_the_same_each_time_and_for_any_company(bounded, monkeypatch
     drawn = bounded.sample(50, 3)
     assert drawn == bounded.sample(50, np.random.RandomState(3)) != bounded.sample(50, 4)
     assert bounded.sample(50, 3, top_k=100) == drawn
-    monkeypatch.setattr(likelihood, "PREDICT_NUMBERS", 60)  # a few rows a call
+    monkeypatch.setattr(sampling, "PREDICT_NUMBERS", 60)  # a few rows per call
     assert bounded.sample(50, 3) == drawn
 
 
@@ -361,9 +446,10 @@ def test_samples_are_the_same_each_time_and_for_any_company(bounded, monkeypatch
 def test_any_number_of_threads(monkeypatch, dtype):
     text, found = stream(1000), []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(epochs, "effective_n_threads", lambda threads=threads: threads)
-        monkeypatch.setattr(likelihood, "effective_n_threads", lambda threads=threads: threads)
-        model = learner((128,), max_iter=1, batch_size=8, bptt_steps=30, dtype=dtype, dropout=0.1)
+        for module in (epochs, likelihood, sampling):
+            monkeypatch.setattr(module, "effective_n_threads", lambda threads=threads: threads)
+        how = {"batch_size": 8, "bptt_steps": 30, "dtype": dtype, "dropout": 0.1}
+        model = document_learner((128,), max_iter=1, **how)
         model.fit([text])
         scores = model.score_samples([text, text[:300], text[5:]])
         found.append((model._params.tobytes(), scores.tobytes(), model.sample(40, 0, top_k=3)))
@@ -381,7 +467,8 @@ def test_ids_and_words_are_the_same():
     assert same_bits(by_id.score_samples(numbers), by_name.score_samples(X))
     assert by_id.sample(5, 0) == [["abc".index(c) for c in s] for s in by_name.sample(5, 0)]
     ids = np.array(["abcd".index(c) for c in stream()])
-    one, listed = learner().fit(ids), learner().fit([ids])
+    one, listed = learner().fit(ids), document_learner().fit([ids])
+    assert same_bits(learner().fit(ids.tolist()).score_samples(ids), one.score_samples(ids))
     assert same_bits(one.score_samples(ids), listed.score_samples([ids]))
     assert one.sample(2, 0, max_length=5) == listed.sample(2, 0, max_length=5)
 
@@ -401,12 +488,13 @@ def test_pickle_and_clone(data, request):
 @pytest.mark.filterwarnings("ignore:Got `batch_size` larger")
 @each(X=(words(), [stream()]))
 def test_warm_start_and_partial_fit_go_on(X):
-    model = learner(max_iter=2, warm_start=True, batch_size=4, bptt_steps=20).fit(X)
+    how = {"batch_size": 4, "bptt_steps": 20, "boundary_tokens": len(X) > 1}
+    model = learner(max_iter=2, warm_start=True, **how).fit(X)
     before = model.score(X)
     model.set_params(max_iter=6).fit(X)
     assert model.score(X) > before
     assert len(model.loss_curve_) == 8
-    model = learner(batch_size=4, bptt_steps=20)
+    model = learner(**how)
     scores = [model.partial_fit(X).score(X) for _ in range(6)]
     assert scores[-1] > scores[0]
     model.partial_fit([list("ab?"), list("a")])  # of the kind that the first call fixed
@@ -416,6 +504,7 @@ def test_warm_start_and_partial_fit_go_on(X):
 @each(X=(words(60, longest=20), [stream(900)]), bptt_steps=(6, None))
 def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     how = {"early_stopping": True, "batch_size": 3, "bptt_steps": bptt_steps, "tol": 0.0}
+    how["boundary_tokens"] = len(X) > 1
     model = learner(max_iter=8, **how).fit(X)
     assert len(model.validation_scores_) == 8
     assert model.best_validation_score_ == max(model.validation_scores_) < 0
@@ -424,7 +513,9 @@ def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     if len(X) > 1 and bptt_steps:  # all pieces of a sequence are on one side
         assert not set(data.documents[data.held]) & set(data.documents[~data.held])
     held = data.take(data.held).targets.labels
-    assert abs(len(held) - 0.1 * len(data.targets.labels)) < 0.1 * len(data.targets.labels)
+    held = held[held >= 0]  # what only leads to it does not count
+    n_labels = np.count_nonzero(data.targets.labels >= 0)
+    assert abs(len(held) - 0.1 * n_labels) < 0.1 * n_labels
     if len(X) == 1:  # the end of a stream, as much as was asked for
         assert len(held) == round(0.1 * 899)
         assert (held == data.targets.labels[-len(held) :]).all()
@@ -471,7 +562,9 @@ def test_a_large_vocabulary_in_bounded_memory():
     [
         (["to be", "or not"], {}, TypeError, r"Split each of them first"),
         ("to be", {}, TypeError, r"Split each of them first"),
-        ([["a"]], {}, ValueError, r"fewer than 2 tokens"),
+        ([["a"]], {"boundary_tokens": False}, ValueError, r"fewer than 2 tokens"),
+        ([["a", "b"]], {}, ValueError, r"n_samples=1.*boundary_tokens=False"),
+        ([0, 1, 0], {"boundary_tokens": True}, ValueError, r"Pass \[X\]"),
         ([[], []], {}, ValueError, r"nothing to learn from"),
         ([["a", 1], ["b"]], {}, TypeError, r"sequence 0 has 1 at step 1"),
         ([[0.5, 1.0], [1.0]], {}, ValueError, r"sequence 0 has 0.5 at step 0"),
@@ -487,7 +580,8 @@ def test_errors_of_fit(X, how, error, text):
 
 
 def test_errors_of_a_fitted_model(bounded):
-    for how in ({"n_samples": 0}, {"temperature": -1}, {"top_k": 0}, {"max_length": 0}):
+    wrong = ({"n_samples": 0}, {"temperature": -1}, {"top_k": 0}, {"top_p": 0}, {"max_length": 0})
+    for how in wrong:
         with pytest.raises(ValueError, match=next(iter(how))):
             bounded.sample(**how)
     with pytest.raises(TypeError, match="strings"):
@@ -495,7 +589,7 @@ def test_errors_of_a_fitted_model(bounded):
     with pytest.raises(TypeError, match="strings"):
         bounded.score_samples([[1, 2]])
     with pytest.raises(ValueError, match="needs a token"):
-        learner().fit([stream()]).perplexity([[], []])
+        document_learner().fit([stream()]).perplexity([[], []])
     model = learner(warm_start=True).fit(words())
     with pytest.raises(ValueError, match="tie_embeddings has changed"):
         model.set_params(tie_embeddings=True, embedding_dim=None).fit(words())

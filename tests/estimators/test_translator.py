@@ -127,6 +127,36 @@ def test_max_length_ends_everything():
     assert max(map(len, model.set_params(max_length=1, beam_width=1).predict(x))) <= 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_beam_search_finds_the_best_of_all_targets(seed):
+    rng = np.random.default_rng(seed)
+    x, y = (
+        [["xyz"[i] for i in rng.integers(0, 3, int(rng.integers(low, 5)))] for _ in range(60)]
+        for low in (1, 0)
+    )
+    model = translator(
+        hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=15, random_state=seed,
+        attention=None, bidirectional=False, max_length=4, dtype="float64",
+    ).fit(x, y)  # fmt: skip
+    every = [list(target) for n in range(5) for target in product("xyz", repeat=n)]
+    lengths = np.array([len(target) + 1 for target in every])
+    for source, found in zip(x[:12], model.set_params(beam_width=4).predict(x[:12]), strict=True):
+        scores = model.score_samples([source] * len(every), every) / lengths
+        assert scores[every.index(found)] == pytest.approx(scores.max(), rel=1e-9)
+
+
+def test_the_longest_target_limits_no_short_source():
+    x = [["a"], ["a", "b"], ["a"] * 9, ["b"] * 5]
+    model = translator(max_iter=1).fit(x * 5, [["A"], ["A"] * 3, ["B"] * 100, ["A"] * 2] * 5)
+    assert model._longest_targets.tolist() == [[1, 1], [2, 3], [9, 100]]
+    weights = model.weights_
+    weights["head_bias"][-1] = -1e4  # never the end
+    lengths = [len(y) for y in model.set_weights(weights).predict([*x, ["a"] * 20])]
+    assert lengths == [2 + 16, 6 + 16, 200, 6 + 16, 200]
+    model.partial_fit(x[:1], [["A"] * 7])
+    assert model._longest_targets.tolist() == [[1, 7], [9, 100]]
+
+
 def test_n_best():
     model = translator(learning_rate_init=0.02, max_iter=15).fit(X, Y)
     found = model.predict_n_best(X, 4)

@@ -46,7 +46,8 @@ def cases():
 
 def predicted(model, X):
     """Return the bytes of all that a model predicts."""
-    methods = ("predict", "predict_proba", "predict_interval", "predict_n_best", "score_samples")
+    methods = ["predict", "predict_proba", "predict_interval", "predict_n_best"]
+    methods += ["score_samples"] * (not hasattr(model, "predict"))  # that of a translator needs y
     if hasattr(model, "horizon") and model._architecture["loss"] == "squared_error":
         methods = ("predict",)  # intervals need `calibrate`
     if hasattr(model, "target_vocabulary_"):
@@ -59,6 +60,8 @@ def packed(outcome):
     """Return the bytes of one prediction: an array, arrays in an array, or lists of tokens."""
     if isinstance(outcome, list) or (len(outcome) and isinstance(outcome[0], list)):
         return repr(outcome).encode()
+    if outcome.dtype == object and any(isinstance(row, list) for row in outcome):
+        return repr(outcome.tolist()).encode()
     return joined(outcome) if outcome.dtype == object else outcome.tobytes()
 
 

@@ -178,7 +178,8 @@ PROBLEMS = {
         [list("abcab"), list("ca"), [], list("abc")] * 20, None,
     ),
     "stream": (
-        LSTMLanguageModel((6, 5), cell="gru", bptt_steps=7, batch_size=2, random_state=0),
+        LSTMLanguageModel((6, 5), cell="gru", bptt_steps=7, batch_size=2, random_state=0,
+                          boundary_tokens=False),
         [list("abcabc" * 10)], None,
     ),
 }  # fmt: skip

@@ -88,7 +88,7 @@ MAY_BE_SHORT = {
     (("translate_decode", 6), 0), (("inspect_batch", 6), 0), (("translate_inspect_batch", 7), 0),
     (("train", 9), 0),  # the order, where a call takes the first batches of it
     # shorter targets, fewer candidates, fewer known steps, fewer lags
-    (("translate_decode", 8, 0), 2), (("sample", 7), 1), (("rollout", 5), 1),
+    (("sample", 7), 1), (("rollout", 5), 1),
     (("rollout", 4, "lag_weights"), 0),
 }  # fmt: skip
 # Integers that are only written, or any of which has a meaning.

@@ -335,8 +335,12 @@ def test_a_wide_beam_finds_every_target_in_order(level, cell, attention, penalty
         assert np.abs(found.log_probabilities[i] - np.array(scores)[order]).max() < 1e-10
 
 
-def beam(*what, width, longest):
-    """Search as `translate_decode` says it does; returns what is found, as it is found."""
+def beam(*what, width, longest, penalty):
+    """Search as `translate_decode` says it does; returns the results, best first."""
+
+    def normalized(tokens, total, length=None):
+        return total / ((len(tokens) if length is None else length) + 1) ** penalty
+
     live, found = [([], 0.0)], []
     for t in range(longest + 1):
         following = []
@@ -346,8 +350,11 @@ def beam(*what, width, longest):
                 following.append(([*tokens, k], total + row[k]))
         following.sort(key=lambda one: -one[1])
         found += [(y[:-1], p) for y, p in following[:width] if y[-1] == N_TOKENS]
+        found = sorted(found, key=lambda one: -normalized(*one))[:width]
         live = [(y, p) for y, p in following if y[-1] != N_TOKENS][:width]
-        if not live or len(found) >= width:
+        if not live or (
+            len(found) == width and normalized(*live[0], longest) <= normalized(*found[-1])
+        ):
             break
     return found
 
@@ -358,10 +365,10 @@ def test_a_narrow_beam(level, attention, beam_width, penalty):
     pair, problem = searched(level, "lstm", attention, True, 2)
     found = decode(pair, problem.params, problem.sequences, beam_width, penalty, 5)
     for i in range(len(SOURCE_LENGTHS)):
-        expected = beam(pair, problem.params, problem.sequences, i, width=beam_width, longest=5)
-        expected.sort(key=lambda one: -one[1] / (len(one[0]) + 1) ** penalty)
-        assert [y.tolist() for y in found.tokens[i]] == [y for y, _ in expected[:beam_width]]
-        scores = [p for _, p in expected[:beam_width]]
+        how = {"width": beam_width, "longest": 5, "penalty": penalty}
+        expected = beam(pair, problem.params, problem.sequences, i, **how)
+        assert [y.tolist() for y in found.tokens[i]] == [y for y, _ in expected]
+        scores = [p for _, p in expected]
         assert np.abs(found.log_probabilities[i] - scores).max() < 1e-10
 
 

@@ -1,10 +1,19 @@
 """Beam search: the most probable targets of an encoder and a decoder.
 
-A thread takes its sources through all steps, no barrier. Hypotheses of a source are neighboring
-rows of the decoder, which steps as in single_step.pxd: states stand where initial ones are read.
+A thread takes its sources through all steps, without a barrier. Hypotheses of a source are
+neighboring rows of the decoder, which steps as in single_step.pxd: states stand where initial ones
+are read.
+
+A hypothesis y with its end symbol compares by
+
+    log p(y) / (|y| + 1)^length_penalty
+
+The log-probability of a live hypothesis can only fall, and it has at most max_length tokens in the
+end: log p / (max_length + 1)^length_penalty is the most that can become of it. Where that does not
+beat the worst result kept, the search is over.
 """
 from cython.parallel cimport prange
-from libc.math cimport exp, isfinite, log
+from libc.math cimport exp, isfinite, log, pow
 from libc.string cimport memcpy, memset
 
 from .attention cimport (
@@ -27,7 +36,9 @@ cdef struct Search:
     # A beam is the W hypotheses of one source, in W rows of the decoder. Live beams of a thread
     # are neighbors: where one is done, the last takes its place.
     idx W
-    idx stop               # most tokens of a target
+    idx stop               # most tokens of any target
+    const idx* max_lengths # (n,) most tokens of each target
+    double length_penalty
     idx end                # the end symbol, and what the decoder reads to start
     idx* owner             # (B,) source of each beam, in the encoder's order
     double* scores         # (R,) log-probability of each row's hypothesis; -inf where there is none
@@ -40,21 +51,23 @@ cdef struct Search:
     idx* survivors         # (R,) origins of those that live on
     real* scratch          # (R, widest)
     idx widest
-    idx* out_tokens        # out (n, 2 W, stop)
-    idx* out_lengths       # out (n, 2 W) tokens of each target found; -1 for none
-    double* out_scores     # out (n, 2 W) log-probability
+    idx* out_tokens        # out (n, W, stop)
+    idx* out_lengths       # out (n, W) tokens of each target found; -1 for none
+    double* out_scores     # out (n, W) log-probability
 
 
 def translate_decode(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params, source,
     const idx[::1] batch_indices, const idx[::1] batch_offsets, idx beam_width, hypotheses,
+    const idx[::1] max_lengths, double length_penalty,
 ):
     """The most probable targets, by beam search; a beam of one is greedy.
 
-    Of the top candidates of a step, those that end with the end symbol are kept as results; the
-    best `beam_width` of the others are extended. The search ends when `beam_width` results are
-    found. A hypothesis that has as many tokens as there is room for must end. `hypotheses`, which
-    are HypothesisArrays, are filled where something is found.
+    Of the top `beam_width` candidates of a step, those that end with the end symbol become results,
+    of which the best `beam_width` are kept; the best `beam_width` candidates that do not end are
+    extended. The search ends when no live hypothesis can beat the worst result kept; a beam of one
+    ends with its first result. A hypothesis of `max_lengths` (n,) tokens must end. `hypotheses`,
+    which are HypothesisArrays, are filled where something is found, in no order.
     """
     cdef EncoderDecoder model
     cdef Search s
@@ -71,13 +84,18 @@ def translate_decode(
     if model.decoder.columns[0].rows < model.decoder.plan.n_outputs:
         raise ValueError("the decoder has outputs that it cannot read")
     if (
-        beam_width < 1 or tokens.shape[0] != n or tokens.shape[1] != 2 * beam_width
-        or lengths.shape[0] != n or lengths.shape[1] != 2 * beam_width or scores.shape[0] != n
-        or scores.shape[1] != 2 * beam_width or tokens.shape[2] < 1
+        beam_width < 1 or tokens.shape[0] != n or tokens.shape[1] != beam_width
+        or lengths.shape[0] != n or lengths.shape[1] != beam_width or scores.shape[0] != n
+        or scores.shape[1] != beam_width or tokens.shape[2] < 1 or max_lengths.shape[0] != n
+        or not length_penalty >= 0
     ):
         raise ValueError("the results do not fit the sources and the beam")
+    for k in range(n):
+        if not 1 <= max_lengths[k] <= tokens.shape[2]:
+            raise ValueError(f"there is no room for {max_lengths[k]} tokens")
     memset(&s, 0, sizeof(Search))
     s.W, s.stop, s.end = beam_width, tokens.shape[2], plan.n_outputs - 1
+    s.max_lengths, s.length_penalty = &max_lengths[0], length_penalty
     for k in range(model.decoder.plan.n_scans):
         s.widest = imax(s.widest, model.decoder.scans[k].plan.Hp)
     cdef idx[:, ::1] history = np.empty((2 * (s.stop + 1), R), dtype=np.intp)
@@ -256,7 +274,8 @@ cdef inline bint extend(
 ) noexcept nogil:
     """Take the hypotheses of a beam, which have t tokens, one token on; False where it is done."""
     cdef idx owner = s.owner[beam], row = beam * s.W, lived = 0, c, at
-    cdef idx n = find_candidates(model, s, beam, t == s.stop)
+    cdef idx stop = s.max_lengths[model.encoder.order[owner]]
+    cdef idx n = find_candidates(model, s, beam, t == stop)
     cdef const double* score = s.score + 2 * row
     cdef const idx* origin = s.origin + 2 * row
     cdef const idx* token = s.token + 2 * row
@@ -271,7 +290,7 @@ cdef inline bint extend(
             s.scores[row + lived] = score[c]
             read_token(&model.decoder, row + lived, token[c])
             lived += 1
-    if lived == 0 or s.n_found[owner] >= s.W:
+    if lived == 0 or is_decided(model, s, owner, s.scores[row], stop):
         return False
     for c in range(lived, s.W):
         s.scores[row + c] = -float_max()
@@ -280,12 +299,46 @@ cdef inline bint extend(
     return True
 
 
+cdef inline double normalized(const Search* s, double score, idx length) noexcept nogil:
+    """What a hypothesis of so many tokens compares by."""
+    return score / pow(length + 1.0, s.length_penalty)
+
+
+cdef inline idx worst_kept(const Search* s, idx first, idx n) noexcept nogil:
+    """Place of the worst of n results."""
+    cdef idx at, worst = first
+    for at in range(first + 1, first + n):
+        if (normalized(s, s.out_scores[at], s.out_lengths[at])
+                < normalized(s, s.out_scores[worst], s.out_lengths[worst])):
+            worst = at
+    return worst
+
+
+cdef inline bint is_decided(
+    EncoderDecoder* model, const Search* s, idx owner, double best_live, idx stop
+) noexcept nogil:
+    """Whether no live hypothesis of a source can beat the worst of W results."""
+    cdef idx first = model.encoder.order[owner] * s.W, worst
+    if s.n_found[owner] < s.W:
+        return False
+    if s.W == 1:
+        return True
+    worst = worst_kept(s, first, s.W)
+    return (normalized(s, best_live, stop)
+            <= normalized(s, s.out_scores[worst], s.out_lengths[worst]))
+
+
 cdef inline void keep_hypothesis(
     EncoderDecoder* model, const Search* s, idx owner, idx t, idx k, double score, idx R
 ) noexcept nogil:
-    """Write down hypothesis k of a source, which ends with t tokens."""
-    cdef idx at = model.encoder.order[owner] * 2 * s.W + s.n_found[owner], i
-    s.n_found[owner] += 1
+    """Write down hypothesis k of a source, which ends with t tokens, if it is among the best W."""
+    cdef idx first = model.encoder.order[owner] * s.W, at = first + s.n_found[owner], i
+    if s.n_found[owner] < s.W:
+        s.n_found[owner] += 1
+    else:
+        at = worst_kept(s, first, s.W)
+        if normalized(s, score, t) <= normalized(s, s.out_scores[at], s.out_lengths[at]):
+            return
     s.out_lengths[at] = t
     s.out_scores[at] = score
     for i in range(t - 1, -1, -1):

@@ -17,6 +17,7 @@ cdef struct Sampling:
     idx end                 # token after which a row ends, or -1
     double temperature      # 0: the most probable token
     idx top_k               # only so many most probable tokens are drawn from; 0: from all
+    double top_p            # of these only the fewest whose probabilities make up this share
     idx* tokens             # in/out (n, n_steps + 1): what is read first, then what is drawn
     const double* uniforms  # in  (n, n_steps) from [0, 1)
     idx* kept               # (n, top_k) scratch
@@ -25,14 +26,16 @@ cdef struct Sampling:
 def sample(
     plan, options, unsigned char[::1] workspace, const real[::1] params, states,
     idx[:, ::1] tokens, const double[:, ::1] uniforms, double temperature, idx[:, ::1] kept,
-    idx excluded, idx end,
+    idx excluded, idx end, double top_p,
 ):
     """Draw tokens one after another, each from the outputs after the one before was read.
 
     `tokens` (n, steps + 1) holds in its first column what is read first and gets the rest; `end`
     after the end of a row, -1 after outputs that are not finite. `states` (h, c), as in `predict`,
     are those before the first column and are overwritten. `kept` (n, top_k) is scratch, and with
-    its width says from how many most probable tokens is drawn; width 0: from all.
+    its width says from how many most probable tokens is drawn; width 0: from all. With `top_p`
+    below 1, which needs a `kept`, these are cut down to the nucleus: the fewest most probable ones
+    that have at least this share of their probability.
     """
     cdef Net net
     cdef States carried_states
@@ -44,13 +47,14 @@ def sample(
     _read_states(&carried_states, &net, states, n)
     memset(&how, 0, sizeof(how))
     how.n_steps, how.excluded, how.end = uniforms.shape[1], excluded, end
-    how.temperature, how.top_k = temperature, kept.shape[1]
+    how.temperature, how.top_k, how.top_p = temperature, kept.shape[1], top_p
     if (
         net.plan.n_columns != 1 or net.plan.n_directions != 1 or net.plan.loss != SOFTMAX
         or n == 0 or uniforms.shape[0] != n or how.n_steps == 0
         or tokens.shape[1] != how.n_steps + 1 or kept.shape[0] != n or not temperature >= 0
         or max(1, how.top_k) > net.plan.n_outputs - (0 <= excluded < net.plan.n_outputs)
-        or net.columns[0].rows < net.plan.n_outputs
+        or net.columns[0].rows < net.plan.n_outputs or not 0 < top_p <= 1
+        or (top_p < 1 and how.top_k == 0)
     ):
         raise ValueError("the sample does not fit the plan")
     for b in range(n):
@@ -131,6 +135,8 @@ cdef inline idx _draw(
             total += exp((z[j] - z[best]) / how.temperature)
     if not isfinite(total):
         return -1
+    if how.top_p < 1:
+        many = _keep_nucleus(how, z, z[best], kept, &total)
     for i in range(many):
         j = kept[i] if how.top_k else i
         if j != how.excluded:
@@ -156,6 +162,27 @@ cdef inline void _sift(const real* z, idx* heap, idx n, idx at) noexcept nogil:
             return
         heap[at], heap[child] = heap[child], heap[at]
         at = child
+
+
+cdef inline idx _keep_nucleus(
+    const Sampling* how, const real* z, double highest, idx* heap, double* total
+) noexcept nogil:
+    """Take the least probable tokens off a heap as long as the others make up the share `top_p`.
+
+    Returns how many are left, and puts the sum of their numbers in `total`.
+    """
+    cdef idx n = how.top_k
+    cdef double off = 0, least
+    while n > 1:
+        least = exp((z[heap[0]] - highest) / how.temperature)
+        if off + least > (1 - how.top_p) * total[0]:
+            break
+        off += least
+        n -= 1
+        heap[0] = heap[n]
+        _sift(z, heap, n, 0)
+    total[0] -= off
+    return n
 
 
 cdef inline void _keep_best(const real* z, idx n, idx excluded, idx* heap, idx k) noexcept nogil:

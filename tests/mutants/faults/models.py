@@ -119,6 +119,8 @@ FAULTS = [
         "            total += exp((z[j] - z[best]) / how.temperature)\n"
         "    if not isfinite(total):\n"
         "        return -1\n"
+        "    if how.top_p < 1:\n"
+        "        many = _keep_nucleus(how, z, z[best], kept, &total)\n"
         "    for i in range(many):\n"
         "        j = kept[i] if how.top_k else i\n"
         "        if j != how.excluded:\n"
@@ -126,11 +128,20 @@ FAULTS = [
         "            total += exp((z[j] - z[best]) * how.temperature)\n"
         "    if not isfinite(total):\n"
         "        return -1\n"
+        "    if how.top_p < 1:\n"
+        "        many = _keep_nucleus(how, z, z[best], kept, &total)\n"
         "    for i in range(many):\n"
         "        j = kept[i] if how.top_k else i\n"
         "        if j != how.excluded:\n"
         "            sum += exp((z[j] - z[best]) * how.temperature)",
         "estimators/test_language_model.py::test_temperature_and_top_k",
+    ),
+    Fault(
+        "sample: the nucleus without the token that completes it",
+        "_kernels/entries/sample.pxi",
+        "if off + least > (1 - how.top_p)",
+        "if off > (1 - how.top_p)",
+        "estimators/test_language_model.py::test_top_p",
     ),
     Fault(
         "sample: one token too few of the top k",
@@ -355,10 +366,25 @@ FAULTS = [
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
-        "search: goes on when as many are found as the beam is wide",
+        "search: over when as many results are found as the beam is wide",
         "_kernels/entries/beam_search.pxi",
-        "s.n_found[owner] >= s.W",
-        "s.n_found[owner] > s.W",
+        "    if s.W == 1:\n        return True",
+        "    return True",
+        "kernels/test_translation_kernels.py::test_a_narrow_beam "
+        "estimators/test_translator.py::test_beam_search_finds_the_best_of_all_targets",
+    ),
+    Fault(
+        "search: what may become of a hypothesis by the length of a result",
+        "_kernels/entries/beam_search.pxi",
+        "normalized(s, best_live, stop)",
+        "normalized(s, best_live, s.out_lengths[worst])",
+        "kernels/test_translation_kernels.py::test_a_narrow_beam",
+    ),
+    Fault(
+        "search: the first results are kept, not the best",
+        "_kernels/entries/beam_search.pxi",
+        "if normalized(s, score, t) <= normalized(",
+        "if True or normalized(s, score, t) <= normalized(",
         "kernels/test_translation_kernels.py::test_a_narrow_beam",
     ),
     Fault(
