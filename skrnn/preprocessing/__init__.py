@@ -7,6 +7,7 @@ from skrnn.preprocessing._calendar import CalendarFeatures
 from skrnn.preprocessing._panel import to_panel
 from skrnn.preprocessing._per_sequence import PerSequence
 from skrnn.preprocessing._per_step import PerStep
+from skrnn.preprocessing._tag_schemes import convert_tag_scheme
 from skrnn.preprocessing._token_encoder import TokenEncoder
 from skrnn.preprocessing._windows import SlidingWindow
 
@@ -16,5 +17,6 @@ __all__ = [
     "PerStep",
     "SlidingWindow",
     "TokenEncoder",
+    "convert_tag_scheme",
     "to_panel",
 ]
