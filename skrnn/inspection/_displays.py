@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.pipeline import Pipeline
 
 from skrnn._base.sklearn_api import _safe_indexing, check_matplotlib_support
 from skrnn._data.single_series import unwrap
@@ -239,8 +240,9 @@ class ForecastDisplay:
     interval : array-like of shape (horizon, 2), default=None
         Lower and upper bounds of the prediction interval.
 
-    truth : array-like of shape (horizon,), default=None
-        Values observed later.
+    truth : array-like of shape (n_observed,), default=None
+        Values observed later, drawn at their dates where they and the forecast have dates, else
+        from the first step of the forecast on, of which there may be fewer.
 
     Attributes
     ----------
@@ -277,8 +279,8 @@ class ForecastDisplay:
 
         Parameters
         ----------
-        estimator : LSTMForecaster
-            Fitted forecaster.
+        estimator : LSTMForecaster or Pipeline
+            Fitted forecaster, or a pipeline that ends in one.
 
         X : series
             History, as in `LSTMForecaster.predict`; one series or several.
@@ -308,22 +310,25 @@ class ForecastDisplay:
             For X as `LSTMForecaster.predict` does; if `coverage` is given but the forecaster has
             no intervals, as `LSTMForecaster.predict_interval` does.
         """
-        if unwrap(X)[1] is None:  # several series
-            X = _safe_indexing(X, [series])
-            history = np.asarray(_safe_indexing(X, 0))
+        X = _one_series(X, series)
+        if isinstance(estimator, Pipeline):
+            given = estimator[:-1].transform(X) if len(estimator) > 1 else X
+            estimator = estimator[-1]
         else:
-            history = X
-        forecast = estimator.predict(X, horizon=horizon)
-        index, k = getattr(forecast, "index", None), estimator._frame.n_targets
+            given = X
+        forecast = estimator.predict(given, horizon=horizon)
+        k = estimator._frame.n_targets
         interval = None
         if coverage is not None:
-            interval = estimator.predict_interval(X, coverage, horizon=horizon)
+            interval = estimator.predict_interval(given, coverage, horizon=horizon)
             interval = np.asarray(interval).reshape(-1, k, 2)[:, target]
+        index = _dates(forecast)
         forecast = _like(np.asarray(forecast).reshape(-1, k)[:, target], index)
-        values = np.asarray(history)
+        history = X if unwrap(X)[1] is not None or hasattr(X, "iloc") else X[0]
+        values = np.asarray(history, dtype=np.float64)
         values = values.reshape(len(values), -1)[:, target]
         known = len(values) - int(np.argmin(np.isnan(values[::-1])))  # then rows to be forecast
-        index = getattr(history, "index", None)
+        index = _dates(history)
         history = _like(values[:known], None if index is None else index[:known])
         return cls(history, forecast, interval, truth).plot(ax, **kwargs)
 
@@ -369,12 +374,24 @@ class ForecastDisplay:
         self.lines_ = ax.plot(past[shown], history[shown], color="black", label="history")
         self.lines_ += ax.plot(ahead, np.asarray(self.forecast), **style)
         if self.truth is not None:
-            self.lines_ += ax.plot(ahead, np.asarray(self.truth), "k:", label="what came")
+            dated, truth = _dates(self.truth), np.asarray(self.truth)
+            if dated is not None and _dates(self.forecast) is not None:
+                places = _on_axis(dated)
+            elif len(truth) > len(ahead):
+                raise ValueError(
+                    f"truth has {len(truth)} steps, but the forecast has {len(ahead)}. Cut it, or "
+                    "give it the dates that it belongs to."
+                )
+            else:
+                places = ahead[: len(truth)]
+            self.lines_ += ax.plot(places, truth, "k:", label="what came")
         self.band_ = None
         if self.interval is not None:
             low, high = np.asarray(self.interval).T
             color = self.lines_[1].get_color()
-            self.band_ = ax.fill_between(ahead, low, high, color=color, alpha=0.2, linewidth=0)
+            self.band_ = ax.fill_between(
+                ahead, low, high, color=color, alpha=0.2, linewidth=0, label="interval"
+            )
         ax.legend(frameon=False)
         return self
 
@@ -388,11 +405,32 @@ def _like(values, index):
     return pd.Series(values, index=index)
 
 
+def _one_series(X, i):
+    """Return one series of a panel or of several, which stays a collection without dates."""
+    index = getattr(X, "index", None) if hasattr(X, "iloc") else None
+    if index is not None and index.nlevels == 2:
+        names = index.get_level_values(0)
+        return X[names == names.unique()[i]]
+    return X if unwrap(X)[1] is not None else _safe_indexing(X, [i])
+
+
+def _dates(part):
+    """Return the dates of a series, those of a panel without the name of its series, or None."""
+    index = getattr(part, "index", None) if hasattr(part, "iloc") else None
+    if index is not None and index.nlevels == 2:
+        index = index.get_level_values(1)
+    return index if hasattr(index, "dtype") and hasattr(index, "freq") else None
+
+
+def _on_axis(index):
+    return index.to_timestamp() if hasattr(index, "to_timestamp") else index
+
+
 def _times(history, forecast):
     """Places on the time axis: dates where both have them, else steps."""
-    indices = [getattr(part, "index", None) for part in (history, forecast)]
-    if all(hasattr(index, "freq") for index in indices):  # DatetimeIndex or PeriodIndex
-        return [i.to_timestamp() if hasattr(i, "to_timestamp") else i for i in indices]
+    indices = [_dates(part) for part in (history, forecast)]
+    if all(index is not None for index in indices):
+        return [_on_axis(index) for index in indices]
     n = len(history)
     return np.arange(n), np.arange(n, n + len(forecast))
 

@@ -33,9 +33,11 @@ from skrnn.inspection import (
     TagConfusionDisplay,
     gradient_flow,
 )
+from skrnn.preprocessing import CalendarFeatures
 
 LENGTHS = [4, 1, 6, 2, 6]
 STEP = 1e-6
+
 oracle_cells = importlib.import_module("oracle_cells")
 
 
@@ -479,3 +481,29 @@ def test_matplotlib_is_imported_only_when_plotting():
             raise AssertionError
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_a_forecast_of_a_pipeline_a_panel_and_a_truth_with_dates(pyplot):
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2024-01-01", periods=60, freq="D")
+    series = pd.Series(np.sin(np.arange(60) / 5), index=days, name="y")
+    parameters = {"horizon": 4, "lookback": 8, "hidden_layer_sizes": (3,), "max_iter": 1}
+    model = LSTMForecaster(**parameters, loss="gaussian").fit(series[:50])
+    for truth in (series[50:52], series[52:56]):  # fewer than forecast; later ones
+        display = ForecastDisplay.from_estimator(model, series[:50], truth=truth)
+        assert list(pd.DatetimeIndex(display.lines_[2].get_xdata())) == list(truth.index)
+    with pytest.raises(ValueError, match="truth has 5 steps, but the forecast has 4"):
+        ForecastDisplay.from_predictions([1, 2], np.ones(4), truth=np.ones(5))
+    pipeline = make_pipeline(
+        CalendarFeatures(("dayofweek",)), LSTMForecaster(**parameters, n_targets=1)
+    )
+    ahead = pd.Series(np.nan, index=days[50:54], name="y")
+    X = pd.concat([series[:50], ahead])
+    display = ForecastDisplay.from_estimator(pipeline.fit(series[:50]), X)
+    assert list(pd.DatetimeIndex(display.lines_[1].get_xdata())) == list(days[50:54])
+    panel = pd.concat({"a": series, "b": 10 + series})
+    model = LSTMForecaster(**parameters, loss="gaussian").fit(panel)
+    display = ForecastDisplay.from_estimator(model, panel, series=1, coverage=0.8)
+    assert np.allclose(display.lines_[0].get_ydata(), 10 + series)
+    assert display.lines_[1].get_xdata()[0] == days[-1] + pd.Timedelta(days=1)
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()][-1] == "interval"
