@@ -19,6 +19,7 @@ from skrnn._network.plan import make_plan
 from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
+OPTIMIZER_KEY = "_optimiser"  # of the format, whatever the attribute is called
 # Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
 FINITE = ("_frame", "_histories", "_futures", "_conformal", "_copula")
 # Tokens of a target: predictions need memory for twice the longest.
@@ -56,8 +57,9 @@ class StateMixin:
         state = super().__getstate__().copy()
         for name in ("_plan", "_stream_ready", "_weights_version"):
             state.pop(name, None)
-        if not self.warm_start and "_optimizer" in state:
-            state["_optimizer"] = None
+        optimizer = state.pop("_optimizer", None)
+        if hasattr(self, "_optimizer"):
+            state[OPTIMIZER_KEY] = optimizer if self.warm_start else None
         state[VERSION_KEY] = __version__
         return state
 
@@ -112,6 +114,8 @@ def check_state(name, state, plan_class, allowed, needed, checks):
             UserWarning,
             stacklevel=3,
         )
+    if OPTIMIZER_KEY in state:
+        state["_optimizer"] = state.pop(OPTIMIZER_KEY)
     if "_params" in state or "_architecture" in state:
         try:
             plan = _check_network(state, plan_class)

@@ -332,9 +332,10 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
 
     @staticmethod
     def _with_lead(offsets, steps):
-        """Let the held-out end of a document begin with the `steps` before it, which do not count.
+        """Let the held-out end of a document begin with steps before it, which do not count.
 
-        So the state is carried on into what is held out, as training carries it.
+        So the state is carried on into what is held out, as training carries it: from `steps`
+        before it on, but no more steps than are held out, so that the time at most doubles.
 
         Returns
         -------
@@ -345,7 +346,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         offsets : ndarray of shape (3,)
         """
         _, start, stop = offsets.tolist()
-        lead = min(start, steps)
+        lead = min(start, steps, stop - start)
         order = np.append(np.arange(start), np.arange(start - lead, stop))
         counts = np.ones(len(order), bool)
         counts[start : start + lead] = False

@@ -134,7 +134,7 @@ DAMAGES = {
     "unknown field": (changed_network(colour="red"), "architecture"),
     "other numbers": (changed_network(dtype="int8"), "architecture"),
     "other outputs": (changed_network(n_outputs=40), "weights where"),
-    "an optimizer's place": (changed(_optimizer="adam"), "optimizer is none"),
+    "an optimizer's place": (changed(_optimiser="adam"), "optimizer is none"),
     "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
 }
 
@@ -169,9 +169,9 @@ def test_damage_to_the_optimizer_is_refused(solver):
     for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
         broken = pickle.loads(pickle.dumps(model._optimizer))
         broken.m = change(broken.m)
-        refuses_to_load(model, changed(_optimizer=broken), "optimizer")
+        refuses_to_load(model, changed(_optimiser=broken), "optimizer")
     del broken.m
-    refuses_to_load(model, changed(_optimizer=broken), "optimizer")
+    refuses_to_load(model, changed(_optimiser=broken), "optimizer")
 
 
 def test_damage_to_labels_and_histories_is_refused():
@@ -189,8 +189,8 @@ def counters(**changes):
     """Change an optimizer that is saved for a warm start."""
 
     def damage(state):
-        state["_optimizer"] = copy.deepcopy(state["_optimizer"])
-        vars(state["_optimizer"]).update(changes)
+        state["_optimiser"] = copy.deepcopy(state["_optimiser"])
+        vars(state["_optimiser"]).update(changes)
 
     return damage
 

@@ -80,7 +80,9 @@ def models():
         ),
         "language model": (LSTMLanguageModel, {"bptt_steps": 2}, words, None),
         "tied language model": (LSTMLanguageModel, {"tie_embeddings": True}, words, None),
-        "language model of a stream": (LSTMLanguageModel, {}, [[0, 1, 2, 1, 0, 2, 1, 1]], None),
+        "language model of a stream": (
+            LSTMLanguageModel, {"boundary_tokens": False}, [[0, 1, 2, 1, 0, 2, 1, 1]], None,
+        ),
         "translator": (Seq2SeqTranslator, {"max_length": 5}, words, tags),
         "translator, additive": (
             Seq2SeqTranslator, {"attention": "additive", "beam_width": 2, "bidirectional": False},
@@ -317,14 +319,14 @@ def with_weights_that_fit(state, plan_class, rng):
     with np.errstate(all="ignore"):
         fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
-    optimizer = state.get("_optimizer")
+    optimizer = state.get("_optimiser")
     if type(optimizer).__name__.startswith("Optimi") and rng.random() < 0.8:
         optimizer = copy.copy(optimizer)
         for key in ("m", "v"):
             moments = getattr(optimizer, key, None)
             if isinstance(moments, np.ndarray) and moments.size and moments.dtype.kind in "fiub":
                 setattr(optimizer, key, np.resize(moments, plan.n_params).astype(plan.dtype))
-        state["_optimizer"] = optimizer
+        state["_optimiser"] = optimizer
     return state
 
 
