@@ -246,10 +246,14 @@ MISFITS = {
     "parameters": ("tagger", changed(_read_by=None), "_read_by"),
     "targets": ("translator", changed(target_vocabulary_={"a": 0}), "target_vocabulary_"),
     "longest": (
-        "translator", changed(_longest_targets=np.array([[1, 2**40]])), "_longest_targets",
+        "translator",
+        changed(_longest_targets=np.array([[1, 2**40]])),
+        "_longest_targets",
     ),
     "longest falls": (
-        "translator", changed(_longest_targets=np.array([[2, 3], [1, 4]])), "_longest_targets",
+        "translator",
+        changed(_longest_targets=np.array([[2, 3], [1, 4]])),
+        "_longest_targets",
     ),
     "horizon": ("forecaster", changed_frame(horizon=4), "_frame"),
     "lags": ("forecaster", changed_frame(lags=2), "_frame"),

@@ -17,6 +17,7 @@ from kernel_tools import (
     relative_error,
     same_bits,
 )
+from problems import use_threads
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -25,7 +26,6 @@ from tables import each
 from skrnn import LSTMLanguageModel
 from skrnn._language_model import likelihood, sampling
 from skrnn._language_model.likelihood import cut
-from skrnn._network import epochs
 
 each_level = pytest.mark.parametrize("level", levels())
 LENGTHS = [5, 1, 7, 3]
@@ -445,8 +445,7 @@ def test_samples_are_the_same_each_time_and_for_any_company(bounded, monkeypatch
 def test_any_number_of_threads(monkeypatch, dtype):
     text, found = stream(1000), []
     for threads in (1, 2, 3):
-        for module in (epochs, likelihood, sampling):
-            monkeypatch.setattr(module, "effective_n_threads", lambda threads=threads: threads)
+        use_threads(monkeypatch, threads)
         how = {"batch_size": 8, "bptt_steps": 30, "dtype": dtype, "dropout": 0.1}
         model = document_learner((128,), max_iter=1, **how)
         model.fit([text])

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from problems import delayed, joined, object_array, quick, state, tagged
+from problems import delayed, joined, object_array, quick, state, tagged, use_threads
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
@@ -121,7 +121,7 @@ def test_same_bits_for_any_number_of_threads(crf, monkeypatch):
     x, y = tagged(64)
     found = []
     for threads in (1, 2, 3, 8):
-        monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda n=threads: n)
+        use_threads(monkeypatch, threads)
         model = tagger(crf=crf, hidden_layer_sizes=(128,), dropout=0.2).fit(x, y)
         predictions = joined(model.predict(x)) + joined(model.predict_proba(x))
         found.append((model._params.tobytes(), model.loss_curve_, predictions))

@@ -8,7 +8,7 @@ import numpy as np
 import oracle
 import pytest
 from oracle_attention import run_pair
-from problems import quick, state
+from problems import quick, state, use_threads
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -361,9 +361,7 @@ def test_copies_predict_the_same():
 def test_one_random_state_one_fit_at_any_number_of_threads(monkeypatch):
     found = []
     for threads in (1, 1, 2, 5):
-        for module in ("encoder_decoder", "decoding"):
-            where = f"skrnn._translator.{module}.effective_n_threads"
-            monkeypatch.setattr(where, lambda n=threads: n)
+        use_threads(monkeypatch, threads)
         model = translator(hidden_layer_sizes=(40,), dropout=0.2, early_stopping=True).fit(X, Y)
         found.append((model._params.tobytes(), model.validation_scores_, model.predict_n_best(X)))
     assert all(other == found[0] for other in found)

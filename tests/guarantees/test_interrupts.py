@@ -11,7 +11,7 @@ import signal
 
 import numpy as np
 import pytest
-from problems import quick
+from problems import quick, use_threads
 
 from skrnn import (
     LSTMForecaster,
@@ -85,7 +85,7 @@ def steps_taken(given):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_predict(interrupt, monkeypatch, threads, pooling):
-    monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda: threads)
+    use_threads(monkeypatch, threads)
     X = noise(20_000, 100)
     model = quick(RNNClassifier, hidden_layer_sizes=(128,), pooling=pooling)
     model.fit(X[:8], np.arange(8) % 2)
@@ -167,7 +167,7 @@ def test_fit_of_a_translator(interrupt):
 def test_a_long_forecast(interrupt):
     model = quick(LSTMForecaster, horizon=2, hidden_layer_sizes=(128,), max_iter=1)
     model.fit(np.sin(np.arange(200.0)))
-    interrupt("roll", lambda: model.predict(horizon=1_000_000))
+    interrupt("rollout", lambda: model.predict(horizon=1_000_000))
 
 
 def test_gradient_flow(interrupt):

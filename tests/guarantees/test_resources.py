@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from problems import use_threads
 from problems_trust import cases, predicted, run_python
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -101,7 +102,7 @@ def test_thousands_of_concurrent_predictions(case, monkeypatch):
 
 def test_concurrent_fits_do_not_disturb_each_other(monkeypatch):
     # Two threads each, more than there may be processors.
-    monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda: 2)
+    use_threads(monkeypatch, 2)
 
     def fit(case):
         model, X, y = cases()[case]

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,13 @@ from skrnn.datasets import read_ts
 DATA = Path(
     os.environ.get("SKRNN_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data")
 )
+
+
+def use_threads(monkeypatch, n):
+    """Let all of the package compute with `n` threads, more than there may be processors."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("skrnn.") and hasattr(module, "effective_n_threads"):
+            monkeypatch.setattr(module, "effective_n_threads", lambda: n)
 
 
 def first_step(n=120, seed=0, longest=8, width=2):

@@ -14,6 +14,7 @@ from kernel_tools import (
     same_bits,
     variants,
 )
+from problems import use_threads
 from problems_trust import cases, predicted
 from sklearn.base import clone
 from tables import POOLINGS, each
@@ -223,11 +224,10 @@ def test_one_random_state_one_fit(cell, solver, dtype):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @each(case=cases(), cell=CELLS)
 def test_every_estimator_for_any_number_of_threads(case, cell, monkeypatch):
-    # More threads than there may be processors, and work for them.
     model, X, y = cases()[case]
     found = []
     for threads in (1, *THREADS, 1):
-        monkeypatch.setattr("skrnn._network.predict.effective_n_threads", lambda n=threads: n)
+        use_threads(monkeypatch, threads)
         fitted = clone(model).set_params(cell=cell, hidden_layer_sizes=(96,), dropout=0.2).fit(X, y)
         found.append((fitted._params.tobytes(), fitted.loss_curve_, predicted(fitted, X)))
     assert all(other == found[0] for other in found[1:])

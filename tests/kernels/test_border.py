@@ -258,5 +258,5 @@ def test_a_network_that_cannot_read_what_it_draws_is_refused():
     with pytest.raises(ValueError, match="sample"):  # the one output there is is excluded
         plan.engine.sample(
             plan, options, plan.workspace(options, BatchLimits(1, 1, 1)), params, states,
-            np.zeros((1, 3), np.intp), np.zeros((1, 2)), 1.0, np.empty((1, 0), np.intp), 0, -1,
+            np.zeros((1, 3), np.intp), np.zeros((1, 2)), 1.0, np.empty((1, 0), np.intp), 0, -1, 1.0,
         )  # fmt: skip
