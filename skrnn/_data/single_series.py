@@ -1,6 +1,7 @@
-"""A lone series, and the dates of its forecast."""
+"""A lone series, and the dates of its forecast; the series of a panel."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Number
 
 import numpy as np
@@ -45,6 +46,32 @@ def _holds_numbers(array):
     if array.dtype.kind == "O":
         return len(array) > 0 and all(is_missing(x) or isinstance(x, Number) for x in array)
     return array.dtype.kind in "biuf"
+
+
+def is_panel(X):
+    """Tell whether X is of pandas and has an index of several levels: series, and time."""
+    return hasattr(X, "iloc") and X.index.nlevels > 1
+
+
+def series_of_panel(X):
+    """Return the series of a panel, as a list of tables, or of arrays where X is a Series.
+
+    Raises
+    ------
+    ValueError
+        Where the rows of a series are not together.
+    """
+    import pandas as pd
+
+    codes = pd.factorize(X.index.get_level_values(0))[0]
+    if (back := np.flatnonzero(np.diff(codes) < 0)).size:
+        name = X.index.get_level_values(0)[back[0] + 1]
+        raise ValueError(
+            f"The rows of series {name!r} are not together in X. Sort it first: X.sort_index()."
+        )
+    borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    parts = [X.iloc[start:stop] for start, stop in pairwise(borders)]
+    return parts if X.ndim == 2 else [part.to_numpy() for part in parts]
 
 
 @dataclass(frozen=True)

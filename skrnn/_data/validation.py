@@ -97,6 +97,8 @@ def check_sequences(
         )  # fmt: skip
         _check_lengths(estimator, offsets, min_length)
         return sequences
+    if input_format == "rows" and not allow_nan:
+        _refuse_panel(X)
     sequences = _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length)
     _check_lengths(estimator, sequences.offsets, min_length)
     if not _is_surely_sound(sequences.values):
@@ -128,6 +130,17 @@ def _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length):
         sequences, items = read_ragged(X, dtype, expected), X
     check_width(estimator, sequences.values.shape[1], reset, items)
     return sequences
+
+
+def _refuse_panel(X):
+    """Refuse a table whose rows may be sequences, or steps of the series that its index names."""
+    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+        raise ValueError(
+            f"X is a table of {len(X)} rows whose index has {X.index.nlevels} levels: its rows may "
+            "be sequences, or steps of the series that the index names. For steps, pass one array "
+            "per series, [x.to_numpy() for _, x in X.groupby(level=0, sort=False)]; for sequences, "
+            "X.reset_index(drop=True)."
+        )
 
 
 def _check_lengths(estimator, offsets, min_length):

@@ -13,7 +13,7 @@ from skrnn._data.formats import find_format
 from skrnn._data.numbers import refuse_masked
 from skrnn._data.sample_weight import read_step_weights
 from skrnn._data.sequences import lengths_to_offsets
-from skrnn._data.single_series import unwrap
+from skrnn._data.single_series import is_panel, series_of_panel, unwrap
 from skrnn._data.validation import check_sequences
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import is_polars, to_frame
@@ -35,7 +35,7 @@ class StepTable:
         Where the sequences start in `table`.
 
     form : {"lone", "ragged", "cube", "rows"}
-        A lone series, or as in :mod:`skrnn._data.formats`.
+        A lone series or a panel, or as in :mod:`skrnn._data.formats`.
 
     n_timesteps : int or None
         Of an array: the number of steps, padding included.
@@ -104,9 +104,9 @@ class StepTable:
         return self.targets(value, name) if len(value) == len(self.lengths) else value
 
     def _of_a_lone_series(self, values):
-        """Make a sequence of values, one per step, of a lone series."""
+        """Make sequences of values, one per step, of a lone series or of a panel."""
         lone = self.form == "lone" and len(values) == self.offsets[-1] != 1
-        return [np.asarray(values)] if lone else values
+        return np.split(np.asarray(values), self.offsets[1:-1]) if lone else values
 
     def _joined(self, y):
         """Return the values of all steps where `y` has them, else None."""
@@ -174,11 +174,11 @@ class StepTable:
                 return table[:, 0]
         elif self.X.ndim == 1 and table.shape[1] == 1:
             return type(self.X)(np.asarray(table)[:, 0], index=self.X.index, name=self.X.name)
-        elif hasattr(self.X.index, "freq"):  # without dates a frame would be no series
+        elif is_panel(self.X) or hasattr(self.X.index, "freq"):  # else a frame would be no series
             if container == "polars" or is_polars(table):
                 raise ValueError(
-                    "X is one series with dates as its index, which a DataFrame of polars has not. "
-                    "Set the output to 'default' or 'pandas', or pass [X] to do without the dates."
+                    "X has the dates of its series as its index, which a DataFrame of polars has "
+                    "not. Set the output to 'default' or 'pandas', or pass a list of arrays."
                 )
             return to_frame(table, "pandas", names).set_axis(self.X.index)
         if container != "default":
@@ -187,7 +187,7 @@ class StepTable:
 
 
 def read_steps(estimator, X, *, reset, lone=True):
-    """Read sequences in any form, and a lone series as a forecaster reads it.
+    """Read sequences in any form; a lone series and a panel as a forecaster reads them.
 
     Parameters
     ----------
@@ -200,15 +200,20 @@ def read_steps(estimator, X, *, reset, lone=True):
         True in ``fit``, False in every later call.
 
     lone : bool, default=True
-        Whether a 1-D array, or a table with dates as its index, is one series.
+        Whether a 1-D array, or a table with dates as its index, is one series, and a table whose
+        index has two levels a panel.
 
     Returns
     -------
     StepTable
     """
-    items, series = unwrap(X) if lone else (X, None)
-    if series is not None and hasattr(X, "columns"):
-        items = [X]  # with its index, and whatever its columns hold
+    if lone and is_panel(X):
+        items, whole = series_of_panel(X), True
+    else:
+        items, series = unwrap(X) if lone else (X, None)
+        whole = series is not None
+        if whole and hasattr(X, "columns"):
+            items = [X]  # with its index, and whatever its columns hold
     form, data = find_format(items)
     first = data[0] if isinstance(data, list) else None
     if hasattr(first, "columns"):
@@ -235,7 +240,7 @@ def read_steps(estimator, X, *, reset, lone=True):
     indexes = None
     if form == "ragged" and hasattr(first, "iloc"):
         indexes = [getattr(item, "index", None) for item in data]
-    return StepTable(X, table, offsets, form if series is None else "lone", n_timesteps, indexes)
+    return StepTable(X, table, offsets, "lone" if whole else form, n_timesteps, indexes)
 
 
 def _stack_frames(estimator, frames, *, reset):

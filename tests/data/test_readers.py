@@ -25,7 +25,7 @@ from skrnn.metrics import (
     token_accuracy_scorer,
     token_error_rate,
 )
-from skrnn.preprocessing import CalendarFeatures, PerStep, SlidingWindow
+from skrnn.preprocessing import CalendarFeatures, PerSequence, PerStep, SlidingWindow
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 nan = np.nan
@@ -503,3 +503,33 @@ def test_padding_of_targets(fill):
             quick(Seq2SeqTranslator).fit(X, y)
         with pytest.raises(ValueError, match=r"sequence 0 of y_true has .* at step 1"):
             token_error_rate(y, STEPS)
+
+
+# A table whose index has two levels
+
+
+def test_rows_that_may_be_steps_of_series_are_refused():
+    index = pd.MultiIndex.from_product([list("abc"), range(4)])
+    table = pd.DataFrame({"x": np.arange(12.0), "z": np.arange(12.0) % 5}, index=index)
+    for make in (RNNClassifier, RNNRegressor):
+        with pytest.raises(ValueError, match=r"index has 2 levels.*groupby\(level=0"):
+            quick(make).fit(table, np.arange(12) % 2)
+        model = quick(make).fit(table.reset_index(drop=True), np.arange(12) % 2)
+        with pytest.raises(ValueError, match="index has 2 levels"):
+            model.predict(table)
+
+
+def test_transformers_of_steps_read_a_panel():
+    index = pd.MultiIndex.from_product([list("ba"), range(4)])
+    table = pd.DataFrame({"x": np.arange(8.0), "z": np.arange(8.0) % 5}, index=index)
+    scaled = PerStep(StandardScaler()).fit_transform(table)
+    assert scaled.index.equals(index)
+    assert list(scaled.columns) == ["x", "z"]
+    np.testing.assert_allclose(scaled, StandardScaler().fit_transform(table))
+    for panel in (table, table["x"]):  # each series by itself
+        scaled = PerSequence(StandardScaler()).fit_transform(panel)
+        assert scaled.index.equals(index)
+        alone = StandardScaler().fit_transform(pd.DataFrame(panel).iloc[4:])
+        np.testing.assert_allclose(pd.DataFrame(scaled).iloc[4:], alone)
+    with pytest.raises(ValueError, match=r"series 'b' are not together.*sort_index"):
+        PerStep(StandardScaler()).fit(table.iloc[[0, 4, 1]])
