@@ -9,7 +9,7 @@ from tables import LOSSES, each
 
 from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
 from skrnn._kernels import LEVEL
-from skrnn._network import batches as batching
+from skrnn._network import batches, epochs
 from skrnn._network.batches import batch_limits, direction_chunks, equal_bounds
 from skrnn._network.border import DirectionChunks
 from skrnn._network.epochs import EpochRunner
@@ -124,9 +124,9 @@ def test_losses_alone_leave_gradients_alone():
 
 def fits(monkeypatch, model, X, y):
     """Fit in chunks, then with whole sequences; return the weights of both."""
-    monkeypatch.setattr(batching, "CHUNK_STEPS", 1)
+    monkeypatch.setattr(batches, "CHUNK_STEPS", 1)
     cut = model.fit(X, y).weights_
-    monkeypatch.setattr(batching, "chunk_steps", lambda plan: None)
+    monkeypatch.setattr(epochs, "chunk_steps", lambda plan: None)
     return cut, model.fit(X, y).weights_
 
 
