@@ -40,12 +40,8 @@ def rollout(
     rollout.point, rollout.gaussian = rule["point"], net.plan.loss == GAUSSIAN
     # A season longer than the series is none of it; cut, it cannot overflow.
     rollout.lag, rollout.season = rule["lag"], imin(rule["season"], rollout.stop + rollout.horizon)
-    rollout.y, rollout.out = &y[0, 0, 0], &out[0, 0, 0, 0]
-    rollout.input_scale, rollout.target_scale = &input_scale[0], &target_scale[0, 0]
-    if lag_weights is not None:
-        rollout.n_lags, rollout.lag_weights = lag_weights.shape[0], &lag_weights[0, 0, 0]
     if z is not None:
-        rollout.n_covariates, rollout.n_known, rollout.z = z.shape[2], z.shape[1], &z[0, 0, 0]
+        rollout.n_covariates, rollout.n_known = z.shape[2], z.shape[1]
     if (
         net.plan.n_directions > 1 or net.plan.n_columns or out.shape[0] != n
         or rollout.horizon < 1 or rollout.T < rollout.horizon
@@ -59,6 +55,12 @@ def rollout(
         or not 0 <= rollout.point < rollout.width or rollout.lag < 0 or rollout.season < 0
     ):
         raise ValueError("the series do not fit the plan")
+    rollout.y, rollout.out = &y[0, 0, 0], &out[0, 0, 0, 0]
+    rollout.input_scale, rollout.target_scale = &input_scale[0], &target_scale[0, 0]
+    if lag_weights is not None:
+        rollout.n_lags, rollout.lag_weights = lag_weights.shape[0], &lag_weights[0, 0, 0]
+    if z is not None:
+        rollout.z = &z[0, 0, 0]
     parts = imin(n, useful_threads(net.threads, 2.0 * n * out.shape[1] * net.plan.n_params))
     with nogil:
         net.caller_mode = flush_denormals()

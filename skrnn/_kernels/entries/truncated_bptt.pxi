@@ -49,6 +49,8 @@ cdef _open_passes(
     cdef Branch* branch
     cdef Scan* scan
     memset(passes, 0, sizeof(Passes))
+    if seats < 1:
+        raise ValueError("limits leave no room for a sequence")
     if workspace.shape[0] < <idx> passes_bytes(plan, options, limits):
         raise ValueError("workspace too small")
     if params.shape[0] != plan.n_params or grads.shape[0] != plan.n_params:
