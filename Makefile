@@ -42,7 +42,7 @@ test-long: $(VENV)/.installed
 # The oldest versions that pyproject.toml claims, and those of the tests' own packages that go with
 # them; the oldest Python is `make PYTHON=python3.11`.
 MATRIX := .matrix
-VERSIONS_oldest := "numpy==1.25.*" "scipy==1.11.*" "scikit-learn==1.6.*" "pandas==2.1.*" \
+VERSIONS_oldest := "numpy==1.25.*" "scipy==1.11.*" "scikit-learn==1.6.*" "pandas==2.2.*" \
 	"pyarrow==15.*"
 VERSIONS_newest := --upgrade --upgrade-strategy eager
 
