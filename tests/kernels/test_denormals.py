@@ -113,7 +113,7 @@ def loops(text):
 
 
 def test_every_task_flushes_and_restores():
-    for path in sorted(KERNELS.rglob("*.p[xy]*")):
+    for path in sorted(KERNELS.rglob("*.p[xy][xdi]")):
         text = path.read_text()
         bodies = loops(text)
         assert len(bodies) == len(re.findall(r"in prange\(", text)), path.name

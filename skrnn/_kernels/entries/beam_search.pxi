@@ -37,7 +37,7 @@ cdef struct Search:
     # are neighbors: where one is done, the last takes its place.
     idx W
     idx stop               # most tokens of any target
-    const idx* max_lengths # (n,) most tokens of each target
+    const idx* max_lengths  # (n,) most tokens of each target
     double length_penalty
     idx end                # the end symbol, and what the decoder reads to start
     idx* owner             # (B,) source of each beam, in the encoder's order
