@@ -1,6 +1,5 @@
-"""A lone series, and the dates of its forecast; the series of a panel."""
+"""Whether X is a single series, or a panel, which is cut into its series."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Number
 
@@ -22,24 +21,24 @@ def unwrap(X):
     Returns
     -------
     X : list or object
-    form : Lone or None
-        What the lone series looked like.
+    is_single : bool
+        Whether it was a lone series.
     """
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
     dated = index is not None and hasattr(index, "freq")  # DatetimeIndex, PeriodIndex
     if hasattr(X, "columns"):
         if not dated or is_column(X):
-            return X, None
-        return [X.to_numpy()], Lone(index, list(X.columns), None)
+            return X, False
+        return [X.to_numpy()], True
     if isinstance(X, (list, tuple)):
         flat = len(X) > 0 and all(np.ndim(x) == 0 and not isinstance(x, str) for x in X)
         refuse_masked([X] if flat else X, "X")
-        return ([np.asarray(X)], Lone(None, None, None)) if flat else (X, None)
+        return ([np.asarray(X)], True) if flat else (X, False)
     array = np.asarray(X) if hasattr(X, "__array__") else None
     if array is None or array.ndim != 1 or not _holds_numbers(array):
-        return X, None
+        return X, False
     refuse_masked([X], "X")
-    return [array], Lone(index if dated else None, None, getattr(X, "name", None))
+    return [array], True
 
 
 def _holds_numbers(array):
@@ -72,60 +71,3 @@ def series_of_panel(X):
     borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     parts = [X.iloc[start:stop] for start, stop in pairwise(borders)]
     return parts if X.ndim == 2 else [part.to_numpy() for part in parts]
-
-
-@dataclass(frozen=True)
-class Lone:
-    """What a lone series looked like: its forecast looks the same.
-
-    Attributes
-    ----------
-    index : DatetimeIndex, PeriodIndex or None
-    columns : list or None
-        Of a DataFrame.
-    name : object
-        Of a Series.
-    """
-
-    index: object
-    columns: list | None
-    name: object
-
-    def wrap(self, forecast, n_given):
-        """Give a forecast (horizon,) or (horizon, n_targets) the dates that follow.
-
-        Parameters
-        ----------
-        forecast : ndarray
-        n_given : int
-            Steps of the series before the forecast.
-        """
-        if self.index is None:
-            return forecast
-        import pandas as pd
-
-        dates = self.following(len(forecast), n_given)
-        if self.columns is not None and forecast.ndim == 2:
-            names = self.columns[: forecast.shape[1]]
-            return pd.DataFrame(forecast, index=dates, columns=names)
-        name = self.columns[0] if self.columns else self.name
-        return pd.Series(forecast, index=dates, name=name)
-
-    def following(self, n, n_given):
-        """Return the dates of n steps after the first n_given."""
-        import pandas as pd
-
-        index = self.index[:n_given]
-        if isinstance(index, pd.PeriodIndex):
-            return pd.period_range(index[-1] + 1, periods=n, freq=index.freq)
-        freq = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
-        if freq is None:
-            steps = np.diff(index.to_numpy())
-            if len(steps) == 0 or (steps != steps[0]).any():
-                raise ValueError(
-                    "The dates of the series are not evenly spaced, so those of the forecast are "
-                    "not known. Bring them to one frequency first, for example with asfreq, and "
-                    "fill what is missing; or pass the values alone."
-                )
-            return pd.DatetimeIndex(index[-1] + steps[0] * np.arange(1, n + 1))
-        return pd.date_range(index[-1], periods=n + 1, freq=freq)[1:]

@@ -14,6 +14,7 @@ from skrnn._data.fitted_input import check_fitted_kind, check_rows, check_width,
 from skrnn._data.formats import find_format
 from skrnn._data.readers import read_cube, read_ragged, read_rows, read_tokens
 from skrnn._data.sequences import locate
+from skrnn._data.single_series import is_panel
 from skrnn._data.token_ids import encode_ids, encode_tokens
 
 # Weighted sums of a few thousand such numbers overflow single precision, which ends at 3.4e38.
@@ -134,7 +135,7 @@ def _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length):
 
 def _refuse_panel(X):
     """Refuse a table whose rows may be sequences, or steps of the series that its index names."""
-    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+    if is_panel(X):
         raise ValueError(
             f"X is a table of {len(X)} rows whose index has {X.index.nlevels} levels: its rows may "
             "be sequences, or steps of the series that the index names. For steps, pass one array "

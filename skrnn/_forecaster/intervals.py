@@ -289,7 +289,7 @@ class IntervalsMixin:
             check_scalar(horizon, "horizon", Integral, min_val=1)
         frame, network = self._frame, self._network()
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
-        ahead = -(-h // frame.horizon) * frame.horizon  # whole blocks, of covariates
+        ahead = frame.n_blocks(h) * frame.horizon  # whole blocks, of covariates
         X, _ = self._read_format(X)
         found, origins, size = [], [], 0
         # Of one step the network reads targets and a block's covariates; it may forecast from each.

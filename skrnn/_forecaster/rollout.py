@@ -77,7 +77,7 @@ def _forecast(network, known, future, horizon):
     states = first_states(network.plan, len(known)) if horizon > h else None
     details = last_block(network, y, z, states)
     if horizon > h:
-        more = -(-(horizon - h) // h) * h
+        more = frame.n_blocks(horizon - h) * h
         steps = np.empty((len(known), T + h + more, k))
         steps[:, :T], steps[:, T : T + h] = y, details[..., network.point]
         rest = np.empty((len(known), more, k, details.shape[-1]))
@@ -113,7 +113,7 @@ def padded_future(frame, future, horizon):
     -------
     ndarray of shape (n, at least a whole number of blocks, n_covariates)
     """
-    lacking = -(-horizon // frame.horizon) * frame.horizon - future.shape[1]
+    lacking = frame.n_blocks(horizon) * frame.horizon - future.shape[1]
     if not frame.n_covariates or lacking <= 0:
         return future
     means = np.broadcast_to(

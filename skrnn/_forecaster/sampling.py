@@ -109,7 +109,7 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
     """
     frame = network.frame
     width = frame.n_targets + (1 + frame.horizon) * frame.n_covariates
-    size = n_paths * (-(-horizon // frame.horizon) * frame.horizon + frame.history_kept) * width
+    size = n_paths * (frame.n_blocks(horizon) * frame.horizon + frame.history_kept) * width
     most = max(1, PATH_NUMBERS // size)
     for block, values, ahead in stacked(frame, known, future, PATH_NUMBERS):
         for start in range(0, len(block), most):
@@ -122,7 +122,7 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
 def _sample(network, copula, known, future, horizon, n_paths, generators):
     frame = network.frame
     k, h, n, T = frame.n_targets, frame.horizon, len(known), known.shape[1]
-    n_blocks = -(-horizon // h)
+    n_blocks = frame.n_blocks(horizon)
     center, scale = frame.scales(known[..., :k])
     y, z = frame.prepare(known, padded_future(frame, future, horizon))
     states = first_states(network.plan, n) if n_blocks > 1 else None

@@ -8,7 +8,7 @@ import numpy as np
 from skrnn._data.formats import is_column
 from skrnn._data.numbers import is_date
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._data.single_series import unwrap
+from skrnn._data.single_series import is_panel, unwrap
 from skrnn._data.time_axis import TimeAxis, is_time, read_time_axis
 
 FEW_STEPS = 10  # of a table that is no more than that wide, but long, rows are no series
@@ -108,7 +108,7 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
     axis = None if fitted is None else fitted.axis
     freq = freq or (None if axis is None or _kind(X) != axis.kind else axis.freq)
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
-    if index is not None and index.nlevels > 1:
+    if is_panel(X):
         return _read_panel(X, freq, fitted)
     if _is_list_of_dated(X):
         parts = [_in_order(x, fitted) for x in X]
@@ -124,8 +124,8 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
         if not rows:
             _refuse_table(X, index)
         return X, None
-    items, single = unwrap(X)
-    if single is None:
+    items, is_single = unwrap(X)
+    if not is_single:
         return X, None
     form = SeriesFormat("single", None, _columns(X, fitted), getattr(X, "name", None))
     if index is not None and is_time(index):

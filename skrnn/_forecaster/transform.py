@@ -102,6 +102,10 @@ class Frame:
             return self.center[:k], self.scale[:k]
         return y.mean(axis=-2, keepdims=True), spread(y)[..., np.newaxis, :]
 
+    def n_blocks(self, steps):
+        """Return how many blocks of `horizon` steps hold so many steps."""
+        return -(-steps // self.horizon)
+
     def prepare(self, known, future, scaled_by=None):
         """Scale series of one length.
 

@@ -245,7 +245,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
     def _check_many(X):
         """Refuse a single sequence, which may be a document as well."""
         items, document = unwrap(X)
-        if document is not None or not hasattr(items, "__len__") or len(items) != 1:
+        if document or not hasattr(items, "__len__") or len(items) != 1:
             return
         if not isinstance(items, (str, bytes)) and not isinstance(next(iter(items)), str):
             raise ValueError(
@@ -382,7 +382,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
 
     def _set_boundaries(self, X, reset):
         """Decide between sequences and documents, or refuse a document where sequences are read."""
-        document = unwrap(X)[1] is not None
+        document = unwrap(X)[1]
         if reset:
             given = self.boundary_tokens
             self._own_symbols = int(not document if given == "auto" else given)

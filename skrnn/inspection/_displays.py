@@ -5,7 +5,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.pipeline import Pipeline
 
 from skrnn._base.sklearn_api import _safe_indexing, check_matplotlib_support
-from skrnn._data.single_series import unwrap
+from skrnn._data.single_series import is_panel, unwrap
 from skrnn.inspection._gradient_flow import gradient_flow
 from skrnn.metrics import flatten_labels
 
@@ -324,7 +324,7 @@ class ForecastDisplay:
             interval = np.asarray(interval).reshape(-1, k, 2)[:, target]
         index = _dates(forecast)
         forecast = _like(np.asarray(forecast).reshape(-1, k)[:, target], index)
-        history = X if unwrap(X)[1] is not None or hasattr(X, "iloc") else X[0]
+        history = X if unwrap(X)[1] or hasattr(X, "iloc") else X[0]
         values = np.asarray(history, dtype=np.float64)
         values = values.reshape(len(values), -1)[:, target]
         known = len(values) - int(np.argmin(np.isnan(values[::-1])))  # then rows to be forecast
@@ -407,17 +407,16 @@ def _like(values, index):
 
 def _one_series(X, i):
     """Return one series of a panel or of several, which stays a collection without dates."""
-    index = getattr(X, "index", None) if hasattr(X, "iloc") else None
-    if index is not None and index.nlevels == 2:
-        names = index.get_level_values(0)
+    if is_panel(X):
+        names = X.index.get_level_values(0)
         return X[names == names.unique()[i]]
-    return X if unwrap(X)[1] is not None else _safe_indexing(X, [i])
+    return X if unwrap(X)[1] else _safe_indexing(X, [i])
 
 
 def _dates(part):
     """Return the dates of a series, those of a panel without the name of its series, or None."""
     index = getattr(part, "index", None) if hasattr(part, "iloc") else None
-    if index is not None and index.nlevels == 2:
+    if is_panel(part):
         index = index.get_level_values(1)
     return index if hasattr(index, "dtype") and hasattr(index, "freq") else None
 

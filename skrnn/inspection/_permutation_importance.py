@@ -255,9 +255,9 @@ def _is_float(series):
 
 def _column_names(X):
     """Return the names of the features of one dated series, of which arrays are made; or None."""
-    series = unwrap(X)[1]
-    columns = None if series is None else series.columns
-    return None if columns is None else np.array(columns, dtype=object)
+    if not hasattr(X, "columns") or not unwrap(X)[1]:
+        return None
+    return np.array(list(X.columns), dtype=object)
 
 
 def _permuted_scores(

@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 
+from skrnn._data.single_series import is_panel
 from skrnn._data.time_slices import TimeSlices
 
 
@@ -153,7 +154,7 @@ _OPTIONAL = ("max_train_size", "history")
 def _read_steps(X):
     """Return the series of a table whose rows are steps; only the first column is looked at."""
     pandas = hasattr(X, "iloc")
-    panel = pandas and X.index.nlevels > 1
+    panel = is_panel(X)
     dated = pandas and (hasattr(X.index, "freq") or X.ndim == 1)
     array = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object
     if not (panel or dated or array):

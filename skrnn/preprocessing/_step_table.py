@@ -210,8 +210,7 @@ def read_steps(estimator, X, *, reset, lone=True):
     if lone and is_panel(X):
         items, whole = series_of_panel(X), True
     else:
-        items, series = unwrap(X) if lone else (X, None)
-        whole = series is not None
+        items, whole = unwrap(X) if lone else (X, False)
         if whole and hasattr(X, "columns"):
             items = [X]  # with its index, and whatever its columns hold
     form, data = find_format(items)

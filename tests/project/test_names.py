@@ -39,7 +39,6 @@ STILL_THERE = {
     r"\b_symbols\b",
     r"\b_?[Oo]ptimiser",
     r"\bTrainer\b",
-    r"\bLone\b",
     r"\bFound\b",
     r"\bfollowers\b",
     r"\bbarred\b",
