@@ -81,6 +81,8 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
     array(['up'], dtype='<U4')
     """
 
+    __module__ = "skrnn"  # the path that files name
+
     _loss = "softmax"
     _allowed: dict = {
         "loss": ("softmax", "binary_log_loss"),

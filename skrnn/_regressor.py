@@ -79,6 +79,8 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
     True
     """
 
+    __module__ = "skrnn"  # the path that files name
+
     _allowed: dict = {
         "loss": ("squared_error", "absolute_error", "quantile", "poisson"),
         "pooling": ("last", "mean", "max"),

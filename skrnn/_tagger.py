@@ -133,6 +133,8 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     ['DET', 'NOUN', 'VERB']
     """
 
+    __module__ = "skrnn"  # the path that files name
+
     _min_length = 0
     _allowed: dict = {"loss": ("softmax", "crf"), "pooling": ("all",)}
     _needed: tuple = ("classes_", "tag_scheme_")

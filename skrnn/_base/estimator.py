@@ -479,7 +479,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             self.__dict__.pop(name, None)
         self._set_history()
         params = {name: getattr(self, name) for name in PARAMETERS}
-        self._optimizer = Optimizer(params, plan.n_params, plan.dtype)
+        self._optimizer = Optimizer.new(params, plan.n_params, plan.dtype)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
@@ -498,7 +498,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         params, plan = {name: getattr(self, name) for name in PARAMETERS}, self._get_plan()
         optimizer = copy.deepcopy(self._optimizer)
         if optimizer is None or not optimizer.follow(params):
-            optimizer = Optimizer(params, plan.n_params, plan.dtype)
+            optimizer = Optimizer.new(params, plan.n_params, plan.dtype)
         self._optimizer = optimizer
         self.loss_curve_ = self.loss_curve_.copy()
         self._set_history()

@@ -7,19 +7,23 @@ against malice: a pickle may run any code, before any check (SECURITY.md).
 import dataclasses
 import warnings
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.portable import portable
+from skrnn._data.plain_state import from_plain, to_plain
 from skrnn._data.tag_schemes import SCHEMES
-from skrnn._data.vocabulary import Vocabularies
+from skrnn._data.vocabulary import PARTS, TokenColumn, Vocabularies
 from skrnn._network.optimizer import MAX_HALVINGS, PARAMETERS, Optimizer
 from skrnn._network.plan import make_plan
 from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
-OPTIMIZER_KEY = "_optimiser"  # of the format, whatever the attribute is called
+# The optimizer's place in a saved state, whatever the attribute is called: a namespace, since its
+# parts have no other home than an object.
+OPTIMIZER_KEY = "_optimiser"
 # Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
 FINITE = ("_frame", "_histories", "_futures", "_conformal", "_copula")
 # Tokens of a target: predictions need memory for twice the longest.
@@ -29,6 +33,9 @@ LONGEST_TARGET = 1_000_000
 class StateMixin:
     """Saving, loading and looking through the attributes of a fitted estimator."""
 
+    # Data classes whose objects attributes hold, alone or in lists, dicts and one another: files
+    # have a dict of each. All else that `fit` learns is arrays, numbers, strings, lists and dicts.
+    _state_classes: tuple = (Vocabularies, TokenColumn)
     # What a fitted one has, as `check_whole` takes it.
     _allowed: dict = {}
     _needed: tuple = ()
@@ -54,12 +61,13 @@ class StateMixin:
 
     def __getstate__(self):
         """Leave out what can be made again, and the optimizer unless `warm_start` needs it."""
-        state = super().__getstate__().copy()
+        state = to_plain(super().__getstate__(), self._state_classes)
         for name in ("_plan", "_stream_ready", "_weights_version"):
             state.pop(name, None)
-        optimizer = state.pop("_optimizer", None)
-        if hasattr(self, "_optimizer"):
-            state[OPTIMIZER_KEY] = optimizer if self.warm_start else None
+        if "_optimizer" in state:
+            optimizer = state.pop("_optimizer") if self.warm_start else None
+            state[OPTIMIZER_KEY] = optimizer and SimpleNamespace(**vars(optimizer))
+            state.pop("_optimizer", None)
         state[VERSION_KEY] = __version__
         return state
 
@@ -76,22 +84,17 @@ class StateMixin:
 
     def __setstate__(self, state):
         """Take a saved state, if it is whole; warn where another version saved it."""
-        own = self._plan_class, self._allowed, self._needed, self._state_checks
-        super().__setstate__(check_state(type(self).__name__, state, *own))
+        super().__setstate__(check_state(type(self), state))
 
 
-def check_state(name, state, plan_class, allowed, needed, checks):
+def check_state(made, state):
     """Validate the state of an estimator that is being loaded.
 
     Parameters
     ----------
-    name : str
-        Of the estimator's class.
+    made : type
+        The estimator's class.
     state : dict
-    plan_class : type
-        What the saved architecture is one of.
-    allowed, needed, checks
-        As in `check_whole`.
 
     Returns
     -------
@@ -103,6 +106,7 @@ def check_state(name, state, plan_class, allowed, needed, checks):
     ValueError
         Where weights, optimizer and architecture do not belong together, or are not finite.
     """
+    name = made.__name__
     if not isinstance(state, dict):
         raise _refused(name, f"its state is of type {type(state).__name__}, not a dict")
     state = state.copy()
@@ -114,18 +118,30 @@ def check_state(name, state, plan_class, allowed, needed, checks):
             UserWarning,
             stacklevel=3,
         )
-    if OPTIMIZER_KEY in state:
-        state["_optimizer"] = state.pop(OPTIMIZER_KEY)
-    if "_params" in state or "_architecture" in state:
-        try:
-            plan = _check_network(state, plan_class)
-            check_whole(state, plan, allowed, needed, checks)
+    try:
+        state = from_plain(state, made._state_classes)
+        if OPTIMIZER_KEY in state:
+            state["_optimizer"] = _load_optimizer(state.pop(OPTIMIZER_KEY))
+        if "_params" in state or "_architecture" in state:
+            plan = _check_network(state, made._plan_class)
+            check_whole(state, plan, made._allowed, made._needed, made._state_checks)
             check_optimizer(state.get("_optimizer"), plan)
             _check_contents(state)
-        except Misfit as error:
-            raise _refused(name, error) from error
-        state["_plan"] = plan
+            state["_plan"] = plan
+    except (Misfit, TypeError, RecursionError) as error:
+        raise _refused(name, error) from error
     return state
+
+
+def _load_optimizer(saved):
+    if saved is None:
+        return None
+    if type(saved) is not SimpleNamespace:
+        raise Misfit("its optimizer is none")
+    try:
+        return Optimizer(**vars(saved))
+    except TypeError as error:
+        raise Misfit(f"its optimizer is not whole ({error})") from error
 
 
 class Misfit(ValueError):
@@ -323,11 +339,24 @@ def _check_vocabularies(vocabularies, state, plan):
     sizes = [len(words) if type(words) is dict else None for words in known]
     if len(columns) != len(sizes) or sizes != np.ravel(state.get("_token_counts")).tolist():
         raise Misfit("its vocabularies do not fit its embeddings")
+    if not all(map(_is_token_column, columns)):
+        raise Misfit("its vocabularies do not say what they look at")
     n_rare = getattr(vocabularies, "n_rare", None)
     if type(n_rare) is not list or len(n_rare) != len(sizes) or not all(map(is_count, n_rare)):
         raise Misfit("its vocabularies do not say how much was rare")
     if type(state.get("vocabulary_")) is not dict or len(state["vocabulary_"]) != sizes[0]:
         raise Misfit("vocabulary_ does not fit its embedding")
+
+
+def _is_token_column(column):
+    return (
+        type(column) is TokenColumn
+        and column.part in PARTS
+        and is_count(column.length)
+        and (column.length > 0) == (column.part in ("prefix", "suffix"))
+        and isinstance(column.lowercase, bool)
+        and is_count(column.min_freq)
+    )
 
 
 def _check_step_width(width, state, plan):

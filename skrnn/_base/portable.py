@@ -4,10 +4,9 @@ NumPy 2 writes `numpy._core` into pickles of arrays, which NumPy 1.25 does not k
 here is a call of `numpy.ndarray` itself.
 """
 
-import copy
-import dataclasses
 import operator
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class PortableNumber:
 def portable(value):
     """Return a copy of what may be nested, with `Portable` in place of its arrays.
 
-    Lists, dicts, tuples, data classes and what this package has classes for are looked into.
+    Lists, dicts, tuples and namespaces are looked into.
     """
     if isinstance(value, np.ndarray):
         fits = type(value) is np.ndarray and value.dtype.names is None
@@ -61,16 +60,6 @@ def portable(value):
         return type(value)(map(portable, value))
     if type(value) is dict:
         return {key: portable(part) for key, part in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-    elif type(value).__module__.startswith("skrnn.") and type(value).__name__ in OWN:
-        names = list(vars(value))
-    else:
-        return value
-    value = copy.copy(value)
-    for name in names:
-        object.__setattr__(value, name, portable(getattr(value, name)))
+    if type(value) is SimpleNamespace:
+        return SimpleNamespace(**portable(vars(value)))
     return value
-
-
-OWN = ("Optimizer", "Vocabularies")

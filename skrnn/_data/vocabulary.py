@@ -2,21 +2,53 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 UNKNOWN = -1
 
 
-class TokenColumn(NamedTuple):
-    """One column of ids: what of tokens it looks at, and how often that must occur."""
+PARTS = ("word", "prefix", "suffix", "shape")
 
-    name: str
-    view: Callable[[Iterable[str]], list[str]]
-    min_freq: int
+
+@dataclass(frozen=True)
+class TokenColumn:
+    """One column of ids: what of tokens it looks at, and how often that must occur.
+
+    Attributes
+    ----------
+    part : {'word', 'prefix', 'suffix', 'shape'}
+    length : int
+        Characters of prefix or suffix, else 0.
+    lowercase : bool
+        Whether words, prefixes and suffixes are in lowercase.
+    min_freq : int
+    """
+
+    part: str
+    length: int = 0
+    lowercase: bool = False
+    min_freq: int = 1
+
+    @property
+    def name(self):
+        """What users call the column: 'word', 'prefix2', 'suffix3', 'shape'."""
+        return f"{self.part}{self.length or ''}"
+
+    def view(self, tokens):
+        """Return what the column looks at of each token.
+
+        A token shorter than `length` has no such prefix or suffix, which is told apart from all
+        others.
+        """
+        if self.part == "shape":
+            return [_shape(token) for token in tokens]
+        fold, n = str.lower if self.lowercase else str, self.length
+        if self.part == "word":
+            return list(map(fold, tokens))
+        cut = slice(n) if self.part == "prefix" else slice(-n, None)
+        return [fold(token[cut]) if len(token) >= n else "" for token in tokens]
 
 
 def token_columns(min_freq=1, lowercase=False, prefixes=(), suffixes=(), shape=False):
@@ -34,33 +66,9 @@ def token_columns(min_freq=1, lowercase=False, prefixes=(), suffixes=(), shape=F
     -------
     list of TokenColumn
     """
-    fold = _lower if lowercase else str
-    columns = [TokenColumn("word", partial(_words, fold), min_freq)]
-    columns += [TokenColumn(f"prefix{n}", partial(_prefixes, fold, n), min_freq) for n in prefixes]
-    columns += [TokenColumn(f"suffix{n}", partial(_suffixes, fold, n), min_freq) for n in suffixes]
-    if shape:
-        columns.append(TokenColumn("shape", _shapes, min_freq))
-    return columns
-
-
-def _lower(token):
-    # str.lower itself, a method descriptor, is refused by savers that do not pickle (skops).
-    return token.lower()
-
-
-def _words(fold, tokens):
-    return list(map(fold, tokens))
-
-
-# A token shorter than n has no such prefix or suffix, which is told apart from all others.
-
-
-def _prefixes(fold, n, tokens):
-    return [fold(token[:n]) if len(token) >= n else "" for token in tokens]
-
-
-def _suffixes(fold, n, tokens):
-    return [fold(token[-n:]) if len(token) >= n else "" for token in tokens]
+    parts = [("word", 0), *(("prefix", n) for n in prefixes), *(("suffix", n) for n in suffixes)]
+    parts += [("shape", 0)] * shape
+    return [TokenColumn(part, int(n), bool(lowercase), int(min_freq)) for part, n in parts]
 
 
 class _Kinds(dict):
@@ -81,14 +89,15 @@ _KINDS = _Kinds()
 _LONG_RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 
 
-def _shapes(tokens):
+def _shape(token):
     """Write capitals as X, small letters as x and digits as d, runs cut to two.
 
     For example 'Xxx' for 'London', 'dd-dd' for '2004-05', 'XX' for 'NATO'.
     """
-    return [_LONG_RUN.sub(r"\1\1", token.translate(_KINDS)) for token in tokens]
+    return _LONG_RUN.sub(r"\1\1", token.translate(_KINDS))
 
 
+@dataclass
 class Vocabularies:
     """What each column knows: learned from tokens, applied to others.
 
@@ -105,8 +114,9 @@ class Vocabularies:
         For each column, how much occurs less often than `min_freq`.
     """
 
-    def __init__(self, columns):
-        self.columns = columns
+    columns: list
+    known: list | None = None
+    n_rare: list | None = None
 
     def fit(self, tokens, vocabulary=()):
         """Learn what occurs at least `min_freq` times.

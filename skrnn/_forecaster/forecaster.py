@@ -40,7 +40,7 @@ from skrnn._forecaster.series_format import (
     in_order_of,
     read_format,
 )
-from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS
+from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
 from skrnn._forecaster.streaming import SeriesStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
 from skrnn._network.initialize import first_outputs
@@ -160,6 +160,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     True
     """
 
+    __module__ = "skrnn"  # the path that files name
+
+    _state_classes: tuple = FORECASTER_CLASSES
     _allowed: dict = FORECASTER_ALLOWED
     _state_checks: dict = FORECASTER_CHECKS
     _parameter_constraints: dict = {

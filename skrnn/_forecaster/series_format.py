@@ -183,9 +183,7 @@ def check_goes_on(fitted, form, n_new, n_future):
     if form is None or form.axis is None:
         return
     if form.axis.kind != fitted.axis.kind:
-        raise ValueError(
-            f"X has an index of the kind {form.axis.kind!r}, not of the kind of fit."
-        )
+        raise ValueError(f"X has an index of the kind {form.axis.kind!r}, not of the kind of fit.")
     expected, found = fitted.axis.moved(n_new + n_future), form.axis
     wrong = (expected.last != found.last) & (n_new + n_future > 0)
     if wrong.any():

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from skrnn._base.persistence import Misfit, has_shape, is_count
+from skrnn._base.persistence import Misfit, StateMixin, has_shape, is_count
 from skrnn._data.sequences import Sequences
+from skrnn._data.time_axis import TimeAxis
 from skrnn._forecaster.sampling import COPULA_ORDER
+from skrnn._forecaster.series_format import SeriesFormat
 from skrnn._forecaster.transform import Frame
 
 LONGEST_SEASON = 2**24  # steps: the state of a series that goes on has room for one
@@ -41,6 +43,23 @@ def _check_frame(frame, state, plan):
     levels = plan.quantiles
     if not ((levels > 0) & (levels < 1)).all() or (np.diff(levels) < 0).any():
         raise Misfit("its quantiles are none")
+
+
+def _check_form(form, state, plan):
+    if form is None:
+        return
+    if type(form) is not SeriesFormat or type(form.axis) not in (TimeAxis, type(None)):
+        raise Misfit("_form is none")
+    n, last = len(state["_histories"]), getattr(form.axis, "last", None)
+    if (
+        form.kind not in ("single", "panel", "list")
+        or (form.axis is not None and not isinstance(last, np.ndarray))
+        or (form.axis is not None and (last.dtype != np.int64 or last.shape != (n,)))
+        or not isinstance(form.columns, (list, type(None)))
+        or not isinstance(form.ids, (list, type(None)))
+        or (form.kind == "panel" and len(form.ids or ()) != n)
+    ):
+        raise Misfit("_form does not fit its series")
 
 
 def _check_histories(histories, state, plan):
@@ -114,6 +133,7 @@ def _check_every_step(every, state, plan):
         raise Misfit("_every_step does not fit its network")
 
 
+FORECASTER_CLASSES = (*StateMixin._state_classes, Frame, Sequences, SeriesFormat, TimeAxis)
 FORECASTER_ALLOWED = {
     "loss": ("squared_error", "absolute_error", "quantile", "gaussian"),
     "pooling": ("last", "all"),
@@ -126,6 +146,7 @@ FORECASTER_CHECKS = {
     "_every_step": _check_every_step,
     "_histories": _check_histories,
     "_futures": _check_futures,
+    "_form": _check_form,
     "_conformal": _check_conformal,
     "_conformal_by_series": _check_by_series,
     "_copula": _check_copula,

@@ -114,6 +114,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
     True
     """
 
+    __module__ = "skrnn"  # the path that files name
+
     _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
     _needed: tuple = ("_own_symbols", "_counts")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}

@@ -3,6 +3,8 @@
 The step itself is ``_kernels/optimizer.pxd``.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 # "adaptive" stops dividing the step size here, as scikit-learn's SGDOptimizer does.
@@ -17,26 +19,48 @@ PARAMETERS = (
 )  # fmt: skip
 
 
+@dataclass(eq=False)
 class Optimizer:
     """Moments, step count and current learning rate.
 
-    Parameters
+    Attributes
     ----------
     params : dict
         Values of `PARAMETERS`, under scikit-learn's names.
-    n_params : int
-        Length of the vector of weights.
-    dtype : dtype
-        Of the weights.
+    learning_rate : float
+        That of the schedule now.
+    halvings : int
+        How often it was halved since the loss diverged.
+    step : int
+        Batches so far.
+    m, v : ndarray of shape (n_params,)
+        First and second moments; the second are empty unless the solver is 'adam'.
     """
 
-    def __init__(self, params, n_params, dtype):
-        self.params = {name: params[name] for name in PARAMETERS}
-        self.learning_rate = float(params["learning_rate_init"])
-        self.halvings = 0
-        self.step = 0
-        self.m = np.zeros(n_params, dtype)
-        self.v = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
+    params: dict
+    learning_rate: float
+    halvings: int
+    step: int
+    m: np.ndarray
+    v: np.ndarray
+
+    @classmethod
+    def new(cls, params, n_params, dtype):
+        """Return one that has not taken a step.
+
+        Parameters
+        ----------
+        params : dict
+            Values of `PARAMETERS`, among others.
+        n_params : int
+            Length of the vector of weights.
+        dtype : dtype
+            Of the weights.
+        """
+        moments = np.zeros(n_params, dtype)
+        second = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
+        params = {name: params[name] for name in PARAMETERS}
+        return cls(params, float(params["learning_rate_init"]), 0, 0, moments, second)
 
     def follow(self, params):
         """Take over what the user has changed; False where these moments cannot go on.

@@ -132,6 +132,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     [['B', 'A'], ['B', 'A', 'B']]
     """
 
+    __module__ = "skrnn"  # the path that files name
+
     _plan_class = EncoderDecoder
     _runner_class = EncoderDecoderRunner
     _allowed: dict = {"loss": ("softmax",)}

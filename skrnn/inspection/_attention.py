@@ -43,6 +43,8 @@ class AttentionDisplay:
     ['hallo', 'du']
     """
 
+    __module__ = "skrnn.inspection"  # the path that files name
+
     def __init__(self, source, target, weights):
         self.source = source
         self.target = target

@@ -64,6 +64,8 @@ class GradientFlowDisplay:
     >>> display.figure_.savefig("flow.png")  # doctest: +SKIP
     """
 
+    __module__ = "skrnn.inspection"  # the path that files name
+
     def __init__(self, flow):
         self.flow = flow
 
@@ -153,6 +155,8 @@ class LossCurveDisplay:
     >>> display.ax_.get_ylabel()
     'training loss'
     """
+
+    __module__ = "skrnn.inspection"  # the path that files name
 
     def __init__(self, loss_curve, validation_scores=None):
         self.loss_curve = loss_curve
@@ -263,6 +267,8 @@ class ForecastDisplay:
     >>> display.lines_[1].get_xdata().tolist()
     [3, 4]
     """
+
+    __module__ = "skrnn.inspection"  # the path that files name
 
     def __init__(self, history, forecast, interval=None, truth=None):
         self.history = history
@@ -462,6 +468,8 @@ class TagConfusionDisplay(ConfusionMatrixDisplay):
     >>> display.confusion_matrix.tolist()
     [[2, 0], [1, 0]]
     """
+
+    __module__ = "skrnn.inspection"  # the path that files name
 
     @classmethod
     def from_estimator(cls, estimator, X, y, **kwargs):

@@ -35,6 +35,8 @@ class GradientFlow:
         Weighted mean of the losses of all targets, without the L2 penalty.
     """
 
+    __module__ = "skrnn.inspection"  # the path that files name
+
     layers: tuple
     steps: np.ndarray
     hidden_norms: np.ndarray

@@ -11,6 +11,8 @@ is NaN are not scored.
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from inspect import isfunction
+
 from skrnn.metrics._cross_validation import cross_val_predict
 from skrnn.metrics._edit_distance import (
     sequence_error_rate,
@@ -82,3 +84,8 @@ __all__ = [
     "weighted_interval_score",
     "weighted_interval_score_scorer",
 ]
+
+for _name in __all__:
+    if isfunction(globals()[_name]):
+        globals()[_name].__module__ = "skrnn.metrics"  # the path that files of searches name
+del _name

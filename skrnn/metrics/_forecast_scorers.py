@@ -53,6 +53,9 @@ class _ForecastScorer:
     def __init__(self, metric, options):
         self.metric, self.options = metric, options
 
+    def __reduce__(self):
+        return make_forecast_scorer, (self.metric,), {"options": self.options}
+
     def __repr__(self):
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"make_forecast_scorer({self.metric.__name__}{options})"

@@ -68,6 +68,8 @@ class TimeSeriesPanelSplit(BaseCrossValidator):
     [0 1 2 3 5 6 7 8] [0 1 2 3 4 5 6 7 8 9]
     """
 
+    __module__ = "skrnn.model_selection"  # the path that files name
+
     def __init__(self, n_splits=5, *, test_size, gap=0, max_train_size=None, history=None):
         self.n_splits = n_splits
         self.test_size = test_size

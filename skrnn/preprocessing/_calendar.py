@@ -88,6 +88,8 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
            [ 3, 12]])
     """
 
+    __module__ = "skrnn.preprocessing"  # the path that files name
+
     _parameter_constraints: dict = {
         "features": ["array-like"],
         "encoding": [StrOptions({"cyclic", "number"})],

@@ -68,6 +68,8 @@ class PerSequence(TransformerOfSteps):
     [[0.0, 2.0], [0.0, 1.0, 1.0]]
     """
 
+    __module__ = "skrnn.preprocessing"  # the path that files name
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Check the sequences, and fit the transformer on the first of them for its names.

@@ -279,6 +279,8 @@ class PerStep(TransformerOfSteps):
     [(2, 2), (1, 2)]
     """
 
+    __module__ = "skrnn.preprocessing"  # the path that files name
+
     def fit(self, X, y=None, **params):
         """Fit the transformer on the steps of all sequences.
 

@@ -11,13 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.sklearn_api import Interval, _fit_context
 from skrnn._data.guards import restore_on_error
+from skrnn._data.plain_state import PlainStateMixin
 from skrnn._data.validation import check_sequences
-from skrnn._data.vocabulary import UNKNOWN, token_columns
+from skrnn._data.vocabulary import UNKNOWN, TokenColumn, Vocabularies, token_columns
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 
-class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
+class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
     """Encode tokens as columns of ids: the token, its prefixes and suffixes, and its shape.
 
     An estimator with ``embedding_dim`` embeds each column and concatenates the embeddings, so that
@@ -63,6 +64,9 @@ class TokenEncoder(SequenceTransformerMixin, BaseEstimator):
     [[-1, 0, 2], [0, 0, 0]]
     """
 
+    __module__ = "skrnn.preprocessing"  # the path that files name
+
+    _state_classes = (Vocabularies, TokenColumn)
     _parameter_constraints: dict = {
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "lowercase": ["boolean"],

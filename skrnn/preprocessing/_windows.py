@@ -100,6 +100,8 @@ class SlidingWindow(BaseEstimator):
     {'alpha': 1e-06}
     """
 
+    __module__ = "skrnn.preprocessing"  # the path that files name
+
     _parameter_constraints: dict = {
         "width": [_POSITIVE],
         "horizon": [_POSITIVE],

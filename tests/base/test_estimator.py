@@ -19,7 +19,7 @@ def replaced():
     found = {}
     for make in ESTIMATORS:
         for cls in make.__mro__[: make.__mro__.index(BaseRecurrentNetwork)]:
-            if not cls.__module__.startswith("skrnn.") or cls in SHARED:
+            if cls.__module__.partition(".")[0] != "skrnn" or cls in SHARED:
                 continue
             for name, thing in vars(cls).items():
                 if inspect.isfunction(thing) and name.startswith("_") and name[1] != "_":

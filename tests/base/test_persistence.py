@@ -12,7 +12,7 @@ from dataclasses import replace
 import joblib
 import numpy as np
 import pytest
-from problems import first_step
+from problems import first_step, quick
 from problems_trust import cases, predicted, run_python
 from sklearn.base import clone
 
@@ -52,6 +52,20 @@ def test_round_trip(case, through, tmp_path):
         other = through(model, tmp_path)
     assert predicted(other, X) == predicted(model, X)
     assert other._params.tobytes() == model._params.tobytes()
+
+
+@pytest.mark.parametrize("through", [through_pickle, through_joblib, through_skops])
+@pytest.mark.parametrize("freq", ["D", "MS", "2h"])
+def test_dates_go_on_after_a_round_trip(through, freq, tmp_path):
+    pd = pytest.importorskip("pandas", reason="pandas is not installed: dates are untested")
+    days = pd.date_range("2024-01-01", periods=30, freq=freq, tz="Europe/Berlin", name="day")
+    index = pd.MultiIndex.from_product([["north", 2], days], names=["place", "day"])
+    panel = pd.DataFrame({"load": np.arange(60.0) % 7, ("heat", 1): np.arange(60.0)}, index=index)
+    for X in (panel, panel.loc["north"], panel.loc["north", "load"].tz_localize(None)):
+        model = quick(LSTMForecaster, horizon=3).fit(X)
+        other = through(model, tmp_path)
+        check = pd.testing.assert_series_equal if X.ndim == 1 else pd.testing.assert_frame_equal
+        check(other.predict(), model.predict())
 
 
 @pytest.mark.parametrize("case", ["classifier", "regressor", "forecaster"])
@@ -167,7 +181,7 @@ def test_damage_to_the_optimizer_is_refused(solver):
     model, _ = fitted("classifier", warm_start=True, solver=solver)
     assert pickle.loads(pickle.dumps(model))._optimizer.step == model._optimizer.step
     for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
-        broken = pickle.loads(pickle.dumps(model._optimizer))
+        broken = copy.copy(model.__getstate__()["_optimiser"])
         broken.m = change(broken.m)
         refuses_to_load(model, changed(_optimiser=broken), "optimizer")
     del broken.m
@@ -218,7 +232,12 @@ def test_counters_of_the_optimizer_are_looked_at(changes):
 
 
 def changed_frame(**changes):
-    return lambda state: state.update(_frame=replace(state["_frame"], **changes))
+    def damage(state):
+        frame = state["_frame"]  # a dict in a file
+        new = frame | changes if isinstance(frame, dict) else replace(frame, **changes)
+        state["_frame"] = new
+
+    return damage
 
 
 # What does not fit its network: in a file, or set after fit.
@@ -260,6 +279,7 @@ MISFITS = {
     "scale": ("forecaster", changed_frame(scale=np.ones(2)), "_frame"),
     "difference": ("gaussian forecaster", changed_frame(difference="all"), "_frame"),
     "histories": ("forecaster", changed(_histories=None), "_histories"),
+    "dates": ("forecaster", changed(_form=[]), "_form"),
     "errors": ("forecaster", changed(_conformal=np.zeros((3, 3))), "_conformal"),
     "epochs": ("classifier", changed(n_iter_=np.nan), "n_iter_"),
     "curve": ("classifier", changed(loss_curve_=None), "loss_curve_"),

@@ -19,9 +19,11 @@ def forecaster(**params):
 CALLS = {
     "nothing to learn from": (lambda: quick(LSTMLanguageModel).fit([[], []]), "is empty"),
     "no tokens": (
-        lambda: LSTMLanguageModel((2,), max_iter=1, boundary_tokens=False)
-        .fit([["a", "b"] * 9])
-        .perplexity([[]]),
+        lambda: (
+            LSTMLanguageModel((2,), max_iter=1, boundary_tokens=False)
+            .fit([["a", "b"] * 9])
+            .perplexity([[]])
+        ),
         "nothing to predict|no token",
     ),
     "no sequences": (lambda: sequence_error_rate([], []), "y_true has no sequence"),

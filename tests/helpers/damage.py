@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 from problems import first_step, means, quick, tagged, token_lists
@@ -167,7 +168,7 @@ def children(value):
         return dict(enumerate(value))
     if dataclasses.is_dataclass(value):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    if type(value).__module__.startswith("skrnn"):
+    if isinstance(value, SimpleNamespace):
         return vars(value)
     return {}
 
@@ -320,7 +321,7 @@ def with_weights_that_fit(state, plan_class, rng):
         fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
     optimizer = state.get("_optimiser")
-    if type(optimizer).__name__.startswith("Optimi") and rng.random() < 0.8:
+    if isinstance(optimizer, SimpleNamespace) and rng.random() < 0.8:
         optimizer = copy.copy(optimizer)
         for key in ("m", "v"):
             moments = getattr(optimizer, key, None)

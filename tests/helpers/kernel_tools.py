@@ -344,7 +344,7 @@ class Network:
     def optimizer(self, **settings):
         """Make an optimizer for `train`, with an estimator's parameters."""
         params = RNNClassifier(**{"alpha": self.spec.alpha} | settings).get_params()
-        return Optimizer(params, self.plan.n_params, self.plan.dtype)
+        return Optimizer.new(params, self.plan.n_params, self.plan.dtype)
 
     def predict(self, batches=None, probabilities=False, distinct=None):
         """Run the network forward in prediction, batch by batch.

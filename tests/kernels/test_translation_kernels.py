@@ -207,7 +207,7 @@ def test_each_network_draws_masks_of_its_own(level):
 
 def make_optimizer(pair, **settings):
     how = {"alpha": 0.1, "learning_rate_init": 0.01, "max_grad_norm": 0.5} | settings
-    return Optimizer(Seq2SeqTranslator(**how).get_params(), pair.n_params, pair.dtype)
+    return Optimizer.new(Seq2SeqTranslator(**how).get_params(), pair.n_params, pair.dtype)
 
 
 @each_level
