@@ -12,7 +12,7 @@ SOURCES := setup.py pyproject.toml \
 	$(shell find skrnn/_kernels -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs-figures wheel clean
+.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs docs-figures wheel clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint       ruff, mypy and cython-lint alone"
 	@echo "make bench      compare with PyTorch and JAX, write docs/benchmarks.md (installs both)"
 	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
+	@echo "make docs       build the documentation site into build/docs/html, warnings as errors"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
 	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
 	@echo "make clean      remove what was built, $(VENV) included"
@@ -77,6 +78,14 @@ bench: $(VENV)/.bench
 
 bench-tasks: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py --tasks
+
+# With SKRNN_DOCS_ONLINE=1, links to the pages of NumPy, pandas and scikit-learn as well.
+docs: $(VENV)/.docs
+	$(BIN)/python docs/build_site.py
+
+$(VENV)/.docs: $(VENV)/.installed pyproject.toml
+	$(PIP) install --editable ".[docs]"
+	@touch $@
 
 # The scripts that docs/theory.md speaks of; each leaves a picture of its name where it runs.
 FIGURES := exploding_vanishing clipping forget_gate adding_problem

@@ -1,4 +1,6 @@
-"""The adding problem: how far back a network learns to look.
+"""
+The adding problem: how far back a network learns to look
+=========================================================
 
 A sequence has T steps of two numbers: one drawn from 0 to 1, and a mark, which is 1 at two steps
 (one in each half) and else 0. The target is the sum of the two marked numbers (Hochreiter and

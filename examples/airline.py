@@ -1,4 +1,6 @@
-"""Monthly airline passengers, 1949 to 1960: two years held back, forecast with an interval.
+"""
+Monthly airline passengers, 1949 to 1960: two years held back, forecast with an interval
+========================================================================================
 
 One series of 120 months to learn from. Its swings grow with its level, so the logarithm is
 forecast; each month is compared with the same month of the year before (seasonal differences). The

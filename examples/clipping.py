@@ -1,4 +1,6 @@
-"""What clipping changes: one step down a cliff, or many small ones along it.
+"""
+What clipping changes: one step down a cliff, or many small ones along it
+=========================================================================
 
 A plain tanh network, its recurrent weights drawn a little too large, learns by plain gradient
 descent to add two marked numbers among 20. On most batches the gradient is short; on some it is

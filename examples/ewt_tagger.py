@@ -1,4 +1,6 @@
-"""Part-of-speech tags for English words: from a treebank's file to tags for sentences of yours.
+"""
+Part-of-speech tags for English words: from a treebank's file to tags for sentences of yours
+============================================================================================
 
 The data is the English Web Treebank of the Universal Dependencies: 12,543 sentences of blogs,
 mails, reviews and news groups to train on, and about 2,000 each to develop and to test with.
@@ -129,7 +131,7 @@ def save_picture(path, true, predicted):
 
 def main(argv=None):
     """Train, score, and show what the tagger gets wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Tag parts of speech in the English Web Treebank.")
     parser.add_argument("--picture", default="ewt_tagger.png", help="where to save it")
     parser.add_argument("--quick", action="store_true", help="a small network on a twelfth of it")
     parser.add_argument("--test", action="store_true", help="score the test part as well")

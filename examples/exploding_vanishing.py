@@ -1,4 +1,6 @@
-"""Why long sequences are hard: activations and gradients that explode or vanish.
+"""
+Why long sequences are hard: activations and gradients that explode or vanish
+=============================================================================
 
 A plain recurrent network that nobody has trained reads 100 steps, and its loss is about the last
 one. The recurrent weights are an orthogonal matrix times a scale, so that going forward or back a
@@ -6,8 +8,8 @@ step multiplies by about that scale, less what the activation's slope takes. For
 and a few scales the norms of h_t are printed, where there is no input after the first step, and
 those of dLoss/dh_t, where the input is noise. With ReLU both grow without bound. With the logistic
 sigmoid, whose slope is at most 1/4, gradients vanish at any scale below 4. With tanh activations
-stay within -1 and 1, at the cost of saturation: where |h_t| is near 1 the slope, 1 - h_t^2, is near
-0, and no gradient passes; how many units are there is printed as well. Draws the norms to
+stay within -1 and 1, at the cost of saturation: where the size of h_t is near 1 the slope,
+1 - h_t^2, is near 0, and no gradient passes; how many units are there is printed as well. Draws the norms to
 ``exploding_vanishing.png`` where matplotlib is installed.
 
 Run it as ``python examples/exploding_vanishing.py``; it takes less than half a minute.

@@ -1,4 +1,6 @@
-"""What an LSTM's forget gate changes: how long its cell remembers before it has learned to.
+"""
+What an LSTM's forget gate changes: how long its cell remembers before it has learned to
+========================================================================================
 
 The cell state goes from step to step as c_t = f * c_{t-1} + i * g, so what is in it, and the
 gradient that comes back, shrinks by the forget gate f = sigmoid(... + b_f) a step. With b_f = 0 an

@@ -1,6 +1,6 @@
-"""From a long table of 120 shops to dated forecasts with intervals, metrics and a picture.
-
-Run: ``python examples/panel.py`` (under a minute); it writes ``panel.png``.
+"""
+From a long table of 120 shops to dated forecasts (writes ``panel.png``)
+========================================================================
 """
 
 import numpy as np
@@ -20,7 +20,6 @@ for shop in range(120):
     sold = level * week * np.exp(0.1 * rng.normal(size=210))
     tables.append(pd.DataFrame({"shop": f"shop {shop}", "day": days.astype(str), "sold": sold}))
 table = pd.concat(tables).sample(frac=1, random_state=0)  # in no order at all
-
 panel = to_panel(table, id="shop", time="day")
 known = panel[panel.index.get_level_values("day") < days[-14]]
 truth = panel.drop(known.index)

@@ -1,4 +1,6 @@
-"""A recurrent classifier in a pipeline, tuned by a grid search, on two sets of sequences.
+"""
+A recurrent classifier in a pipeline, tuned by a grid search, on two sets of sequences
+======================================================================================
 
 1. scikit-learn's digits, read row by row: each image is 8 steps of 8 pixels, all of one
    length, so X is simply the array of images.
@@ -140,7 +142,7 @@ def save_picture(path, searches):
 
 def main(argv=None):
     """Tune and test on both sets, then draw the learning curves."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Tune a classifier on two sets.")
     parser.add_argument("--picture", default="quickstart.png", help="where to save the curves")
     parser.add_argument("--epochs", type=int, default=30)
     args = parser.parse_args(argv)

@@ -1,4 +1,6 @@
-"""Shakespeare, character by character: nats per character on held-out text, and a sample.
+"""
+Shakespeare, character by character: nats per character on held-out text, and a sample
+======================================================================================
 
 One long stream of 1.1 million characters; the first 90 % train, the last 10 % test. Prints the loss
 of each epoch, what the network thinks of the test part, and text of its own.
@@ -60,7 +62,7 @@ def parts(text, validation):
 
 def main(argv=None):
     """Fit, judge, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Model Shakespeare, character by character.")
     parser.add_argument("--validation", action="store_true", help="leave the test part alone")
     parser.add_argument("--epochs", type=int, default=PARAMETERS["max_iter"])
     parser.add_argument("--temperature", type=float, default=0.7)

@@ -1,4 +1,6 @@
-"""Spoken digits from raw waves: MFCC frames by SciPy, a bidirectional LSTM, one pipeline.
+"""
+Spoken digits from raw waves: MFCC frames by SciPy, a bidirectional LSTM, one pipeline
+======================================================================================
 
 The data is the Free Spoken Digit Dataset: 3,000 recordings at 8 kHz of six speakers saying
 the ten digits. Its official test set is recordings 0-4 of every digit and speaker. What could
@@ -163,7 +165,7 @@ def default_data():
 
 def main(argv=None):
     """Train and score; the test recordings unless ``--validate`` is given."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Classify spoken digits from raw waves.")
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the clone")
     parser.add_argument("--picture", default="spoken_digits.png", help="where to save it")
     parser.add_argument("--seed", type=int, default=0)

@@ -144,7 +144,7 @@ n_features_in_ : int
     Number of features per step; for 2-D input (one series per row) its number of columns, as
     scikit-learn counts; for tokens the number of token columns (1 for `str`).
 
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Column names; defined only when X has column names that are all strings.
 
 vocabulary_ : dict

@@ -167,3 +167,14 @@ def test_every_test_that_a_guarantee_names_exists():
             assert f"def {function}(" in source or not function, f"{file}::{function}"
         else:
             assert any(f"def {alone}(" in source for source in tests.values()), alone
+
+
+def test_every_public_name_has_a_page():
+    pages = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    listed = {}
+    for block in pages.split(".. currentmodule:: ")[1:]:
+        module, *lines = block.splitlines()
+        listed[module] = [line.strip() for line in lines if re.fullmatch(r"   \w+", line)]
+    for module, names in listed.items():
+        public = [name for name in pydoc.locate(module).__all__ if name != "__version__"]
+        assert sorted(names) == sorted(public), module
