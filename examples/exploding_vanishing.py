@@ -9,8 +9,8 @@ and a few scales the norms of h_t are printed, where there is no input after the
 those of dLoss/dh_t, where the input is noise. With ReLU both grow without bound. With the logistic
 sigmoid, whose slope is at most 1/4, gradients vanish at any scale below 4. With tanh activations
 stay within -1 and 1, at the cost of saturation: where the size of h_t is near 1 the slope,
-1 - h_t^2, is near 0, and no gradient passes; how many units are there is printed as well. Draws the norms to
-``exploding_vanishing.png`` where matplotlib is installed.
+1 - h_t^2, is near 0, and no gradient passes; how many units are there is printed as well. Draws
+the norms to ``exploding_vanishing.png`` where matplotlib is installed.
 
 Run it as ``python examples/exploding_vanishing.py``; it takes less than half a minute.
 """
