@@ -43,6 +43,7 @@ QUIET = [
 STRIP = ["-Wl,--strip-all"] if sys.platform == "linux" and not CHECKED else []
 # How to ask for OpenMP: GCC and Clang, then Apple's Clang with a libomp beside it.
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
+OPENMP_TEST = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 DIRECTIVES = {
     "boundscheck": CHECKED,
     "wraparound": False,
@@ -130,8 +131,16 @@ class BuildKernels(build_ext):
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
             sys.exit(
-                "skrnn's kernels are written in the vector extensions of GCC and Clang. "
-                "Build with one of them, on Windows for example with MinGW-w64 or clang."
+                "skrnn's kernels are written in the vector extensions of GCC and Clang, which MSVC "
+                "does not have. Build on Linux or macOS, or under WSL. (MinGW is no way out: its "
+                "stack is aligned to 16 bytes only, GCC bug 54412.)"
+            )
+        if not self.compiles([], [], "int main(void) { return 0; }\n"):
+            sys.exit(
+                f"skrnn is compiled, and no C compiler was found ({self.compiler.compiler_so[0]} "
+                "does not run or does not work). Install GCC or Clang, for example with "
+                "'apt install gcc python3-dev', 'dnf install gcc python3-devel' or "
+                "'xcode-select --install', or install a wheel."
             )
         generate()
         compile_args, link_args = self.openmp()
@@ -145,18 +154,16 @@ class BuildKernels(build_ext):
         if os.environ.get("SKRNN_OPENMP", "1") == "0":
             return [], []
         for compile_args, link_args in OPENMP:
-            if self.compiles(compile_args, link_args):
+            if self.compiles(compile_args, link_args, OPENMP_TEST):
                 return compile_args, link_args
         self.warn("this compiler has no OpenMP: skrnn will run one thread")
         return [], []
 
-    def compiles(self, compile_args, link_args):
-        """Return whether a program that uses OpenMP compiles and links."""
+    def compiles(self, compile_args, link_args, program):
+        """Return whether a program compiles and links."""
         with tempfile.TemporaryDirectory() as folder:
             test = Path(folder) / "test.c"
-            test.write_text(
-                "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
-            )
+            test.write_text(program)
             built = [*self.compiler.compiler_so, *compile_args, "-c", str(test), "-o", f"{test}.o"]
             linked = [*self.compiler.linker_so, f"{test}.o", *link_args, "-o", f"{test}.so"]
             try:

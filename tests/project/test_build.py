@@ -131,9 +131,34 @@ def test_every_file_of_the_package_is_packaged():
 @needs_checkout
 def test_one_version():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["project"]["version"] == skrnn.__version__
-    newest = re.search(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
-    assert newest.group(1) == skrnn.__version__
+    assert settings["tool"]["setuptools"]["dynamic"]["version"]["attr"].endswith("__version__")
+    places = {
+        "CHANGELOG.md": r"^## \[([^\]]+)\]",
+        "CITATION.cff": r"^version: (.+)$",
+        "conda.recipe/meta.yaml": r'^  version: "(.+)"$',
+    }
+    for file, pattern in places.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(pattern, text, re.MULTILINE)[1] == skrnn.__version__, file
+
+
+@needs_checkout
+def test_without_a_compiler_says_what_to_install(tmp_path):
+    command = [
+        sys.executable,
+        "setup.py",
+        "-q",
+        "build_ext",
+        "--build-lib",
+        tmp_path,
+        "-t",
+        tmp_path,
+    ]
+    environment = os.environ | {"CC": "no-such-compiler"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode
+    assert "no C compiler was found (no-such-compiler" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # The build without OpenMP
