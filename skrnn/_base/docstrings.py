@@ -179,6 +179,9 @@ validation_scores_ : list of float or None
 
 best_validation_score_ : float or None
     Score of the weights that the last `fit` has kept; None without `early_stopping`.
+
+best_epoch_ : int or None
+    Epoch of these weights, counted from 1 in `loss_curve_`; None without `early_stopping`.
 """,
     "references": """
 .. [1] Kingma and Ba (2015). Adam: a method for stochastic optimization.

@@ -40,7 +40,7 @@ DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothin
 # What training records, and what it goes on from.
 HISTORY = (
     "n_iter_", "t_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_",
-    "_weights_version",
+    "best_epoch_", "_weights_version",
 )  # fmt: skip
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
@@ -513,6 +513,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         self.best_loss_ = None if self.early_stopping else np.inf
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self.validation_scores_ = list(scores or []) if self.early_stopping else None
+        # Where training goes on and no epoch is better, the weights that it starts from are kept.
+        kept = getattr(self, "best_epoch_", None) if self.t_ else None
+        self.best_epoch_ = (kept or len(self.loss_curve_)) if self.early_stopping else None
 
     def _get_plan(self):
         if "_plan" not in self.__dict__:

@@ -259,6 +259,7 @@ class TrainingLoop:
         self.stalled = 0 if improved else self.stalled + 1
         if score > best or (score == best and loss < lowest):
             new["best_validation_score_"], self.best_validation_loss = score, loss
+            new["best_epoch_"] = len(history["loss_curve_"])
             self.result = self.params.copy()
         self._note(**new)
 

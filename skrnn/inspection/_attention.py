@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skrnn.inspection._displays import prepare_axes
+from skrnn.inspection._plotting import prepare_axes
 
 
 class AttentionDisplay:

@@ -166,6 +166,7 @@ def test_early_stopping_watches_the_loss(make):
     assert model.scoring == "loss"
     assert model.best_validation_score_ == max(scores)
     assert len(set(scores)) == len(scores) == model.n_iter_
+    assert model.best_epoch_ == scores.index(max(scores)) + 1
     # what is kept has the loss it was kept for
     data_ = model._read_data(X, y, None, reset=False, split_seed=split_seed(model))
     held = data_.take(data_.held)
@@ -361,9 +362,10 @@ def test_a_warm_start_is_judged_by_its_own_data(early_stopping):
 def test_a_warm_start_never_ends_worse_than_it_began():
     X, y = data(RNNRegressor, 80)
     model = small(RNNRegressor, early_stopping=True, warm_start=True, max_iter=30).fit(X, y)
-    kept = model._params.copy()
+    kept, epoch = model._params.copy(), model.best_epoch_
     model.set_params(learning_rate_init=10.0, max_iter=2).fit(X, y)  # which only spoils
     assert (model._params == kept).all()
+    assert 1 <= epoch == model.best_epoch_ <= len(model.loss_curve_) - 2
     assert model.best_validation_score_ > max(model.validation_scores_[-2:])
 
 
