@@ -30,7 +30,7 @@ X86_LEVELS = {
 }
 CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
 PRECISIONS = {"f32": [], "f64": ["-DSKRNN_F64"]}
-# Neither -fno flag changes a result: they let sqrt and comparisons be vectorised, which errno and
+# Neither -fno flag changes a result: they let sqrt and comparisons be vectorized, which errno and
 # floating-point traps, that nobody reads here, would forbid.
 FLAGS = [*(["-O1", "-g1"] if CHECKED else ["-O3", "-g0"]), "-fno-math-errno", "-fno-trapping-math"]
 QUIET = [

@@ -62,13 +62,13 @@ def windows(values, hours, start, stop, horizon, n_known):
     """Histories that end in rows to come, and what followed, for each origin in start .. stop."""
     full = np.hstack([values, hours])
     k = values.shape[1]
-    histories, followers = [], []
+    histories, truths = [], []
     for origin in range(start, stop - horizon + 1):
         history = full[origin - n_known : origin + horizon].copy()
         history[-horizon:, :k] = np.nan
         histories.append(history)
-        followers.append(values[origin : origin + horizon])
-    return histories, np.array(followers)
+        truths.append(values[origin : origin + horizon])
+    return histories, np.array(truths)
 
 
 def evaluate(name, seeds, part):

@@ -51,7 +51,7 @@ def make_torch_forecaster(width, horizon):
         def fit(self, X, y):
             torch.manual_seed(0)
             self.net = Network()
-            optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=True)
+            optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=True)
             X, y = torch.from_numpy(X).float(), torch.from_numpy(y).float()
             y = y[:, None] if y.ndim == 1 else y
             x, wanted = changes(X), y - X[:, -1:]
@@ -60,10 +60,10 @@ def make_torch_forecaster(width, horizon):
             for rows in torch.randperm(len(x)).split(BATCH):
                 states, _ = self.net.lstm(x[rows])
                 loss = nn.functional.mse_loss(self.net.head(states[:, -1]), wanted[rows])
-                optimiser.zero_grad()
+                optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-                optimiser.step()
+                optimizer.step()
             return self
 
         @torch.no_grad()

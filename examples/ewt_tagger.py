@@ -112,9 +112,9 @@ def save_picture(path, true, predicted):
     # A root for colors: a mistake in a hundred is still to be seen beside the diagonal.
     ax.imshow(shares, cmap="Blues", norm=PowerNorm(0.4, vmin=0, vmax=1))
     for i, j in np.argwhere(shares >= 0.005):
-        colour = "white" if shares[i, j] > 0.25 else "black"
+        ink = "white" if shares[i, j] > 0.25 else "black"
         text = f"{100 * shares[i, j]:.0f}"
-        ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
+        ax.text(j, i, text, ha="center", va="center", color=ink, fontsize=9)
     ax.set_xticks(range(len(tags)), tags, rotation=90)
     ax.set_yticks(range(len(tags)), [f"{t}  ({n:,})" for t, n in zip(tags, totals, strict=True)])
     ax.set_xticks(np.arange(len(tags)) - 0.5, minor=True)

@@ -21,9 +21,6 @@ from skrnn._network.plan import make_plan
 from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
-# The optimizer's place in a saved state, whatever the attribute is called: a namespace, since its
-# parts have no other home than an object.
-OPTIMIZER_KEY = "_optimiser"
 # Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
 FINITE = ("_frame", "_histories", "_futures", "_conformal", "_copula")
 # Tokens of a target: predictions need memory for twice the longest.
@@ -66,8 +63,8 @@ class StateMixin:
             state.pop(name, None)
         if "_optimizer" in state:
             optimizer = state.pop("_optimizer") if self.warm_start else None
-            state[OPTIMIZER_KEY] = optimizer and SimpleNamespace(**vars(optimizer))
-            state.pop("_optimizer", None)
+            # A namespace, so that a file names no class of this package.
+            state["_optimizer"] = optimizer and SimpleNamespace(**vars(optimizer))
         state[VERSION_KEY] = __version__
         return state
 
@@ -120,8 +117,8 @@ def check_state(made, state):
         )
     try:
         state = from_plain(state, made._state_classes)
-        if OPTIMIZER_KEY in state:
-            state["_optimizer"] = _load_optimizer(state.pop(OPTIMIZER_KEY))
+        if "_optimizer" in state:
+            state["_optimizer"] = _load_optimizer(state["_optimizer"])
         if "_params" in state or "_architecture" in state:
             plan = _check_network(state, made._plan_class)
             check_whole(state, plan, made._allowed, made._needed, made._state_checks)

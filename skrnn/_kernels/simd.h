@@ -345,7 +345,7 @@ INLINE void tile_rows(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t K, const real *a
     }
 }
 
-/* Both sums of a bundle, on weights packed as for `tile`: out (TILE_ROWS, BLOCK_COLS, LANES). */
+/* Both sums of a column block, on weights packed as for `tile`: out (TILE_ROWS, BLOCK_COLS, LANES). */
 INLINE void tile_pair(ptrdiff_t rows, ptrdiff_t at_x, ptrdiff_t cols_x, ptrdiff_t Kx, const real *x,
                       ptrdiff_t x_row, const real *wx, ptrdiff_t at_h, ptrdiff_t cols_h,
                       ptrdiff_t Kh, const real *h, ptrdiff_t h_row, const real *wh,

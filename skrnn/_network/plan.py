@@ -315,14 +315,14 @@ class Plan:
         return np.array([record[field] for field in self.engine.NET_FIELDS], dtype=np.intp)
 
     def _chunks(self):
-        """Return (start, stop, penalised) pieces of all parameters but embeddings."""
+        """Return (start, stop, penalized) pieces of all parameters but embeddings."""
         pieces = []
         for name, p in self.parameters.items():
             if self.tied or name not in self.embedding_names:
                 starts = np.arange(p.start, p.start + p.size, CHUNK, dtype=np.intp)
                 stops = np.minimum(starts + CHUNK, p.start + p.size)
-                penalised = np.full_like(starts, name.startswith(PENALISED))
-                pieces.append(np.column_stack([starts, stops, penalised]))
+                penalized = np.full_like(starts, name.startswith(PENALIZED))
+                pieces.append(np.column_stack([starts, stops, penalized]))
         return np.concatenate(pieces)
 
     @property
@@ -445,4 +445,4 @@ def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding):
 # L2 applies to the weights of matrices (and the vector that scores additive attention), as in
 # scikit-learn's MLPClassifier; not to biases, and not to an embedding, most of whose rows a batch
 # never touches.
-PENALISED = ("attention", "weight_ih", "weight_hh", "head_weight")
+PENALIZED = ("attention", "weight_ih", "weight_hh", "head_weight")

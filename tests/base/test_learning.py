@@ -170,11 +170,11 @@ def test_early_stopping_watches_the_loss(make):
     # what is kept has the loss it was kept for
     data_ = model._read_data(X, y, None, reset=False, split_seed=split_seed(model))
     held = data_.take(data_.held)
-    trainer = model._runner_class(
+    runner = model._runner_class(
         model._get_plan(), held.sequences, held.targets.normalized(), 8, model._params, None,
         held.documents,
     )  # fmt: skip
-    assert -trainer.loss() == pytest.approx(max(scores), rel=1e-5)
+    assert -runner.loss() == pytest.approx(max(scores), rel=1e-5)
 
 
 def split_seed(model):

@@ -145,10 +145,10 @@ DAMAGES = {
     "half a unit": (changed_network(hidden=(7.5,)), "positive integers"),
     "one layer more": (changed_network(hidden=(8, 8)), "weights where"),
     "other kernels": (changed_network(level="avx512"), "architecture"),
-    "unknown field": (changed_network(colour="red"), "architecture"),
+    "unknown field": (changed_network(color="red"), "architecture"),
     "other numbers": (changed_network(dtype="int8"), "architecture"),
     "other outputs": (changed_network(n_outputs=40), "weights where"),
-    "an optimizer's place": (changed(_optimiser="adam"), "optimizer is none"),
+    "an optimizer's place": (changed(_optimizer="adam"), "optimizer is none"),
     "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
 }
 
@@ -181,11 +181,11 @@ def test_damage_to_the_optimizer_is_refused(solver):
     model, _ = fitted("classifier", warm_start=True, solver=solver)
     assert pickle.loads(pickle.dumps(model))._optimizer.step == model._optimizer.step
     for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
-        broken = copy.copy(model.__getstate__()["_optimiser"])
+        broken = copy.copy(model.__getstate__()["_optimizer"])
         broken.m = change(broken.m)
-        refuses_to_load(model, changed(_optimiser=broken), "optimizer")
+        refuses_to_load(model, changed(_optimizer=broken), "optimizer")
     del broken.m
-    refuses_to_load(model, changed(_optimiser=broken), "optimizer")
+    refuses_to_load(model, changed(_optimizer=broken), "optimizer")
 
 
 def test_damage_to_labels_and_histories_is_refused():
@@ -203,8 +203,8 @@ def counters(**changes):
     """Change an optimizer that is saved for a warm start."""
 
     def damage(state):
-        state["_optimiser"] = copy.deepcopy(state["_optimiser"])
-        vars(state["_optimiser"]).update(changes)
+        state["_optimizer"] = copy.deepcopy(state["_optimizer"])
+        vars(state["_optimizer"]).update(changes)
 
     return damage
 

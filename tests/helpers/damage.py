@@ -320,14 +320,14 @@ def with_weights_that_fit(state, plan_class, rng):
     with np.errstate(all="ignore"):
         fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
-    optimizer = state.get("_optimiser")
+    optimizer = state.get("_optimizer")
     if isinstance(optimizer, SimpleNamespace) and rng.random() < 0.8:
         optimizer = copy.copy(optimizer)
         for key in ("m", "v"):
             moments = getattr(optimizer, key, None)
             if isinstance(moments, np.ndarray) and moments.size and moments.dtype.kind in "fiub":
                 setattr(optimizer, key, np.resize(moments, plan.n_params).astype(plan.dtype))
-        state["_optimiser"] = optimizer
+        state["_optimizer"] = optimizer
     return state
 
 

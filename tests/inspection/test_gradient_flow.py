@@ -77,7 +77,7 @@ def kernel_trace(network):
 def test_trace_is_the_oracle_s(monkeypatch, cell, activation, bidirectional, pooling, bptt_steps):
     spec = oracle.Spec(
         cell, (5, 3, 4), bidirectional, activation, pooling, bptt_steps=bptt_steps
-    )  # three levels: the buffers of two neighbours alternate
+    )  # three levels: the buffers of two neighbors alternate
     problem = make_problem(spec, LENGTHS)
     expected = oracle_trace(monkeypatch, spec, problem)
     network = Network(spec, **problem, level=None, order=[3, 0, 4, 1, 2])
@@ -98,7 +98,7 @@ def test_trace_changes_nothing_else(dtype):
     for got, expected in zip(traced["d_h0"], plain["d_h0"], strict=True):
         np.testing.assert_array_equal(got, expected)
     np.testing.assert_array_equal(traced["d_inputs"], plain["d_inputs"])
-    bias = network.plan.views(grads)["bias_hh_l0"]  # not penalised
+    bias = network.plan.views(grads)["bias_hh_l0"]  # not penalized
     np.testing.assert_array_equal(network.plan.views(network.grads)["bias_hh_l0"], bias)
 
 

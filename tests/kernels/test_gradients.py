@@ -122,7 +122,7 @@ def test_dropout(level, cell, bidirectional, pooling, rates):
 
 @each_level
 def test_dropout_multipliers(level):
-    # 0 or 1 / (1 - rate), of which `rate` are 0; neighbouring seeds, rows and columns differ
+    # 0 or 1 / (1 - rate), of which `rate` are 0; neighboring seeds, rows and columns differ
     draw = get_engine("float64", level).dropout_multipliers
     for rate in (0.1, 0.5, 0.9):
         drawn = draw(400, 100, rate, 7)

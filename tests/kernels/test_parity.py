@@ -77,7 +77,7 @@ def test_training(level, dtype, file):
     n = len(network.lengths)
     settings = {key: about[key] for key in network.optimizer().params if key in about}
     optimizer = network.optimizer(**settings | {"alpha": 0.0})
-    trainer = EpochRunner(
+    runner = EpochRunner(
         network.plan,
         Sequences(network.values, network.offsets),
         Targets(*network.targets),
@@ -88,7 +88,7 @@ def test_training(level, dtype, file):
         recurrent_dropout=0.0,
     )
     report = np.concatenate(
-        [trainer.epoch(np.arange(n), optimizer.settings()) for _ in arrays["losses"]]
+        [runner.epoch(np.arange(n), optimizer.settings()) for _ in arrays["losses"]]
     )
     losses, norms, _ = report.T
     assert relative_error(losses, arrays["losses"]) <= TOLERANCE[dtype]

@@ -329,8 +329,8 @@ def test_a_wide_beam_finds_every_target_in_order(level, cell, attention, penalty
         for target in targets:
             table = log_table(pair, problem.params, problem.sequences, i, target)
             scores.append(sum(table[t, k] for t, k in enumerate([*target, N_TOKENS])))
-        normalised = np.array(scores) / [(len(y) + 1) ** penalty for y in targets]
-        order = np.argsort(-normalised)
+        normalized = np.array(scores) / [(len(y) + 1) ** penalty for y in targets]
+        order = np.argsort(-normalized)
         assert [tokens.tolist() for tokens in found.tokens[i]] == [targets[k] for k in order]
         assert np.abs(found.log_probabilities[i] - np.array(scores)[order]).max() < 1e-10
 

@@ -76,7 +76,7 @@ class Spec:
     n_outputs : int, default=2
     alpha : float, default=0.0
         L2 penalty on the weight matrices of layers and head; neither biases, embeddings nor the
-        scores of the CRF are penalised.
+        scores of the CRF are penalized.
     bptt_steps : int or None, default=None
         The recurrent gradient is cut every so many steps, counted back from where each direction
         ends. The state itself is carried on unchanged.
@@ -213,7 +213,7 @@ def random_weights(rng, spec, n_features, embedding=None, head=True, scale=0.5):
     return {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
 
 
-def is_penalised(name):
+def is_penalized(name):
     """Tell whether `alpha` applies to a weight: to matrices that states or inputs go through."""
     return name.startswith(("weight_ih", "weight_hh", "head_weight"))
 
@@ -476,7 +476,7 @@ def run(
 
     # Penalty: alpha / 2 * |W|^2
     if targets is not None:
-        for name in filter(is_penalised, weights):
+        for name in filter(is_penalized, weights):
             total_loss += 0.5 * spec.alpha * np.sum(weights[name] ** 2)
             grads[name] += spec.alpha * weights[name]
 

@@ -57,7 +57,7 @@ def test_order_of_columns_is_that_of_features():
     assert_array_equal(table, [[2, 6], [12, 23]])
 
 
-def test_neighbours_in_time_are_neighbours_on_the_circle():
+def test_neighbors_in_time_are_neighbors_on_the_circle():
     hours = CalendarFeatures(("hour",)).transform(pd.date_range("2024-01-01", periods=48, freq="h"))
     distances = np.linalg.norm(np.diff(hours, axis=0), axis=1)
     assert_allclose(distances, 2 * np.sin(np.pi / 24))

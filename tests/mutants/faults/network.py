@@ -62,14 +62,14 @@ FAULTS = [
         "kernels/test_gradients.py::test_every_network_against_the_oracle",
     ),
     Fault(
-        "dW_hh goes on with its neighbours where sequences end or join",
+        "dW_hh goes on with its neighbors where sequences end or join",
         "_kernels/batch.pxd",
         "and first[before] + lo - runs[n - 1].source == row - runs[n - 1].start",
         "and True",
         "kernels/test_gradients.py::test_every_network_against_the_oracle",
     ),
     Fault(
-        "dW_hh looks for its neighbours forward only, while BPTT comes from the end",
+        "dW_hh looks for its neighbors forward only, while BPTT comes from the end",
         "_kernels/weight_gradients.pxd",
         "while g.runs[run[0]].start > n0:",
         "while False:",
