@@ -1,9 +1,10 @@
-"""Preprocessing of sequences: transformers for steps and tokens, windows, calendar features."""
+"""Preprocessing of sequences: transformers of steps and tokens, frames, windows, the calendar."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skrnn.preprocessing._calendar import CalendarFeatures
+from skrnn.preprocessing._frames import Frames
 from skrnn.preprocessing._panel import to_panel
 from skrnn.preprocessing._per_sequence import PerSequence
 from skrnn.preprocessing._per_step import PerStep
@@ -13,6 +14,7 @@ from skrnn.preprocessing._windows import SlidingWindow
 
 __all__ = [
     "CalendarFeatures",
+    "Frames",
     "PerSequence",
     "PerStep",
     "SlidingWindow",

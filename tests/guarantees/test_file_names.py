@@ -30,6 +30,7 @@ from skrnn import (
 )
 from skrnn.preprocessing import (
     CalendarFeatures,
+    Frames,
     PerSequence,
     PerStep,
     SlidingWindow,
@@ -169,6 +170,7 @@ MADE = {
         transform="pandas"
     ).fit(frames()[0]),
     "PerSequence": lambda: PerSequence(StandardScaler()).fit(walks()),
+    "Frames": lambda: Frames(3, 2).fit(walks()),
     "CalendarFeatures": lambda: CalendarFeatures().fit(panel().loc["north"]),
     "SlidingWindow": lambda: SlidingWindow(4),
 }  # fmt: skip
