@@ -120,7 +120,8 @@ class TimeSlices:
         late = np.arange(stop + ahead) >= stop
         if hasattr(x, "iloc"):
             return self._without_targets(x.iloc[: stop + ahead], late)
-        part = np.array(x[: stop + ahead], dtype=np.float64)
+        part = np.array(x[: stop + ahead])  # of objects where there are strings
+        part = part if part.dtype == object else part.astype(np.float64)
         part[(late, slice(None, self._k)) if part.ndim > 1 else late] = np.nan
         return part
 
@@ -142,7 +143,10 @@ def _first_columns(X, k):
         return [x if np.ndim(x) < 2 else _first_columns(x, k) for x in X]
     if k is None or np.ndim(X) < 2:
         return X
-    return X.iloc[:, :k] if hasattr(X, "iloc") else np.asarray(X)[:, :k]
+    if hasattr(X, "iloc"):
+        return X.iloc[:, :k]
+    array = np.asarray(X)[:, :k]
+    return array.astype(np.float64) if array.dtype == object else array
 
 
 def _n_known(part):

@@ -19,6 +19,8 @@ from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
+from skrnn._forecaster.columns import number_categories, read_columns
+from skrnn._forecaster.future import read_future
 from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.sampling import learn_copula, training_sample
@@ -38,6 +40,7 @@ from skrnn._forecaster.series_format import (
     check_goes_on,
     ends_with,
     in_order_of,
+    places_of,
     read_format,
 )
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
@@ -55,13 +58,15 @@ class Histories(NamedTuple):
     form: SeriesFormat | None  # its dates end where `known` does
 
 
-def _check_futures(given, horizons):
+def _check_futures(given, horizons, form):
     if (short := np.flatnonzero(given < horizons)).size:
-        i = short[0]
+        i = int(short[0])
+        name = i if form is None or form.ids is None else repr(form.ids[i])
         raise ValueError(
-            f"series {i} ends in {given[i]} step(s) of covariates to come, but a forecast of "
+            f"series {name} ends in {given[i]} step(s) of covariates to come, but a forecast of "
             f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
-            "in place of the targets."
+            "in place of the targets; or pass such rows as X_future, made for the dates of "
+            "future_index."
         )
 
 
@@ -93,7 +98,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     n_targets : int or None, default=None
         Number of columns, counted from the first, that are forecast. The other columns are
         covariates known beforehand, such as calendar features, which are read for the future steps
-        as well. None forecasts all columns.
+        as well, unless `past_covariates` or `static_covariates` names them. None forecasts all
+        columns.
 
     scaling : {'global', 'series', 'none'}, default='global'
         Scaling of the values: 'global' divides by one standard deviation for all series, 'series'
@@ -113,6 +119,26 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     freq : str or None, default=None
         Frequency of dated series, as pandas writes it ('D', 'B', 'ME'). None takes that of the
         index or finds it. Dates that do not have it are refused.
+
+    past_covariates : str, int, or sequence of these, default=None
+        Columns, by name or number, whose values are not known beforehand, such as the weather as it
+        was. They are read up to the last known step; in rows of steps to come they are ignored.
+
+    static_covariates : str, int, or sequence of these, default=None
+        Columns that have one value per series, such as its region. Rows of steps to come need not
+        have them.
+
+    categorical_covariates : 'from_dtype', str, int, or sequence of these, default='from_dtype'
+        Columns whose values are categories, of any of the three kinds: strings, integers, anything
+        that can be compared. The network reads each category as a column of 0 and 1, whose weights
+        are its embedding. 'from_dtype' takes the columns behind the targets that hold strings or
+        have the type `category` of pandas. At most 255 categories per column.
+
+    missing : {'error', 'mask'}, default='error'
+        Whether NaN in the history is refused, or read: 'mask' puts the last value in its place (that
+        of a season before with `difference='season'`), an indicator column beside it, and leaves
+        the step out of the loss. NaN before the first known target is no part of a series. NaN in
+        place of the targets at the end of a series is to be forecast in either case.
 
     $training_parameters
 
@@ -177,9 +203,14 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         "season_length": [Interval(Integral, 1, None, closed="left"), None],
         "autoregression": [Interval(Integral, 1, None, closed="left"), None],
         "freq": [str, None],
+        "past_covariates": [str, Integral, "array-like", None],
+        "static_covariates": [str, Integral, "array-like", None],
+        "categorical_covariates": [str, Integral, "array-like", None],
+        "missing": [StrOptions({"error", "mask"})],
     }
     _reading_parameters = (
         "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
+        "past_covariates", "static_covariates", "categorical_covariates", "missing",
     )  # fmt: skip
     del _parameter_constraints["pooling"]
     del _parameter_constraints["bidirectional"]
@@ -198,6 +229,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         season_length=None,
         autoregression=None,
         freq=None,
+        past_covariates=None,
+        static_covariates=None,
+        categorical_covariates="from_dtype",
+        missing="error",
         hidden_layer_sizes=(64,),
         activation="tanh",
         solver="adam",
@@ -272,6 +307,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self.season_length = season_length
         self.autoregression = autoregression
         self.freq = freq
+        self.past_covariates = past_covariates
+        self.static_covariates = static_covariates
+        self.categorical_covariates = categorical_covariates
+        self.missing = missing
 
     # -- fit ---------------------------------------------------------------------------------
 
@@ -333,8 +372,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
     ):
-        X, form = self._read_format(X, reset=reset) if y is None else (X, None)
-        known, future = read_series(self, X, reset=reset)
+        if reset:
+            self._columns = read_columns(self, X)
+        X, form = self._read_format(X, reset=reset, followed=y is not None)
+        known, future = read_series(self, X, reset=reset, form=form)
         k, y_ndim = count_targets(self), None
         weights = check_sample_weight(sample_weight, known)
         weights = np.ones(len(known)) if weights is None else weights
@@ -380,7 +421,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """Return the series that are learned from, and those (or their ends) that are held out."""
         parts = given
         if self._every_step:
-            parts = cut_ends(given, self.validation_fraction)
+            parts = cut_ends(given, self.validation_fraction, self._columns.n_targets)
         self._piece_series = parts.series
         train, held = self._hold_out(len(parts.known), seed, parts)
         return parts.take(train), parts.take(held)
@@ -404,17 +445,23 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def _held_data(self, X, y, sample_weight, seed):
-        X = self._read_format(X)[0] if y is None else X
-        known, future = read_series(self, X, reset=False)
+        X, form = self._read_format(X, followed=y is not None)
+        known, future = read_series(self, X, reset=False, form=form)
         followers = None
         if y is not None:
             followers, _ = read_followers(y, len(known), self._frame.horizon, self._frame.n_targets)
         _, held = self._split(Series(known, future, np.ones(len(known)), followers), seed)
-        histories, y = late_forecasts(held, self._frame)
+        histories, y = late_forecasts(held, self._frame, self._columns)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
-    def _read_format(self, X, *, reset=False):
-        """Take series out of tables, whose dates and columns are to be those of `fit`."""
+    def _read_format(self, X, *, reset=False, followed=False):
+        """Take series out of tables, whose dates and columns are to be those of `fit`.
+
+        Histories whose followers are given stay as they are, save for their categories.
+        """
+        X = number_categories(self._columns, X)
+        if followed:
+            return X, None
         rows = not reset and self.n_features_in_ != self._step_width  # of a 2-D array
         freq = self.freq if reset else None
         return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
@@ -458,7 +505,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     # -- use ---------------------------------------------------------------------------------
 
-    def _read_histories(self, X, horizon):
+    def _read_histories(self, X, horizon, X_future=None):
         """Read what is to be forecast from; None stands for the ends of the fitted series.
 
         Returns
@@ -471,16 +518,24 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         else:
             rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
             X, form = (X, None) if rows else self._read_format(X)
-            known, future = read_series(self, X, reset=False)
+            known, future = read_series(self, X, reset=False, form=form)
             form = ends_with(form, future)
+        if horizon is not None:
+            check_scalar(horizon, "horizon", Integral, min_val=1)
+        if X_future is not None:
+            if X is not None and len(future.values):
+                raise ValueError(
+                    "X ends in rows to be forecast, and X_future has some as well: pass one of "
+                    "them."
+                )
+            future = read_future(self._columns, X_future, form, len(known), horizon)
         if horizon is None:
             asked = future.lengths
             horizons = np.where(asked > 0, asked, self._frame.horizon)
         else:
-            check_scalar(horizon, "horizon", Integral, min_val=1)
             horizons = np.full(len(known), int(horizon))
         if self._frame.n_covariates and self._reads_future:
-            _check_futures(future.lengths, horizons)
+            _check_futures(future.lengths, horizons, form)
         return Histories(known, future, horizons, form)
 
     def _forecast(self, given):
@@ -518,7 +573,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             return forecast[:, :, 0]
         return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast
 
-    def predict(self, X=None, *, horizon=None):
+    def predict(self, X=None, *, horizon=None, X_future=None):
         """Forecast the continuation of each series.
 
         Parameters
@@ -532,6 +587,12 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             forecasts back as input. None takes, for each series, the number of its future rows, or
             `horizon` of the estimator where a series has none.
 
+        X_future : rows of the steps to come, default=None
+            Covariates that are known beforehand, of all the steps to be forecast and no others: a
+            DataFrame with the dates that follow (of a panel, the series and dates), or an array, or
+            a list of one per series. Tables may hold the other columns of X as well, which are not
+            read; arrays hold the columns known beforehand, or all. `future_index` has the dates.
+
         Returns
         -------
         ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
@@ -540,7 +601,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             (horizon,) or (horizon, n_targets), as a pandas Series or DataFrame with the dates that
             follow if the series was one. Of a panel, a DataFrame with the index (series, time).
         """
-        given = self._read_histories(X, horizon)
+        given = self._read_histories(X, horizon, X_future)
         points = self._forecast(given)[..., self._network().point]
         return self._shaped(points, given)
 
@@ -566,14 +627,14 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self._check_whole()
         kept = self._form
         X, form = self._read_format(X)
-        new, future = read_series(self, X, reset=False)
+        before, of_panel = self._histories, None
         if kept is not None and kept.kind == "panel" and form is not None and form.kind == "panel":
-            new, future, form = in_order_of(kept, new, future, form)
-        if len(new) != len(self._histories):
-            raise ValueError(
-                f"X has {len(new)} series, but the forecaster was fitted on "
-                f"{len(self._histories)}: new steps of each are needed."
-            )
+            of_panel = places_of(kept, form)
+            before = before.take(of_panel)
+        new, future = read_series(self, X, reset=False, form=form, before=before)
+        self._check_static(new, before, form)
+        if of_panel is not None:
+            new, future, form = in_order_of(kept, of_panel, new, future, form)
         if kept is not None and kept.axis is not None:
             check_goes_on(kept, form, new.lengths, future.lengths)
             kept = replace(kept, axis=kept.axis.moved(new.lengths))
@@ -587,6 +648,20 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
         self._keep_histories(known, Sequences.of(left), kept)
         return self
+
+    def _check_static(self, new, before, form):
+        """Raise for new steps with other static values than those of the history."""
+        n = sum(j in self._columns.static for j, _ in self._columns.layout)
+        if n == 0:
+            return
+        stop = len(self._columns.layout)
+        for i, (values, history) in enumerate(zip(new.split(), before.split(), strict=True)):
+            if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
+                name = i if form is None or form.ids is None else repr(form.ids[i])
+                raise ValueError(
+                    f"series {name} has other values in static_covariates than its history. They "
+                    "are one value per series: fit anew, or forecast by predict(X)."
+                )
 
     def future_index(self, horizon=None):
         """Return the dates that follow the fitted series and their updates.
@@ -637,6 +712,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """
         if y is None:
             X, y = self._last_steps(X)
+            if np.isnan(y).any():
+                return self._score_of_known(X, y, sample_weight)
         forecast = np.asarray(self.predict(X))
         y = read_target_numbers(y, np.float64)
         sample_weight = check_sample_weight(sample_weight, y)
@@ -646,17 +723,36 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             y.reshape(len(y), -1), forecast.reshape(len(y), -1), sample_weight=sample_weight
         )
 
+    def _score_of_known(self, X, y, sample_weight):
+        """Return R² of forecasts some of whose true values (n, horizon, n_targets) are missing."""
+        forecast = np.asarray(self.predict(X)).reshape(len(y), -1)
+        y = y.reshape(len(y), -1)
+        weights = check_sample_weight(sample_weight, y)
+        if len(y) == 1:
+            y, forecast, weights = y.T, forecast.T, None
+        scores = []
+        for true, found in zip(y.T, forecast.T, strict=True):
+            known = ~np.isnan(true)
+            weight = None if weights is None else weights[known]
+            if known.sum() > 1:
+                scores.append(r2_score(true[known], found[known], sample_weight=weight))
+        return float(np.mean(scores)) if scores else float("nan")
+
     def _last_steps(self, X):
         self._check_whole()
-        known, _ = read_series(self, self._read_format(X)[0], reset=False)
-        h, k = self._frame.horizon, self._frame.n_targets
+        X, form = self._read_format(X)
+        known, _ = read_series(self, X, reset=False, form=form)
+        frame, columns = self._frame, self._columns
+        h, k, c = frame.horizon, frame.n_targets, frame.n_covariates
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
-        series = [values.copy() for values in known.split()]
-        y = np.array([values[-h:, :k] for values in series])
-        for values in series:
-            values[-h:, :k] = np.nan
-        return (series if self._frame.n_covariates else [values[:-h] for values in series]), y
+        series, y = [], []
+        for values in known.split():
+            y.append(frame.truth(values[-h:]))
+            ahead = np.column_stack([np.full((h, k), np.nan), values[-h:, k : k + c]])
+            parts = [columns.decode(values[:-h])] + [columns.decode(ahead)] * bool(c)
+            series.append(np.concatenate(parts))
+        return series, np.array(y)
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -51,8 +51,10 @@ def error_units(frame, known):
     """
     units, k = [], frame.n_targets
     for values in known.split():
-        y, lag = values[-frame.need :, :k], max(1, frame.reach)
+        y, lag = frame.truth(values[-frame.need :]), max(1, frame.reach)
         changes = y[lag:] - y[:-lag] if len(y) > lag else y[1:] - y[:-1]
+        if frame.n_indicators:  # changes from or to what is missing are not known
+            changes = changes[~np.isnan(changes).any(axis=1)]
         scale = frame.scale[:k]
         mean = ((changes / scale) ** 2).mean(axis=0) if len(changes) else np.ones(k)
         units.append(np.maximum(np.sqrt(mean), TINY) * scale)
@@ -63,7 +65,7 @@ class IntervalsMixin:
     """`predict_quantiles`, `predict_interval`, `sample_paths` and `calibrate` of a forecaster."""
 
     def predict_quantiles(
-        self, X=None, quantiles=None, *, horizon=None, n_paths=1000, random_state=0
+        self, X=None, quantiles=None, *, horizon=None, n_paths=1000, random_state=0, X_future=None
     ):
         """Forecast quantiles.
 
@@ -87,6 +89,9 @@ class IntervalsMixin:
         random_state : int, RandomState instance or None, default=0
             Seed of the sample paths.
 
+        X_future : rows of the steps to come, default=None
+            As in `predict`.
+
         Returns
         -------
         ndarray
@@ -99,9 +104,10 @@ class IntervalsMixin:
             For levels that are not between 0 and 1 or not known to the network, and for intervals
             that have not been calibrated: at all, so many steps ahead, or by enough errors.
         """
-        return self._quantiles(X, quantiles, horizon, n_paths, random_state)
+        given = X, horizon, X_future
+        return self._quantiles(given, quantiles, n_paths, random_state)
 
-    def _quantiles(self, X, quantiles, horizon, n_paths, random_state, labels=None):
+    def _quantiles(self, given, quantiles, n_paths, random_state, labels=None):
         """Forecast quantiles; in tables they are called `labels`, or as they are."""
         self._check_whole()
         loss, h = self._architecture["loss"], self._frame.horizon
@@ -112,7 +118,7 @@ class IntervalsMixin:
             at = np.abs(known - levels[:, np.newaxis]).argmin(axis=1)
             if not np.allclose(known[at], levels):
                 raise ValueError(f"The network knows the quantiles {known.tolist()} alone.")
-        given = self._read_histories(X, horizon)
+        given = self._read_histories(*given)
         if loss in POINT_LOSSES:
             self._check_calibrated(int(given.horizons.max()))
             errors = self._error_quantiles(levels, int(given.horizons.max()))
@@ -135,7 +141,9 @@ class IntervalsMixin:
         found = beyond_is_nan(found, given.horizons)
         return self._shaped(found, given, levels.tolist() if labels is None else labels)
 
-    def predict_interval(self, X=None, coverage=0.9, *, horizon=None, n_paths=1000, random_state=0):
+    def predict_interval(
+        self, X=None, coverage=0.9, *, horizon=None, n_paths=1000, random_state=0, X_future=None
+    ):
         """Forecast an interval for each value.
 
         Parameters
@@ -146,7 +154,7 @@ class IntervalsMixin:
         coverage : float, default=0.9
             Probability that a value lies within; its rest is shared by both sides.
 
-        horizon, n_paths, random_state : as in `predict_quantiles`
+        horizon, n_paths, random_state, X_future : as in `predict_quantiles`
 
         Returns
         -------
@@ -163,9 +171,12 @@ class IntervalsMixin:
             hint = " Write 0.9 for 90 %." if isinstance(coverage, Real) and coverage >= 1 else ""
             raise ValueError(f"coverage={coverage!r} must lie between 0 and 1.{hint}")
         levels = [(1 - coverage) / 2, (1 + coverage) / 2]
-        return self._quantiles(X, levels, horizon, n_paths, random_state, ["lower", "upper"])
+        given = X, horizon, X_future
+        return self._quantiles(given, levels, n_paths, random_state, ["lower", "upper"])
 
-    def sample_paths(self, X=None, n_paths=100, *, horizon=None, random_state=None):
+    def sample_paths(
+        self, X=None, n_paths=100, *, horizon=None, random_state=None, X_future=None
+    ):
         """Draw continuations of each series from the distribution that the network forecasts.
 
         Steps of a path depend on each other, as sums over steps, and the first day above a limit,
@@ -188,6 +199,9 @@ class IntervalsMixin:
             An int draws the same paths at every call. Each series has its own numbers, which do
             not depend on the other series.
 
+        X_future : rows of the steps to come, default=None
+            As in `predict`.
+
         Returns
         -------
         ndarray of shape (n, n_paths, horizon), or (n, n_paths, horizon, n_targets)
@@ -206,7 +220,7 @@ class IntervalsMixin:
            recurrent networks.
         """
         self._check_whole()
-        given = self._read_histories(X, horizon)
+        given = self._read_histories(X, horizon, X_future)
         frame, longest = self._frame, int(given.horizons.max())
         check_scalar(n_paths, "n_paths", Integral, min_val=1)
         shape = len(given.known), n_paths, longest, frame.n_targets
@@ -215,9 +229,16 @@ class IntervalsMixin:
             self._check_calibrated(longest)
             points, units = self._forecast(given)[..., 0], self._units(given.known)
             rng = check_random_state(random_state)
+            errors = self._conformal[:, :longest]
+            errors = errors[~np.isnan(errors).any(axis=(1, 2))]
+            if len(errors) == 0:
+                raise ValueError(
+                    "calibrate has found no forecast all of whose true values are known, and a "
+                    "path needs one. Call it with series that have such stretches."
+                )
             for i in range(len(found)):
-                chosen = rng.randint(len(self._conformal), size=n_paths)
-                found[i] = points[i] + self._conformal[chosen, :longest] * units[i]
+                chosen = rng.randint(len(errors), size=n_paths)
+                found[i] = points[i] + errors[chosen] * units[i]
         else:
             for part, paths in self._sampled(given, n_paths, random_state):
                 found[part] = paths
@@ -290,21 +311,22 @@ class IntervalsMixin:
         frame, network = self._frame, self._network()
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
         ahead = frame.n_blocks(h) * frame.horizon  # whole blocks, of covariates
-        X, _ = self._read_format(X)
+        X, form = self._read_format(X)
         found, origins, size = [], [], 0
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
-        width = k + frame.horizon * frame.n_covariates + network.plan.n_outputs
-        given = read_series(self, X, reset=False)
+        width = frame.n_inputs + network.plan.n_outputs
+        given = read_series(self, X, reset=False, form=form)
         by_series = frame.own_scale or len(given[0]) > 1
         for known, future in zip(*(part.split() for part in given), strict=True):
-            rows = np.concatenate([known[:, k:], future])
+            rows = np.concatenate([known[:, k : k + frame.n_covariates], future])
+            truth = frame.truth(known)
             last = min(len(known) - h, len(rows) - ahead if frame.n_covariates else len(known))
             # A scale of the series' own is that of all its history, which differs at each origin.
             stops = range(need, last + 1)
             stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
             for stop in stops:
                 history = known[0 if frame.own_scale else stop - need : stop]
-                origins.append((history, rows[stop : stop + ahead], known[stop : stop + h, :k]))
+                origins.append((history, rows[stop : stop + ahead], truth[stop : stop + h]))
                 size += len(history) * width
                 if size > CALIBRATED_NUMBERS:
                     found.append(_held_out_errors(network, origins, h, by_series))
@@ -341,7 +363,8 @@ class IntervalsMixin:
 
     def _error_quantiles(self, levels, horizon):
         """Quantiles of the held-out errors: (horizon, n_targets, n_levels)."""
-        n = len(self._conformal)
+        errors = np.sort(self._conformal[:, :horizon], axis=0)  # NaN, of what is missing, last
+        n = (~np.isnan(errors)).sum(axis=0)[..., np.newaxis]
         # The level is raised for the one value to come, so that coverage holds in finite samples.
         upper = np.ceil(np.round(levels * (n + 1), 9)) - 1
         lower = np.floor(np.round(levels * (n + 1), 9)) - 1
@@ -351,10 +374,9 @@ class IntervalsMixin:
             needed = int(np.ceil(round(max(extreme, 1 - extreme) / min(extreme, 1 - extreme), 9)))
             raise ValueError(
                 f"The quantile {extreme:g} needs at least {needed} errors, but calibrate has found "
-                f"{n}. Pass it longer or more series held out, or ask for less coverage."
+                f"{n.min()}. Pass it longer or more series held out, or ask for less coverage."
             )
-        errors = np.sort(self._conformal[:, :horizon], axis=0)
-        return np.moveaxis(errors[at], 0, -1)
+        return np.take_along_axis(np.moveaxis(errors, 0, -1), at, axis=-1)
 
 
 def beyond_is_nan(values, horizons):

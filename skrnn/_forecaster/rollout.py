@@ -88,6 +88,7 @@ def _forecast(network, known, future, horizon):
             "lag": frame.reach,
             "season": frame.season if frame.difference == "season" else 0,
             "point": network.point,
+            "n_past": frame.n_past,
         }
         _roll(network.plan, network.params, states, rule, steps, z, rest)
         details = np.concatenate([details, rest], axis=1)
@@ -113,12 +114,11 @@ def padded_future(frame, future, horizon):
     -------
     ndarray of shape (n, at least a whole number of blocks, n_covariates)
     """
+    k, c = frame.n_targets, frame.n_covariates
     lacking = frame.n_blocks(horizon) * frame.horizon - future.shape[1]
-    if not frame.n_covariates or lacking <= 0:
+    if not c + frame.n_past or lacking <= 0:
         return future
-    means = np.broadcast_to(
-        frame.center[frame.n_targets :], (len(future), lacking, frame.n_covariates)
-    )
+    means = np.broadcast_to(frame.center[k : k + c], (len(future), lacking, c))
     return np.concatenate([future, means], axis=1)
 
 
@@ -173,8 +173,8 @@ def block_outputs(network, y, z, states, n_read):
     ----------
     network : Network
     y : ndarray of shape (n, T, n_targets)
-    z : ndarray of shape (n, at least T + horizon - 1, n_covariates), or None
-        Covariates from step 1 on.
+    z : ndarray of shape (n, at least T + horizon - 1, n_covariates + n_past), or None
+        As `Frame.prepare` gives it.
     states : (h, c) or None
         Before these steps; the states after them replace them.
     n_read : int
@@ -214,8 +214,8 @@ def _roll(plan, params, states, rule, y, z, out):
         ``_kernels/forecast.pxd``.
     y : ndarray of shape (n, steps, n_targets)
         Known steps; the rest, as many as `out` has, is filled with what is fed back.
-    z : ndarray of shape (n, at least steps - 1, n_covariates), or None
-        Covariates from step 1 on.
+    z : ndarray of shape (n, at least steps - 1, n_covariates + n_past), or None
+        As `Frame.prepare` gives it.
     out : ndarray of shape (n, steps to forecast, n_targets, outputs per target)
     """
     options = Options(threads=effective_n_threads())

@@ -108,7 +108,7 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
         In the units of the series.
     """
     frame = network.frame
-    width = frame.n_targets + (1 + frame.horizon) * frame.n_covariates
+    width = frame.n_inputs + frame.n_covariates
     size = n_paths * (frame.n_blocks(horizon) * frame.horizon + frame.history_kept) * width
     most = max(1, PATH_NUMBERS // size)
     for block, values, ahead in stacked(frame, known, future, PATH_NUMBERS):

@@ -9,9 +9,11 @@ from sklearn.utils import column_or_1d
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sequences import Sequences, lengths_to_offsets, locate
 from skrnn._data.validation import check_sequences
+from skrnn._forecaster.columns import Places, fill_gaps
 from skrnn._forecaster.transform import Frame, size, spread
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
+UNREAD = 1e300  # the scale of a column that is read as 0
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
 
@@ -66,7 +68,7 @@ class Pieces(NamedTuple):
         )
 
 
-def read_series(estimator, X, *, reset):
+def read_series(estimator, X, *, reset, form=None, before=None):
     """Validate series; tell what is known from what is to be forecast.
 
     Parameters
@@ -76,11 +78,15 @@ def read_series(estimator, X, *, reset):
         Steps at the end of a series whose targets are NaN are to be forecast.
     reset : bool
         True in `fit`.
+    form : SeriesFormat, default=None
+        What they look like to the user, for messages.
+    before : Sequences, default=None
+        What came before these steps, as `known`: what is missing is filled from there.
 
     Returns
     -------
     known : Sequences
-        All columns of the known steps.
+        What is read of the known steps, as `Columns.encode` makes it.
     future : Sequences
         Covariates of the steps to come.
 
@@ -95,34 +101,70 @@ def read_series(estimator, X, *, reset):
             f"{type(estimator).__name__} forecasts numbers, but X holds strings. Convert the "
             "series first, for example with numpy.asarray(x, dtype=float) or X.astype(float)."
         )
-    k = count_targets(estimator) if reset else estimator._frame.n_targets
-    values, offsets = sequences.values, sequences.offsets
+    if reset:
+        estimator._columns = replace(
+            estimator._columns, width=estimator._step_width, n_targets=count_targets(estimator)
+        )
+    columns = estimator._columns
+    k, values, offsets = columns.n_targets, sequences.values, sequences.offsets
+    if before is not None and len(before) != len(sequences):
+        raise ValueError(
+            f"X has {len(sequences)} series, but the forecaster was fitted on {len(before)}: new "
+            "steps of each are needed."
+        )
     gaps = np.isnan(values)
-    if not gaps.any():
+    if not gaps.any() and columns.is_plain:
         nothing = np.empty((0, values.shape[1] - k))
         return sequences, Sequences(nothing, np.zeros_like(offsets))
+    where = Places(columns, form, offsets)
     steps = np.arange(len(values))
-    last = np.where(gaps[:, :k].all(axis=1), -1, steps)
-    stops = np.maximum.reduceat(last, offsets[:-1]) + 1  # of what is known
-    if (empty := np.flatnonzero(stops <= offsets[:-1])).size:
-        raise ValueError(
-            f"Input X contains NaN.\nseries {empty[0]} has no step with known targets."
-        )
+    unknown = gaps[:, :k].all(axis=1)
+    stops = np.maximum.reduceat(np.where(unknown, -1, steps), offsets[:-1]) + 1  # of what is known
     to_come = steps >= np.repeat(stops, np.diff(offsets))
-    gaps[to_come, :k] = False
-    if gaps.any():
-        row, column = np.argwhere(gaps)[0]
-        i, t = locate(offsets, row)
+    empty = stops <= offsets[:-1]
+    if before is None and empty.any():
         raise ValueError(
-            f"Input X contains NaN.\nseries {i} has NaN at step {t} (feature {column}). Impute it "
-            "first, for example with PerStep(SimpleImputer()); only targets at the end of a "
-            "series, which are to be forecast, may be NaN."
+            f"Input X contains NaN.\n{where.series(int(empty.argmax()))} has no step with known "
+            "targets."
         )
-    n_known = stops - offsets[:-1]
-    return (
-        Sequences(values[~to_come], lengths_to_offsets(n_known)),
-        Sequences(values[to_come, k:], lengths_to_offsets(np.diff(offsets) - n_known)),
+    lengths = np.where(empty, 0, stops - offsets[:-1])
+    if columns.static:
+        values, gaps = values.copy(), gaps.copy()
+        where.spread_static(values, gaps)
+    gaps[to_come, :k] = False
+    gaps[np.ix_(to_come, (*columns.past, *columns.static))] = False
+    allowed = ~to_come[:, np.newaxis] & columns.masked
+    if (gaps & ~allowed).any():
+        where.refuse_missing(*np.argwhere(gaps & ~allowed)[0], to_come)
+    ahead = Sequences(
+        columns.encode_ahead(values[to_come]), lengths_to_offsets(np.diff(offsets) - lengths)
     )
+    begun = ~to_come
+    if columns.masked and before is None:  # a series begins where its first target is known
+        starts = np.minimum.reduceat(np.where(unknown, len(values), steps), offsets[:-1])
+        begun &= steps >= np.repeat(starts, np.diff(offsets))
+        lengths = stops - starts
+    known = Sequences(columns.encode(values[begun]), lengths_to_offsets(lengths))
+    if columns.masked:
+        frame = estimator if reset else estimator._frame
+        season = estimator.season_length if reset else frame.season
+        season = season if frame.difference == "season" and season else 0
+        known = _filled(known, before, season, where)
+    return known, ahead
+
+
+def _filled(known, before, season, where):
+    """Fill what is missing: the network reads no change there."""
+    k, parts = where.columns.n_targets, []
+    earlier = [known.values[:0]] * len(known) if before is None else before.split()
+    for i, (values, history) in enumerate(zip(known.split(), earlier, strict=True)):
+        history = history[-max(1, season) :]
+        whole = np.concatenate([history, values])
+        fill_gaps(whole, k, season)
+        if len(whole) and np.isnan(whole[-1]).any():
+            where.refuse_empty(i, int(np.isnan(whole[-1]).argmax()))
+        parts.append(whole[len(history) :])
+    return Sequences.of(parts)
 
 
 def count_targets(estimator):
@@ -154,7 +196,7 @@ def read_followers(y, n, horizon, k):
     return y.reshape(n, horizon, k), y.ndim
 
 
-def cut_ends(given, fraction):
+def cut_ends(given, fraction, k):
     """Cut every series in two: its beginning, and its end with the beginning as history.
 
     Parameters
@@ -162,6 +204,8 @@ def cut_ends(given, fraction):
     given : Series
     fraction : float
         Of the steps that can be forecast, those after the first.
+    k : int
+        Number of targets.
 
     Returns
     -------
@@ -175,11 +219,11 @@ def cut_ends(given, fraction):
     if n_held.sum() < 2:
         return given
     parts, ahead, history = [], [], []
-    k = given.known.values.shape[1] - given.future.values.shape[1]
+    c = given.future.values.shape[1]
     for values, future, held in zip(given.known.split(), given.future.split(), n_held, strict=True):
         cut = len(values) - held
         parts += [values[:cut], values if held else values[:0]]
-        ahead += [np.concatenate([values[cut:, k:], future]), future]
+        ahead += [np.concatenate([values[cut:, k : k + c], future]), future]
         history += [0, cut if held else 0]
     at = np.repeat(np.arange(len(given.known)), 2)
     whole = Series(Sequences.of(parts), Sequences.of(ahead), given.weights[at], None,
@@ -227,21 +271,25 @@ def late_windows(given, fraction):
     return late, gaps
 
 
-def late_forecasts(held, frame):
+def late_forecasts(held, frame, columns):
     """Make of what is held out histories to forecast from, and what followed them.
+
+    Origins whose truth is missing in part are left out.
 
     Parameters
     ----------
     held : Series
     frame : Frame
+    columns : Columns
 
     Returns
     -------
     histories : list of ndarray of shape (n_timesteps, n_features)
-        With covariates they end in rows for the steps to come, whose targets are NaN.
+        As X has them; with covariates they end in rows for the steps to come, whose targets are
+        NaN.
     followers : ndarray of shape (n_histories, horizon, n_targets)
     """
-    k, h = frame.n_targets, frame.horizon
+    k, h, c = frame.n_targets, frame.horizon, frame.n_covariates
     histories, followers = [], []
     for i, (values, ahead) in enumerate(zip(held.known.split(), held.future.split(), strict=True)):
         if held.followers is not None:
@@ -250,11 +298,16 @@ def late_forecasts(held, frame):
             stops = range(max(held.cuts[i], 1), len(values) - h + 1)
             stops = stops[:: max(1, len(stops) // SCORED_ORIGINS)]
         for stop in stops:
-            after = held.followers[i] if held.followers is not None else values[stop : stop + h, :k]
+            truth = frame.truth(values[stop : stop + h])
+            after = held.followers[i] if held.followers is not None else truth
+            if np.isnan(after).any():
+                continue
             followers.append(after)
-            rows = np.concatenate([values[stop:, k:], ahead])[:h]
+            rows = np.concatenate([values[stop:, k : k + c], ahead])[: h * bool(c)]
             rows = np.column_stack([np.full((len(rows), k), np.nan), rows])
-            histories.append(np.concatenate([values[:stop], rows[: h * bool(frame.n_covariates)]]))
+            histories.append(
+                np.concatenate([columns.decode(values[:stop]), columns.decode(rows)])
+            )
     if not histories:
         raise ValueError(
             f"The validation part of no series has the {h} steps of a forecast, which `scoring` "
@@ -290,17 +343,26 @@ def learn_frame(estimator, known, weights):
         )
     if estimator.scaling == "none":
         center[:k], scale[:k] = 0, 1
+    columns = estimator._columns
+    center[columns.are_flags], scale[columns.are_flags] = 0, 1
+    # Of what was always the same nothing is learned: it is read as 0 whatever it is later.
+    same = (rows == rows[0]).all(axis=0)
+    same[:k] = False
+    same[len(columns.layout) :] = False
+    scale[same] = UNREAD
     return Frame(
         horizon=estimator.horizon,
         lookback=estimator.lookback or min(int(known.lengths.max()), LONGEST_LOOKBACK),
         n_targets=k,
-        n_covariates=rows.shape[1] - k,
+        n_covariates=columns.n_covariates,
         difference=estimator.difference,
         season=estimator.season_length or 0,
         lags=estimator.autoregression or 0,
         center=center,
         scale=scale,
         own_scale=estimator.scaling == "series",
+        n_past=columns.n_past,
+        n_indicators=len(columns.indicated),
     )
 
 
@@ -438,11 +500,15 @@ def learn_every_step(frame, given, bptt_steps, dtype):
         given.known.split(), given.future.split(), given.cuts, cuts, strict=True
     ):
         y, z = frame.prepare(values, ahead, cut or None)
+        missing = np.isnan(frame.truth(values)) if frame.n_indicators else None
         inputs = frame.inputs(y, z)
         for start, stop, counted in pieces:
             rows.append(inputs[start:stop])
             before = max(0, start - frame.need)
-            targets = frame.targets(y[before : stop + frame.horizon])
+            truth = y if missing is None else np.where(missing, np.nan, y)
+            targets = frame.targets(
+                y[before : stop + frame.horizon], truth[before : stop + frame.horizon]
+            )
             targets = targets[start - before : stop - before]
             # What the history is followed by within itself has been learned from.
             targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
@@ -468,8 +534,7 @@ def learn_last_step(frame, known, future, followers):
     wanted : ndarray of shape (n, horizon, n_targets)
     """
     offsets = lengths_to_offsets(np.minimum(known.lengths, frame.lookback))
-    width = frame.n_targets + frame.horizon * frame.n_covariates
-    rows, wanted = np.empty((offsets[-1], width)), np.empty(followers.shape)
+    rows, wanted = np.empty((offsets[-1], frame.n_inputs)), np.empty(followers.shape)
     for at, values, ahead in stacked(frame, known, future):
         wanted[at] = wanted_after(frame, values, followers[at])
         inputs = frame.inputs(*frame.prepare(values, ahead))[:, -frame.lookback :]
@@ -492,7 +557,7 @@ def stacked(frame, known, future, most=None):
     ------
     at : ndarray of int
         Which they are.
-    known : ndarray of shape (n, T, n_targets + n_covariates)
+    known : ndarray of shape (n, T, n_columns)
     future : ndarray of shape (n, F, n_covariates), or None where it is not given
     """
     kept = known.lengths if frame.own_scale else np.minimum(known.lengths, frame.need)
@@ -500,7 +565,7 @@ def stacked(frame, known, future, most=None):
     pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
     for g, (T, F) in enumerate(pairs):
         together = np.flatnonzero(group.ravel() == g)
-        width = frame.n_targets + (1 + frame.horizon) * frame.n_covariates
+        width = frame.n_inputs + frame.n_covariates
         size = len(together) if most is None else max(1, most // ((T + F) * width))
         for start in range(0, len(together), size):
             at = together[start : start + size]
@@ -529,7 +594,8 @@ def learn_lags(frame, known, weights, followers=None):
     def every_step():
         for values, weight in zip(known.split(), weights, strict=True):
             y = scaled_targets(frame, values)
-            wanted = frame.targets(y)
+            missing = np.isnan(frame.truth(values))
+            wanted = frame.targets(y, np.where(missing, np.nan, y))
             for steps, lagged in frame.lagged(y):
                 yield lagged, wanted[steps], np.full(len(lagged), weight)
 
@@ -542,7 +608,7 @@ def learn_lags(frame, known, weights, followers=None):
 
 
 def scaled_targets(frame, known):
-    """Return the targets of (..., T, n_targets + n_covariates), scaled."""
+    """Return the targets of (..., T, n_columns), scaled."""
     center, scale = frame.scales(known[..., : frame.n_targets])
     return (known[..., : frame.n_targets] - center) / scale
 

@@ -143,8 +143,27 @@ def ends_with(form, future):
     return replace(form, axis=form.axis.moved(-future.lengths))
 
 
-def in_order_of(fitted, new, future, form):
+def places_of(fitted, form):
+    """Return which fitted series each series of a panel is."""
+    place = {name: i for i, name in enumerate(fitted.ids)}
+    if unknown := [name for name in form.ids if name not in place]:
+        raise ValueError(
+            f"X has the series {unknown[0]!r}, which fit was not given. Forecast it by "
+            "predict(X) with its history."
+        )
+    return [place[name] for name in form.ids]
+
+
+def in_order_of(fitted, at, new, future, form):
     """Bring new steps of a panel into the order of the fitted series.
+
+    Parameters
+    ----------
+    fitted : SeriesFormat
+    at : list of int
+        As `places_of` finds them.
+    new, future : Sequences
+    form : SeriesFormat
 
     Returns
     -------
@@ -152,13 +171,6 @@ def in_order_of(fitted, new, future, form):
         Without steps where a series has none.
     form : SeriesFormat
     """
-    place = {name: i for i, name in enumerate(fitted.ids)}
-    if unknown := [name for name in form.ids if name not in place]:
-        raise ValueError(
-            f"X has the series {unknown[0]!r}, which fit was not given. Forecast it by "
-            "predict(X) with its history."
-        )
-    at = [place[name] for name in form.ids]
     parts = []
     for given in (new, future):
         found = [given.values[:0]] * len(fitted.ids)

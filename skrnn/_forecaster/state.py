@@ -5,6 +5,7 @@ import numpy as np
 from skrnn._base.persistence import Misfit, StateMixin, has_shape, is_count
 from skrnn._data.sequences import Sequences
 from skrnn._data.time_axis import TimeAxis
+from skrnn._forecaster.columns import Columns
 from skrnn._forecaster.sampling import COPULA_ORDER
 from skrnn._forecaster.series_format import SeriesFormat
 from skrnn._forecaster.transform import Frame
@@ -16,10 +17,10 @@ def _check_frame(frame, state, plan):
     if not isinstance(frame, Frame) or not all(
         is_count(n, 2**40)
         for n in (frame.horizon, frame.lookback, frame.n_targets, frame.n_covariates, frame.season,
-                  frame.lags)
+                  frame.lags, frame.n_past, frame.n_indicators)
     ):  # fmt: skip
         raise Misfit("_frame has sizes that are none")
-    h, k, width = frame.horizon, frame.n_targets, frame.n_targets + frame.n_covariates
+    h, k, width = frame.horizon, frame.n_targets, frame.n_columns
     shapes = {
         "center": (width,), "scale": (width,), "input_scale": (k,), "target_scale": (h, k),
         "lag_weights": (frame.lags, h, k),
@@ -33,12 +34,13 @@ def _check_frame(frame, state, plan):
         or not isinstance(frame.own_scale, (bool, np.bool_))
         or not (frame.constant_moves is None or isinstance(frame.constant_moves, bool))
         or (frame.lag_weights is None) != (frame.lags == 0)
+        or frame.n_indicators > frame.n_past or 0 < frame.n_indicators < k
         or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())
     ):
         raise Misfit("_frame does not fit itself")
     per_target = plan._outputs_per_target
     read = state["_architecture"]["n_features"]
-    if plan.n_outputs != h * k * per_target or read != k + h * frame.n_covariates:
+    if plan.n_outputs != h * k * per_target or read != frame.n_inputs:
         raise Misfit("_frame does not fit its network")
     levels = plan.quantiles
     if not ((levels > 0) & (levels < 1)).all() or (np.diff(levels) < 0).any():
@@ -69,7 +71,7 @@ def _check_histories(histories, state, plan):
     if (
         not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2
         or not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1
-        or values.shape[1] != frame.n_targets + frame.n_covariates
+        or values.shape[1] != frame.n_columns
         or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(values)
         or (np.diff(offsets) < 1).any()
     ):  # fmt: skip
@@ -113,14 +115,28 @@ def _check_conformal(errors, state, plan):
     if (
         not isinstance(errors, np.ndarray) or errors.dtype != np.float64 or errors.ndim != 3
         or min(errors.shape) < 1 or errors.shape[2] != state["_frame"].n_targets
+        or np.isinf(errors).any()  # NaN stands for errors that are not known
     ):  # fmt: skip
         raise Misfit("_conformal does not fit its network")
 
 
 def _check_step_width(width, state, plan):
-    frame = state["_frame"]
-    if not is_count(width) or width != frame.n_targets + frame.n_covariates:
+    if not is_count(width) or width != state["_columns"].width:
         raise Misfit(f"a step has {width!r} features, which does not fit its network")
+
+
+def _check_columns(columns, state, plan):
+    frame = state["_frame"]
+    if (
+        not isinstance(columns, Columns) or not is_count(columns.width, 2**40)
+        or not all(is_count(j, columns.width - 1)
+                   for part in (columns.past, columns.static, columns.categories or ())
+                   for j in part)
+        or (columns.n_targets, columns.n_covariates, columns.n_past, len(columns.indicated))
+        != (frame.n_targets, frame.n_covariates, frame.n_past, frame.n_indicators)
+        or not (columns.names is None or len(columns.names) == columns.width)
+    ):  # fmt: skip
+        raise Misfit("_columns do not fit its network")
 
 
 def _check_y_ndim(n, state, plan):
@@ -133,7 +149,9 @@ def _check_every_step(every, state, plan):
         raise Misfit("_every_step does not fit its network")
 
 
-FORECASTER_CLASSES = (*StateMixin._state_classes, Frame, Sequences, SeriesFormat, TimeAxis)
+FORECASTER_CLASSES = (
+    *StateMixin._state_classes, Columns, Frame, Sequences, SeriesFormat, TimeAxis,
+)  # fmt: skip
 FORECASTER_ALLOWED = {
     "loss": ("squared_error", "absolute_error", "quantile", "gaussian"),
     "pooling": ("last", "all"),
@@ -141,6 +159,7 @@ FORECASTER_ALLOWED = {
 }
 FORECASTER_CHECKS = {
     "_frame": _check_frame,
+    "_columns": _check_columns,
     "_step_width": _check_step_width,
     "_y_ndim": _check_y_ndim,
     "_every_step": _check_every_step,

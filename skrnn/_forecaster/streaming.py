@@ -12,6 +12,7 @@ from skrnn._base.stepping import (
     read_state,
 )
 from skrnn._base.streaming import StreamingMixin
+from skrnn._forecaster.columns import number_categories
 
 
 class SeriesStreamingMixin(StreamingMixin):
@@ -141,6 +142,12 @@ class SeriesStreamingMixin(StreamingMixin):
             for table in [x] if hasattr(x, "columns") else x:
                 if hasattr(table, "columns"):
                     validate_data(self, table, reset=False, skip_check_array=True)
+        columns = self._columns
+        if columns.categories and np.size(x):
+            x = np.array(x, dtype=object)
+            if x.size % width == 0:
+                (rows,) = number_categories(columns, [x.reshape(-1, width)])
+                x = rows.reshape(x.shape)
         x = as_numbers(x).astype(np.float64, copy=False)
         if n == 0 and len(x) == 0:
             x = np.empty((0, 1 + ahead, width))
@@ -151,7 +158,8 @@ class SeriesStreamingMixin(StreamingMixin):
                 f"x has shape {x.shape}, but state is of {n} series of {width} feature(s): x needs "
                 f"shape ({n}, {f'{1 + ahead}, ' if ahead else ''}{width})."
             )
-        known, future = x[:, :1], x[:, 1:, frame.n_targets :]
-        check_finite(known)
+        check_finite(x[:, :1])
+        known = columns.encode(x[:, 0])[:, np.newaxis]
+        future = columns.encode_ahead(x[:, 1:].reshape(-1, width)).reshape(n, ahead, -1)
         check_finite(future)
         return known, future

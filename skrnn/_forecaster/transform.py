@@ -1,9 +1,10 @@
 """What a forecaster makes of values: scaling, differences, a linear forecast, and the way back.
 
-At step t of a series with targets y and known covariates z the network reads, scaled,
+At step t of a series with targets y and covariates z known beforehand the network reads, scaled,
 
     y_t - y_{t-1}    (difference 'last';  y_t - y_{t-s} for 'season', y_t for None)
     z_{t+1} .. z_{t+h}
+    p_t              (columns that are known up to the last known step alone)
 
 and is asked for y_{t+j} - base_{t,j}, j = 1 .. h, each divided by its standard deviation in
 training. The base is the last value y_t, or the last one known of the same season, or 0; to it a
@@ -41,7 +42,8 @@ class Frame:
         Steps of a season, for 'season'.
     lags : int
         Values that the linear autoregression reads; 0 for none.
-    center, scale : ndarray of shape (n_targets + n_covariates,)
+    center, scale : ndarray of shape (n_columns,)
+        Of targets, covariates and the rest.
     own_scale : bool
         Whether each series has its own center and scale of targets.
     input_scale : ndarray of shape (n_targets,), or float
@@ -53,6 +55,10 @@ class Frame:
     constant_moves : bool or None
         Whether in training a history without any change was followed by one; None where there was
         no such history.
+    n_past : int
+        Columns, behind targets and covariates, that are read at their own step alone.
+    n_indicators : int
+        The last of these, which are 1 where a value was missing; those of targets stand last.
     """
 
     horizon: int
@@ -69,11 +75,23 @@ class Frame:
     target_scale: np.ndarray | float = 1.0
     lag_weights: np.ndarray | None = None
     constant_moves: bool | None = None
+    n_past: int = 0
+    n_indicators: int = 0
 
     @property
     def reach(self):
         """Steps back from a step to the value that its input is a difference from."""
         return {None: 0, "last": 1, "season": self.season}[self.difference]
+
+    @property
+    def n_columns(self):
+        """Columns of a known step."""
+        return self.n_targets + self.n_covariates + self.n_past
+
+    @property
+    def n_inputs(self):
+        """Numbers that the network reads of a step."""
+        return self.n_targets + self.horizon * self.n_covariates + self.n_past
 
     @property
     def need(self):
@@ -111,7 +129,7 @@ class Frame:
 
         Parameters
         ----------
-        known : ndarray of shape (..., T, n_targets + n_covariates)
+        known : ndarray of shape (..., T, n_columns)
         future : ndarray of shape (..., F, n_covariates)
         scaled_by : int, default=None
             First steps whose own scale is taken, where series have their own; of None all.
@@ -119,18 +137,32 @@ class Frame:
         Returns
         -------
         y : ndarray of shape (..., T, n_targets)
-        z : ndarray of shape (..., at least T + horizon - 1, n_covariates), or None
-            Covariates from step 1 on, 0 where they are not known.
+        z : ndarray of shape (..., at least T + horizon - 1, n_covariates + n_past), or None
+            Row t holds the covariates of step t + 1, 0 where they are not known, and what is read
+            at step t alone, which stays as it was last in the steps to come.
         """
-        k = self.n_targets
+        k, c = self.n_targets, self.n_covariates
         center, scale = self.scales(known[..., :scaled_by, :k])
         y = (known[..., :k] - center) / scale
-        if not self.n_covariates:
+        if not c + self.n_past:
             return y, None
-        z = np.concatenate([known[..., k:], future], axis=-2)[..., 1:, :]
-        z = (z - self.center[k:]) / self.scale[k:]
+        z = np.concatenate([known[..., k : k + c], future], axis=-2)[..., 1:, :]
+        z = (z - self.center[k : k + c]) / self.scale[k : k + c]
         lacking = max(0, known.shape[-2] + self.horizon - 1 - z.shape[-2])
-        return y, np.concatenate([z, np.zeros((*z.shape[:-2], lacking, z.shape[-1]))], axis=-2)
+        z = np.concatenate([z, np.zeros((*z.shape[:-2], lacking, c))], axis=-2)
+        if not self.n_past:
+            return y, z
+        past = (known[..., k + c :] - self.center[k + c :]) / self.scale[k + c :]
+        held = np.repeat(past[..., -1:, :], z.shape[-2] - past.shape[-2], axis=-2)
+        held[..., self.n_past - self.n_indicators :] = 0
+        return y, np.concatenate([z, np.concatenate([past, held], axis=-2)], axis=-1)
+
+    def truth(self, known):
+        """Return the targets of known steps (..., T, n_columns), NaN where one was missing."""
+        k = self.n_targets
+        if not self.n_indicators:
+            return known[..., :k]
+        return np.where(known[..., -k:] > 0, np.nan, known[..., :k])
 
     def bases(self, y):
         """Return what forecasts are relative to: (..., T, horizon, n_targets)."""
@@ -185,28 +217,33 @@ class Frame:
         return lagged - lagged[..., :1] if self.difference else lagged
 
     def inputs(self, y, future):
-        """Return what the network reads: (..., T, n_targets + horizon * n_covariates).
+        """Return what the network reads: (..., T, n_inputs).
 
-        `future` holds the scaled covariates of steps 1 .. T + horizon - 1 (those past the end of a
-        series may be anything: what is asked for there does not count), or is None.
+        `future` is z of `prepare` (covariates past the end of a series may be anything: what is
+        asked for there does not count), or None.
         """
-        T, reach = y.shape[-2], self.reach
+        T, reach, c = y.shape[-2], self.reach, self.n_covariates
         changes = y.copy()
         if reach:
             changes[..., :reach, :] = 0
             changes[..., reach:, :] = y[..., reach:, :] - y[..., : max(T - reach, 0), :]
         changes /= self.input_scale
-        if not self.n_covariates:
+        if not c + self.n_past:
             return changes
         at = np.arange(T)[:, np.newaxis] + np.arange(self.horizon)
-        known = future[..., at, :]
-        return np.concatenate([changes, known.reshape(*known.shape[:-2], -1)], axis=-1)
+        ahead = future[..., :c][..., at, :]
+        ahead = ahead.reshape(*ahead.shape[:-2], self.horizon * c)
+        return np.concatenate([changes, ahead, future[..., :T, c:]], axis=-1)
 
-    def targets(self, y):
-        """Return what is asked for: (..., T, horizon, n_targets), NaN past the end."""
+    def targets(self, y, truth=None):
+        """Return what is asked for: (..., T, horizon, n_targets), NaN past the end.
+
+        `truth` is y with NaN where a value was missing; None where none was.
+        """
         T = y.shape[-2]
         at = np.arange(T)[:, np.newaxis] + np.arange(1, self.horizon + 1)
-        ahead = np.where((at < T)[..., np.newaxis], y[..., np.minimum(at, T - 1), :], np.nan)
+        truth = (y if truth is None else truth)[..., np.minimum(at, T - 1), :]
+        ahead = np.where((at < T)[..., np.newaxis], truth, np.nan)
         return ahead - self.bases(y)
 
     def learn_lags(self, parts):
@@ -218,6 +255,8 @@ class Frame:
             As `lagged` gives them, (steps, n_targets, lags); what is asked for without them,
             (steps, horizon, n_targets), NaN where it is not known; and weights (steps,).
         """
+        if self.n_indicators:
+            return self._learn_lags_with_gaps(parts)
         k, h, p = self.n_targets, self.horizon, self.lags
         squares, products = np.zeros((k, p, p)), np.zeros((k, p, h))
         for lagged, wanted, weights in parts:
@@ -227,10 +266,29 @@ class Frame:
                 weighted = lagged[:, i].T * weights
                 squares[i] += weighted @ lagged[:, i]
                 products[i] += weighted @ np.nan_to_num(wanted[:, :, i])
-        ridge = RIDGE * np.trace(squares, axis1=1, axis2=2) / p
-        ridge = np.where(ridge > 0, ridge, 1.0)[:, np.newaxis, np.newaxis] * np.eye(p)
-        weights = np.linalg.solve(squares + ridge, products)  # (n_targets, lags, horizon)
+        weights = np.linalg.solve(squares + _ridge(squares), products)  # (n_targets, lags, horizon)
         return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(1, 2, 0)))
+
+    def _learn_lags_with_gaps(self, parts):
+        """The same where steps lack one target or another: each step ahead has its own squares."""
+        k, h, p = self.n_targets, self.horizon, self.lags
+        squares, products = np.zeros((k, h, p, p)), np.zeros((k, h, p, 1))
+        for lagged, wanted, weights in parts:
+            for i in range(k):
+                for j in range(h):
+                    known = np.flatnonzero(~np.isnan(wanted[:, j, i]))
+                    weighted = lagged[known, i].T * weights[known]
+                    squares[i, j] += weighted @ lagged[known, i]
+                    products[i, j, :, 0] += weighted @ wanted[known, j, i]
+        weights = np.linalg.solve(squares + _ridge(squares), products)[..., 0]
+        return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(2, 1, 0)))
+
+
+def _ridge(squares):
+    """Return the penalty of squares (..., lags, lags), in the same shape."""
+    p = squares.shape[-1]
+    ridge = RIDGE * np.trace(squares, axis1=-2, axis2=-1) / p
+    return np.where(ridge > 0, ridge, 1.0)[..., np.newaxis, np.newaxis] * np.eye(p)
 
 
 def spread(values, weights=None):

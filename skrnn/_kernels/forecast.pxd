@@ -8,13 +8,15 @@ from .types cimport Net, idx, real
 # What a forecaster makes of a series y of known and forecast steps (_forecaster/transform.py says
 # the same of whole series). At step t the network reads
 #     (y_t - y_{t - lag}) / input_scale           y_t / input_scale with lag = 0
-#     z_{t+1} .. z_{t+h}
+#     z_{t+1} .. z_{t+h}                         covariates known beforehand
+#     p_t                                         columns known at their own step alone
 # and every h steps its outputs, times target_scale, are added to the base of step t + j:
 #     y_t, or the last known value of its season, or 0  + sum_i lag_weights_ij (y_{t-i} - y_t)
 cdef struct Rollout:
     idx horizon                 # h: steps of a block
     idx n_targets               # k
-    idx n_covariates
+    idx n_covariates            # columns of z
+    idx n_past                  # columns of p
     idx width                   # outputs per target
     idx point                   # which of them is fed back
     bint gaussian               # outputs are a mean and a log standard deviation
@@ -24,7 +26,8 @@ cdef struct Rollout:
     idx T                       # steps known before the first block that is made here
     idx stop                    # steps when the last one is made
     double* y                   # in/out (n, stop, k)
-    const double* z             # in  (n, n_known, n_covariates) of steps 1, 2, .., or NULL
+    const double* z             # in  (n, n_known, n_covariates + n_past), or NULL: row t holds
+                                #     z_{t+1} and p_t
     idx n_known
     const double* input_scale   # in  (k,)
     const double* target_scale  # in  (h, k)
@@ -47,9 +50,10 @@ cdef inline void rollout_rows(Net* net, const Rollout* rollout, idx lo, idx hi) 
 
 
 cdef inline void read_step(const Rollout* rollout, real* x, idx series, idx t) noexcept nogil:
-    cdef idx i, k = rollout.n_targets, c = rollout.n_covariates
+    cdef idx i, j, k = rollout.n_targets, c = rollout.n_covariates
+    cdef idx apart = c + rollout.n_past
     cdef const double* y = rollout.y + (series * rollout.stop + t) * k
-    cdef const double* z = rollout.z + (series * rollout.n_known + t) * c
+    cdef const double* z = rollout.z + (series * rollout.n_known + t) * apart
     for i in range(k):
         if rollout.lag == 0:
             x[i] = <real> (y[i] / rollout.input_scale[i])
@@ -57,8 +61,14 @@ cdef inline void read_step(const Rollout* rollout, real* x, idx series, idx t) n
             x[i] = 0
         else:
             x[i] = <real> ((y[i] - y[i - rollout.lag * k]) / rollout.input_scale[i])
-    for i in range(rollout.horizon * c):
-        x[k + i] = <real> z[i]
+    x += k
+    for i in range(rollout.n_past):
+        x[rollout.horizon * c + i] = <real> z[c + i]
+    for j in range(rollout.horizon):
+        for i in range(c):
+            x[i] = <real> z[i]
+        x += c
+        z += apart
 
 
 cdef inline void write_block(

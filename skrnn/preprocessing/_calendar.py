@@ -14,7 +14,8 @@ from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 _REMEDY = (
     "Pass a DatetimeIndex or PeriodIndex, a Series or DataFrame with such an index "
-    "(frame.set_index(column of dates) makes one), a 1-D array of datetime64, or a list of these."
+    "(frame.set_index(column of dates) makes one), a panel, whose index has two levels (series, "
+    "time), a 1-D array of datetime64, or a list of these."
 )
 # What pandas calls it, the first number of the cycle, and its length; None: that of the month.
 _CYCLES = {
@@ -144,7 +145,8 @@ class CalendarFeatures(SequenceTransformerMixin, BaseEstimator):
         ----------
         X : DatetimeIndex, PeriodIndex, array, Series, DataFrame, or list of these
             Dates of one series: an index, a 1-D array of datetime64, or a Series or DataFrame
-            with such an index; or a list with one of these per series.
+            with such an index; a panel or its index, whose two levels are series and time; or a
+            list with one of these per series.
 
         Returns
         -------
@@ -306,6 +308,8 @@ def _read(part, where):
         name = getattr(part, "name", None)
         frame = part if part.ndim == 2 else part.to_frame("value" if name is None else name)
         frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    if isinstance(dates, pd.MultiIndex) and dates.nlevels == 2:  # of a panel: series, time
+        dates = dates.get_level_values(1)
     if isinstance(dates, np.ndarray) and dates.dtype.kind == "M" and dates.ndim == 1:
         dates = pd.DatetimeIndex(dates)
     if isinstance(dates, pd.PeriodIndex):

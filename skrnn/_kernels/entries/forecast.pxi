@@ -18,8 +18,8 @@ def rollout(
     """Forecast series block after block, each from what was forecast before (forecast.pxd).
 
     `y` (n, steps, n_targets) holds the steps known before, the last `horizon` of which the network
-    has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates) the covariates of
-    steps 1, 2, ..; `out` (n, steps to make, n_targets, outputs per target) gets all of them.
+    has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates + n_past) the
+    covariates of steps 1, 2, .., and the columns of steps 0, 1, .. that are read there alone; `out` (n, steps to make, n_targets, outputs per target) gets all of them.
     `states` are as in `predict`, `rule` has the fields of `Rollout`.
     """
     cdef Net net
@@ -40,13 +40,15 @@ def rollout(
     rollout.point, rollout.gaussian = rule["point"], net.plan.loss == GAUSSIAN
     # A season longer than the series is none of it; cut, it cannot overflow.
     rollout.lag, rollout.season = rule["lag"], imin(rule["season"], rollout.stop + rollout.horizon)
+    rollout.n_past = rule["n_past"]
     if z is not None:
-        rollout.n_covariates, rollout.n_known = z.shape[2], z.shape[1]
+        rollout.n_covariates, rollout.n_known = z.shape[2] - rollout.n_past, z.shape[1]
     if (
         net.plan.n_directions > 1 or net.plan.n_columns or out.shape[0] != n
         or rollout.horizon < 1 or rollout.T < rollout.horizon
         or out.shape[1] % rollout.horizon or out.shape[2] != y.shape[2]
-        or net.plan.D != y.shape[2] + rollout.horizon * rollout.n_covariates
+        or not 0 <= rollout.n_past <= net.plan.D or rollout.n_covariates < 0
+        or net.plan.D != y.shape[2] + rollout.horizon * rollout.n_covariates + rollout.n_past
         or net.plan.n_outputs != rollout.horizon * y.shape[2] * rollout.width
         or input_scale.shape[0] != y.shape[2] or target_scale.shape[1] != y.shape[2]
         or (z is not None and (z.shape[0] != n or z.shape[1] < rollout.stop - 1))
