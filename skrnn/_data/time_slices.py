@@ -90,6 +90,14 @@ class TimeSlices:
         stops = [index.searchsorted(label, side="right") for index in self.targets.indexes]
         return np.array(stops), label
 
+    def gaps(self, series, stops):
+        """Return how many steps before a cutoff have no target: (n,), dtype=int64.
+
+        What follows a cutoff is forecast from the last step known before it.
+        """
+        parts = (self.targets.parts[i][:stop] for i, stop in zip(series, stops, strict=True))
+        return np.array([len(part) - (_n_known(part) or len(part)) for part in parts])
+
     def cut(self, series, stops, ahead):
         """Return some series up to a step, and rows for the steps to come without their targets.
 

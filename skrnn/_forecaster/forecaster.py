@@ -1,6 +1,6 @@
 """LSTMForecaster: forecast the next values of series, which may share one network.
 
-Above 600 lines because parameters and their documentation are half of it.
+Above 700 lines because parameters and their documentation are half of it.
 """
 
 from dataclasses import replace
@@ -135,9 +135,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         have the type `category` of pandas. At most 255 categories per column.
 
     missing : {'error', 'mask'}, default='error'
-        Whether NaN in the history is refused, or read: 'mask' puts the last value in its place (that
-        of a season before with `difference='season'`), an indicator column beside it, and leaves
-        the step out of the loss. NaN before the first known target is no part of a series. NaN in
+        Whether NaN in the history is refused, or read: 'mask' puts the last value in its place
+        (that of a season before with `difference='season'`), an indicator column beside it, and
+        leaves the step out of the loss. NaN before the first known target is no part of a series. NaN in
         place of the targets at the end of a series is to be forecast in either case.
 
     $training_parameters
@@ -711,9 +711,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         float
         """
         if y is None:
-            X, y = self._last_steps(X)
-            if np.isnan(y).any():
-                return self._score_of_known(X, y, sample_weight)
+            return self._score_last_steps(X, sample_weight)
         forecast = np.asarray(self.predict(X))
         y = read_target_numbers(y, np.float64)
         sample_weight = check_sample_weight(sample_weight, y)
@@ -723,36 +721,49 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             y.reshape(len(y), -1), forecast.reshape(len(y), -1), sample_weight=sample_weight
         )
 
-    def _score_of_known(self, X, y, sample_weight):
-        """Return R² of forecasts some of whose true values (n, horizon, n_targets) are missing."""
-        forecast = np.asarray(self.predict(X)).reshape(len(y), -1)
-        y = y.reshape(len(y), -1)
-        weights = check_sample_weight(sample_weight, y)
-        if len(y) == 1:
-            y, forecast, weights = y.T, forecast.T, None
-        scores = []
-        for true, found in zip(y.T, forecast.T, strict=True):
-            known = ~np.isnan(true)
-            weight = None if weights is None else weights[known]
-            if known.sum() > 1:
-                scores.append(r2_score(true[known], found[known], sample_weight=weight))
-        return float(np.mean(scores)) if scores else float("nan")
-
-    def _last_steps(self, X):
+    def _known_series(self, X):
+        """Return the series of X, as they are read, each longer than `horizon`."""
         self._check_whole()
         X, form = self._read_format(X)
         known, _ = read_series(self, X, reset=False, form=form)
-        frame, columns = self._frame, self._columns
-        h, k, c = frame.horizon, frame.n_targets, frame.n_covariates
+        h = self._frame.horizon
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
-        series, y = [], []
-        for values in known.split():
-            y.append(frame.truth(values[-h:]))
-            ahead = np.column_stack([np.full((h, k), np.nan), values[-h:, k : k + c]])
-            parts = [columns.decode(values[:-h])] + [columns.decode(ahead)] * bool(c)
-            series.append(np.concatenate(parts))
-        return series, np.array(y)
+        return known.split()
+
+    def _score_last_steps(self, X, sample_weight):
+        """Return R² of the last `horizon` steps of series, of those that are known."""
+        parts, frame = self._known_series(X), self._frame
+        h, k, c = frame.horizon, frame.n_targets, frame.n_covariates
+        given = Histories(
+            Sequences.of([values[:-h] for values in parts]),
+            Sequences.of([values[-h:, k : k + c] for values in parts]),
+            np.full(len(parts), h),
+            None,
+        )
+        forecast = self._forecast(given)[..., self._network().point].reshape(len(parts), -1)
+        y = np.array([frame.truth(values[-h:]) for values in parts]).reshape(len(parts), -1)
+        weights = check_sample_weight(sample_weight, y)
+        if len(y) == 1 and weights is None:  # one series: R² over its steps
+            y, forecast = y.T, forecast.T
+        if not np.isnan(y).any():
+            return r2_score(y, forecast, sample_weight=weights)
+        scores = []
+        for true, found in zip(y.T, forecast.T, strict=True):
+            at = np.flatnonzero(~np.isnan(true))
+            if len(at) > 1:
+                weight = None if weights is None else weights[at]
+                scores.append(r2_score(true[at], found[at], sample_weight=weight))
+        return float(np.mean(scores)) if scores else float("nan")
+
+    def _last_steps(self, X):
+        """Return series up to their last `horizon` steps, as X has them, and these targets."""
+        held = Series(Sequences.of(parts := self._known_series(X)), None, None, None)
+        h, c = self._frame.horizon, self._frame.n_covariates
+        cuts = held.known.lengths - h
+        ahead = Sequences.of([values[:0, :c] for values in parts])
+        held = held._replace(future=ahead, history=cuts)
+        return late_forecasts(held, self._frame, self._columns)
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -174,9 +174,7 @@ class IntervalsMixin:
         given = X, horizon, X_future
         return self._quantiles(given, levels, n_paths, random_state, ["lower", "upper"])
 
-    def sample_paths(
-        self, X=None, n_paths=100, *, horizon=None, random_state=None, X_future=None
-    ):
+    def sample_paths(self, X=None, n_paths=100, *, horizon=None, random_state=None, X_future=None):
         """Draw continuations of each series from the distribution that the network forecasts.
 
         Steps of a path depend on each other, as sums over steps, and the first day above a limit,
@@ -271,7 +269,7 @@ class IntervalsMixin:
             self._check_finite(finite)
             yield part, paths
 
-    def calibrate(self, X, *, horizon=None):
+    def calibrate(self, X, *, horizon=None, n_steps=None):
         """Measure the errors on series held out, for intervals of a network of point forecasts.
 
         Split-conformal prediction [9]_: at each origin of X with a whole lookback before it and a
@@ -293,6 +291,10 @@ class IntervalsMixin:
             Steps ahead whose errors are measured, forecasts being fed back; None for those the
             network makes at once. There are no intervals further ahead.
 
+        n_steps : int, default=None
+            Measure the errors of the last so many steps of each series alone; those before are
+            history. None takes all that have a lookback before them.
+
         Returns
         -------
         self : object
@@ -308,6 +310,8 @@ class IntervalsMixin:
             )
         if horizon is not None:
             check_scalar(horizon, "horizon", Integral, min_val=1)
+        if n_steps is not None:
+            check_scalar(n_steps, "n_steps", Integral, min_val=1)
         frame, network = self._frame, self._network()
         k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
         ahead = frame.n_blocks(h) * frame.horizon  # whole blocks, of covariates
@@ -322,7 +326,7 @@ class IntervalsMixin:
             truth = frame.truth(known)
             last = min(len(known) - h, len(rows) - ahead if frame.n_covariates else len(known))
             # A scale of the series' own is that of all its history, which differs at each origin.
-            stops = range(need, last + 1)
+            stops = range(need if n_steps is None else max(need, len(known) - n_steps), last + 1)
             stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
             for stop in stops:
                 history = known[0 if frame.own_scale else stop - need : stop]

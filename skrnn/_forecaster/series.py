@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from skrnn._data.numbers import read_target_numbers
-from skrnn._data.sequences import Sequences, lengths_to_offsets, locate
+from skrnn._data.sequences import Sequences, lengths_to_offsets
 from skrnn._data.validation import check_sequences
-from skrnn._forecaster.columns import Places, fill_gaps
+from skrnn._forecaster.missing import Places, fill_gaps
 from skrnn._forecaster.transform import Frame, size, spread
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
@@ -305,9 +305,7 @@ def late_forecasts(held, frame, columns):
             followers.append(after)
             rows = np.concatenate([values[stop:, k : k + c], ahead])[: h * bool(c)]
             rows = np.column_stack([np.full((len(rows), k), np.nan), rows])
-            histories.append(
-                np.concatenate([columns.decode(values[:stop]), columns.decode(rows)])
-            )
+            histories.append(np.concatenate([columns.decode(values[:stop]), columns.decode(rows)]))
     if not histories:
         raise ValueError(
             f"The validation part of no series has the {h} steps of a forecast, which `scoring` "

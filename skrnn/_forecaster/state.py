@@ -34,7 +34,8 @@ def _check_frame(frame, state, plan):
         or not isinstance(frame.own_scale, (bool, np.bool_))
         or not (frame.constant_moves is None or isinstance(frame.constant_moves, bool))
         or (frame.lag_weights is None) != (frame.lags == 0)
-        or frame.n_indicators > frame.n_past or 0 < frame.n_indicators < k
+        or frame.n_indicators > frame.n_past
+        or 0 < frame.n_indicators < k
         or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())
     ):
         raise Misfit("_frame does not fit itself")

@@ -270,7 +270,7 @@ class Frame:
         return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(1, 2, 0)))
 
     def _learn_lags_with_gaps(self, parts):
-        """The same where steps lack one target or another: each step ahead has its own squares."""
+        """Do the same where targets are missing: each step ahead has squares of its own."""
         k, h, p = self.n_targets, self.horizon, self.lags
         squares, products = np.zeros((k, h, p, p)), np.zeros((k, h, p, 1))
         for lagged, wanted, weights in parts:

@@ -73,7 +73,6 @@ class _ForecastScorer:
                     "forecast."
                 )
             stops = slices.lengths - horizon
-            X = slices.cut(every, stops, horizon)
             true = [part[stop:] for part, stop in zip(slices.targets.parts, stops, strict=True)]
         else:
             stops = slices.lengths
@@ -81,7 +80,10 @@ class _ForecastScorer:
             true = y.reshape(len(every), last.horizon_, -1)
         true = np.reshape(true, (len(every), last.horizon_, -1))
         levels = sorted(last.quantiles) if "y_quantiles" in parameters else None
-        forecast = forecast_arrays(estimator, X, true.shape, quantiles=levels)
+        if y is None:
+            forecast = forecast_after(estimator, slices, every, stops, horizon, quantiles=levels)
+        else:
+            forecast = forecast_arrays(estimator, X, true.shape, quantiles=levels)
         if levels is not None:
             options["quantiles"] = levels
         if "y_train" in parameters:
@@ -109,6 +111,37 @@ def transformed(estimator, X):
     if hasattr(estimator, "best_estimator_"):
         return transformed(estimator.best_estimator_, X)
     return X
+
+
+def forecast_after(estimator, slices, series, stops, ahead, *, quantiles=None):
+    """Return the forecasts of the steps after a cutoff, as an array.
+
+    Parameters
+    ----------
+    estimator : forecaster, or a pipeline or search that ends in one
+    slices : TimeSlices
+    series : ndarray of int of shape (n,)
+        Which ones.
+    stops : ndarray of int of shape (n,)
+        Steps of each before the cutoff. Where the last of them are missing, the forecast begins
+        before the cutoff, and is that much longer.
+    ahead : int
+    quantiles : sequence of float, default=None
+        Levels; None for points.
+
+    Returns
+    -------
+    ndarray of shape (n, ahead, n_targets), with an axis of quantiles if they were asked for
+    """
+    parts = np.empty(len(series), dtype=object)
+    gaps, k = slices.gaps(series, stops), slices.targets.parts[0].shape[1]
+    for gap in np.unique(gaps).tolist():
+        at = np.flatnonzero(gaps == gap)
+        X = slices.cut(series[at], stops[at] - gap, ahead + gap)
+        shape, asked = (len(at), ahead + gap, k), {"horizon": ahead + gap, "quantiles": quantiles}
+        for i, found in zip(at, forecast_arrays(estimator, X, shape, **asked), strict=True):
+            parts[i] = found[gap:]
+    return np.array(list(parts))
 
 
 def forecast_arrays(estimator, X, shape, *, horizon=None, quantiles=None):

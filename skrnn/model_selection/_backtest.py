@@ -10,10 +10,13 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn._data.time_slices import TimeSlices
-from skrnn.metrics._forecast_scorers import final_step, forecast_arrays, transformed
+from skrnn.metrics._forecast_scorers import final_step, forecast_after, transformed
 
 
-def backtest(forecaster, X, *, horizon=None, n_windows=5, step=None, refit=True, quantiles=None):
+def backtest(
+    forecaster, X, *, horizon=None, n_windows=5, step=None, refit=True, quantiles=None,
+    calibrate=None,
+):  # fmt: skip
     """Forecast from several cutoffs in the past, as it would have been done then.
 
     At each cutoff a clone of the forecaster is fitted on what was known then, and forecasts the
@@ -45,8 +48,14 @@ def backtest(forecaster, X, *, horizon=None, n_windows=5, step=None, refit=True,
         fits the network reads what has become known since, but its weights stay.
 
     quantiles : sequence of float, default=None
-        Levels to forecast as well. The forecaster must know them without `calibrate`, that is,
-        have ``loss='quantile'`` with these levels or the loss of a distribution.
+        Levels to forecast as well. The forecaster must know them: have ``loss='quantile'`` with
+        these levels, the loss of a distribution, or `calibrate`.
+
+    calibrate : int, default=None
+        Number of steps before each cutoff that are held out from `fit`, and whose errors the
+        intervals of a forecaster with a loss of points are made of (split-conformal, see its
+        method `calibrate`), anew in each window, whether or not it is fitted there. None holds out
+        none.
 
     Returns
     -------
@@ -111,11 +120,22 @@ def backtest(forecaster, X, *, horizon=None, n_windows=5, step=None, refit=True,
     step = horizon if step is None else _positive("step", step)
     every = _refit_every(refit)
     levels = None if quantiles is None else _levels(quantiles)
+    held_out = 0 if calibrate is None else _positive("calibrate", calibrate)
+    if held_out and held_out < horizon:
+        raise ValueError(
+            f"calibrate={held_out} steps hold no error of {horizon} steps ahead. Hold out at least "
+            "horizon, and as many more as errors are needed."
+        )
     slices = TimeSlices(X, final_step(forecaster).n_targets)
     model, frames = None, []
-    for number, (stops, label) in enumerate(_windows(slices, horizon, n_windows, step)):
+    for number, (stops, label) in enumerate(_windows(slices, horizon, n_windows, step, held_out)):
         if model is None or (every and number % every == 0):
-            model = _fit(forecaster, slices, stops)
+            model = _fit(forecaster, slices, np.maximum(stops - held_out, 0))
+        if held_out:
+            begun = np.flatnonzero(stops > 0)
+            known = transformed(model, slices.cut(begun, stops[begun], 0))
+            longest = horizon + int(slices.gaps(begun, stops[begun]).max())
+            final_step(model).calibrate(known, horizon=longest, n_steps=held_out)
         frames.append(_forecast_window(model, slices, stops, label, horizon, levels))
     _warn_of_left_out(slices, frames)
     return pd.concat([frame for frame, _ in frames], ignore_index=True)
@@ -146,17 +166,20 @@ def _fit(forecaster, slices, stops):
     return model
 
 
-def _windows(slices, horizon, n_windows, step):
+def _windows(slices, horizon, n_windows, step, held_out):
     """Yield the steps that each series has before each cutoff, and the cutoff."""
-    needed = horizon + (n_windows - 1) * step
+    needed = horizon + (n_windows - 1) * step + held_out
     n_steps = slices.n_steps()
     if (short := np.flatnonzero(n_steps < needed + 2)).size:
         i = int(short[0])
         called = slices.targets.called(i) if len(n_steps) == len(slices.lengths) else "X"
         raise ValueError(
             f"{called} has {n_steps[i]} step(s), but {n_windows} window(s) of horizon={horizon}, "
-            f"step={step} apart, need {needed} and at least two before them. Ask for fewer, or "
-            "leave short series out."
+            f"step={step} apart"
+            + f" and calibrate={held_out}"
+            * bool(held_out)
+            + f", need {needed} and at least two before them. Ask for fewer, or leave short series "
+            "out."
         )
     for number in reversed(range(n_windows)):
         yield slices.count_back(horizon + number * step)
@@ -180,10 +203,10 @@ def _forecast_window(model, slices, stops, label, horizon, levels):
     points, quantiles = {}, {}
     for ahead in np.unique(remaining[which]).tolist():  # series end after other numbers of steps
         part = np.flatnonzero(remaining == ahead)
-        asked = (model, slices.cut(part, stops[part], ahead), (len(part), ahead, k))
-        points.update(zip(part.tolist(), forecast_arrays(*asked, horizon=ahead), strict=True))
+        asked = model, slices, part, stops[part], ahead
+        points.update(zip(part.tolist(), forecast_after(*asked), strict=True))
         if levels is not None:
-            found = forecast_arrays(*asked, horizon=ahead, quantiles=levels)
+            found = forecast_after(*asked, quantiles=levels)
             quantiles.update(zip(part.tolist(), found, strict=True))
     counts = remaining[which] * k  # rows per series
     if label is not None:

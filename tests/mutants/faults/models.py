@@ -19,6 +19,27 @@ FAULTS = [
         "estimators/test_forecaster.py::test_feeding_back_is_reading_again",
     ),
     Fault(
+        "forecast: what is read at its own step lies where covariates do",
+        "_kernels/forecast.pxd",
+        "x[rollout.horizon * c + i]",
+        "x[i]",
+        "estimators/test_forecaster_covariates.py::test_feeding_back_reads_the_last_values_of_the_past",
+    ),
+    Fault(
+        "forecaster: what is missing is asked for all the same",
+        "_forecaster/series.py",
+        "truth = y if missing is None else np.where(missing, np.nan, y)",
+        "truth = y",
+        "estimators/test_forecaster_missing.py::test_what_is_missing_changes_nothing_and_is_not_asked_for",
+    ),
+    Fault(
+        "forecaster: columns of the past are read one step ahead",
+        "_forecaster/transform.py",
+        "past = (known[..., k + c :] - self.center",
+        "past = (np.roll(known, -1, -2)[..., k + c :] - self.center",
+        "estimators/test_forecaster_covariates.py::test_inputs_by_hand",
+    ),
+    Fault(
         "forecast: a block starts from the step before the last",
         "_kernels/forecast.pxd",
         "base_of(rollout, y + i, t, j, i)",
