@@ -1,6 +1,6 @@
 """LSTMForecaster: forecast the next values of series, which may share one network.
 
-Above 700 lines because parameters and their documentation are half of it.
+Above 600 lines because parameters and their documentation are half of it.
 """
 
 from dataclasses import replace
@@ -22,18 +22,16 @@ from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories, read_columns
 from skrnn._forecaster.future import read_future
 from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
+from skrnn._forecaster.reading import count_targets, read_followers, read_series
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.sampling import learn_copula, training_sample
 from skrnn._forecaster.series import (
     Series,
-    count_targets,
     cut_ends,
     late_forecasts,
     late_windows,
     learn,
     learn_frame,
-    read_followers,
-    read_series,
 )
 from skrnn._forecaster.series_format import (
     SeriesFormat,

@@ -7,9 +7,9 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state, check_scalar
 
 from skrnn._data.sequences import Sequences
+from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.sampling import Copula, sample_blocks
-from skrnn._forecaster.series import read_series
 from skrnn._forecaster.transform import TINY
 
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own

@@ -1,15 +1,12 @@
-"""What a forecaster learns from series: how they are read, cut into pieces, and asked about."""
+"""What a forecaster learns from series: how they are cut into pieces, and asked about."""
 
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import column_or_1d
 
-from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._data.validation import check_sequences
-from skrnn._forecaster.missing import Places, fill_gaps
+from skrnn._forecaster.reading import count_targets
 from skrnn._forecaster.transform import Frame, size, spread
 
 LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
@@ -66,134 +63,6 @@ class Pieces(NamedTuple):
             np.concatenate([self.weights, others.weights]),
             np.concatenate([self.series, others.series + self.series.max(initial=-1) + 1]),
         )
-
-
-def read_series(estimator, X, *, reset, form=None, before=None):
-    """Validate series; tell what is known from what is to be forecast.
-
-    Parameters
-    ----------
-    estimator : LSTMForecaster
-    X : series
-        Steps at the end of a series whose targets are NaN are to be forecast.
-    reset : bool
-        True in `fit`.
-    form : SeriesFormat, default=None
-        What they look like to the user, for messages.
-    before : Sequences, default=None
-        What came before these steps, as `known`: what is missing is filled from there.
-
-    Returns
-    -------
-    known : Sequences
-        What is read of the known steps, as `Columns.encode` makes it.
-    future : Sequences
-        Covariates of the steps to come.
-
-    Raises
-    ------
-    ValueError
-        For NaN elsewhere, or a series of which nothing is known.
-    """
-    sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
-    if estimator._token_counts is not None:
-        raise TypeError(
-            f"{type(estimator).__name__} forecasts numbers, but X holds strings. Convert the "
-            "series first, for example with numpy.asarray(x, dtype=float) or X.astype(float)."
-        )
-    if reset:
-        estimator._columns = replace(
-            estimator._columns, width=estimator._step_width, n_targets=count_targets(estimator)
-        )
-    columns = estimator._columns
-    k, values, offsets = columns.n_targets, sequences.values, sequences.offsets
-    if before is not None and len(before) != len(sequences):
-        raise ValueError(
-            f"X has {len(sequences)} series, but the forecaster was fitted on {len(before)}: new "
-            "steps of each are needed."
-        )
-    gaps = np.isnan(values)
-    if not gaps.any() and columns.is_plain:
-        nothing = np.empty((0, values.shape[1] - k))
-        return sequences, Sequences(nothing, np.zeros_like(offsets))
-    where = Places(columns, form, offsets)
-    steps = np.arange(len(values))
-    unknown = gaps[:, :k].all(axis=1)
-    stops = np.maximum.reduceat(np.where(unknown, -1, steps), offsets[:-1]) + 1  # of what is known
-    to_come = steps >= np.repeat(stops, np.diff(offsets))
-    empty = stops <= offsets[:-1]
-    if before is None and empty.any():
-        raise ValueError(
-            f"Input X contains NaN.\n{where.series(int(empty.argmax()))} has no step with known "
-            "targets."
-        )
-    lengths = np.where(empty, 0, stops - offsets[:-1])
-    if columns.static:
-        values, gaps = values.copy(), gaps.copy()
-        where.spread_static(values, gaps)
-    gaps[to_come, :k] = False
-    gaps[np.ix_(to_come, (*columns.past, *columns.static))] = False
-    allowed = ~to_come[:, np.newaxis] & columns.masked
-    if (gaps & ~allowed).any():
-        where.refuse_missing(*np.argwhere(gaps & ~allowed)[0], to_come)
-    ahead = Sequences(
-        columns.encode_ahead(values[to_come]), lengths_to_offsets(np.diff(offsets) - lengths)
-    )
-    begun = ~to_come
-    if columns.masked and before is None:  # a series begins where its first target is known
-        starts = np.minimum.reduceat(np.where(unknown, len(values), steps), offsets[:-1])
-        begun &= steps >= np.repeat(starts, np.diff(offsets))
-        lengths = stops - starts
-    known = Sequences(columns.encode(values[begun]), lengths_to_offsets(lengths))
-    if columns.masked:
-        frame = estimator if reset else estimator._frame
-        season = estimator.season_length if reset else frame.season
-        season = season if frame.difference == "season" and season else 0
-        known = _filled(known, before, season, where)
-    return known, ahead
-
-
-def _filled(known, before, season, where):
-    """Fill what is missing: the network reads no change there."""
-    k, parts = where.columns.n_targets, []
-    earlier = [known.values[:0]] * len(known) if before is None else before.split()
-    for i, (values, history) in enumerate(zip(known.split(), earlier, strict=True)):
-        history = history[-max(1, season) :]
-        whole = np.concatenate([history, values])
-        fill_gaps(whole, k, season)
-        if len(whole) and np.isnan(whole[-1]).any():
-            where.refuse_empty(i, int(np.isnan(whole[-1]).argmax()))
-        parts.append(whole[len(history) :])
-    return Sequences.of(parts)
-
-
-def count_targets(estimator):
-    """Return how many columns are forecast."""
-    width, k = estimator._step_width, estimator.n_targets
-    if k is not None and k > width:
-        raise ValueError(f"n_targets={k}, but a step of X has only {width} feature(s).")
-    return width if k is None else k
-
-
-def read_followers(y, n, horizon, k):
-    """Return what followed n series as (n, horizon, k), and how many dimensions it had.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), (n, horizon) or (n, horizon, k)
-    n, horizon, k : int
-    """
-    y = read_target_numbers(y, np.float64).astype(np.float64)
-    if horizon == k == 1 and y.ndim > 1:
-        y = column_or_1d(y, warn=True)
-    if len(y) != n:
-        raise ValueError(f"X has {n} series and y has {len(y)} targets.")
-    if y.size != n * horizon * k:
-        raise ValueError(
-            f"y has shape {y.shape}, but horizon={horizon} and {k} target(s) need "
-            f"({n}, {horizon}{f', {k}' if k > 1 else ''}). Set horizon to what y holds."
-        )
-    return y.reshape(n, horizon, k), y.ndim
 
 
 def cut_ends(given, fraction, k):
