@@ -135,8 +135,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     missing : {'error', 'mask'}, default='error'
         Whether NaN in the history is refused, or read: 'mask' puts the last value in its place
         (that of a season before with `difference='season'`), an indicator column beside it, and
-        leaves the step out of the loss. NaN before the first known target is no part of a series. NaN in
-        place of the targets at the end of a series is to be forecast in either case.
+        leaves the step out of the loss. NaN before the first known target is no part of a series.
+        NaN in place of the targets at the end of a series is to be forecast in either case.
 
     $training_parameters
 

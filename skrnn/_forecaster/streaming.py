@@ -160,6 +160,8 @@ class SeriesStreamingMixin(StreamingMixin):
             )
         check_finite(x[:, :1])
         known = columns.encode(x[:, 0])[:, np.newaxis]
-        future = columns.encode_ahead(x[:, 1:].reshape(-1, width)).reshape(n, ahead, -1)
+        future = columns.encode_ahead(x[:, 1:].reshape(-1, width)).reshape(
+            n, ahead, frame.n_covariates
+        )
         check_finite(future)
         return known, future
