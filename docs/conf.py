@@ -57,6 +57,7 @@ NOT_RUN = (
     "adding_problem",
     "airline",
     "clipping",
+    "dask_cluster",
     "ewt_tagger",
     "exploding_vanishing",
     "forget_gate",

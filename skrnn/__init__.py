@@ -34,7 +34,14 @@ _MODULES = {
     "RNNRegressor": "_regressor",
     "Seq2SeqTranslator": "_translator",
 }
-_SUBMODULES = ["datasets", "inspection", "metrics", "model_selection", "preprocessing"]
+_SUBMODULES = [
+    "datasets",
+    "distributed",
+    "inspection",
+    "metrics",
+    "model_selection",
+    "preprocessing",
+]
 
 
 def __getattr__(name):

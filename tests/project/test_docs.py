@@ -38,7 +38,10 @@ TO_BE_WRITTEN = {
     "skrnn/_kernels/cells/mgu.pxd", "mgu_gates", "mgu_output", "mgu_backward", "mgu_forward",
 }  # fmt: skip
 # Names of other packages, and parts of names.
-ELSEWHERE = {"HistGradientBoostingClassifier", "_l1", "types.SimpleNamespace"}
+ELSEWHERE = {
+    "HistGradientBoostingClassifier", "_l1", "types.SimpleNamespace", "ray.util.joblib",
+    "concurrent.futures.Executor", "mpi4py.futures.MPIPoolExecutor",
+}  # fmt: skip
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
