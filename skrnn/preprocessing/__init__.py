@@ -5,6 +5,7 @@
 
 from skrnn.preprocessing._calendar import CalendarFeatures
 from skrnn.preprocessing._frames import Frames
+from skrnn.preprocessing._long import from_long, to_long
 from skrnn.preprocessing._panel import to_panel
 from skrnn.preprocessing._per_sequence import PerSequence
 from skrnn.preprocessing._per_step import PerStep
@@ -20,5 +21,7 @@ __all__ = [
     "SlidingWindow",
     "TokenEncoder",
     "convert_tag_scheme",
+    "from_long",
+    "to_long",
     "to_panel",
 ]
