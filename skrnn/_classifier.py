@@ -6,17 +6,22 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._base.class_targets import check_partial_weights, class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
 from skrnn._base.sklearn_api import StrOptions, _fit_context, _num_samples
 from skrnn._base.streaming import StreamingMixin
-from skrnn._data.class_labels import read_class_labels, read_indicators, warn_if_labels_of_steps
+from skrnn._data.class_labels import (
+    check_partial_weights,
+    class_weights,
+    read_class_labels,
+    read_indicators,
+    warn_if_labels_of_steps,
+)
+from skrnn._data.formats import refuse_masked
 from skrnn._data.sample_weight import check_sample_weight, check_weights
 from skrnn._network.batches import Targets
-from skrnn._network.initialize import log_odds, log_priors
 
 MIN_CLASSES = 2
 
@@ -279,7 +284,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             if sample_weight is not None:
                 weights = weights * sample_weight
                 check_weights(weights, "The product of class_weight and sample_weight")
-        return Targets(labels, None, weights)
+        return Targets(labels, None, weights, n_labels=len(self.classes_))
 
     def _encode_indicators(self, y, sample_weight, *, reset, held):
         """Read a matrix with a column of 0 and 1 for each label."""
@@ -309,11 +314,6 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         return hold_out(
             _num_samples(y), self.validation_fraction, seed, labels=labels, weights=sample_weight
         )
-
-    def _initial_bias(self, targets):
-        if targets.labels is None:
-            return log_odds(targets.numbers, targets.weights)
-        return log_priors(targets.labels, targets.weights, len(self.classes_))
 
     def _is_multilabel(self):
         """Whether the fitted network gives each sequence any number of labels."""
@@ -358,6 +358,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         """
         weights = check_sample_weight(sample_weight, y)
         check_is_fitted(self)
+        refuse_masked(y, "y")
         if not self._is_multilabel():
             y = read_class_labels(y)
         elif (y := read_indicators(y)) is None:

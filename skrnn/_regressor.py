@@ -15,7 +15,6 @@ from skrnn._base.target_scale import fold, learn_scale, unfold
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
-from skrnn._network.initialize import first_outputs
 
 
 @documented
@@ -272,17 +271,9 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
                 f"{int(np.argmin(numbers.any(axis=0)))}: the logarithm of their mean is not finite."
             )
 
-    def _network_parameters(self):
+    def _network_parameters(self, shared):
         levels = (float(self.quantile),) if self.loss == "quantile" else ()
-        return {**super()._network_parameters(), "loss": self.loss, "quantiles": levels}
-
-    def _initial_bias(self, targets):
-        """Return outputs that are right on average before anything is learned."""
-        if self.loss == "poisson":  # of a mean of 1
-            return np.zeros(targets.numbers.shape[1])
-        numbers, weights = targets.numbers.astype(np.float64), targets.weights
-        weights = np.ones(len(numbers)) if weights is None else weights
-        return first_outputs(numbers, weights, self.loss, [self.quantile])
+        return {**shared, "loss": self.loss, "quantiles": levels}
 
     @property
     def weights_(self):

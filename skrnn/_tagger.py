@@ -5,24 +5,18 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skrnn._base.class_targets import check_partial_weights, class_weights
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._base.streaming import StreamingMixin
-from skrnn._data.labels import (
-    check_n_targets,
-    label_classes,
-    read_classes,
-    read_labels,
-    split_steps,
-)
+from skrnn._data.class_labels import check_partial_weights, class_weights
+from skrnn._data.formats import check_targets
+from skrnn._data.labels import label_classes, read_classes, read_labels, split_steps
 from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
 from skrnn._data.tag_schemes import ALIASES, SCHEMES, choose_scheme, forbidden_paths
 from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
-from skrnn._network.initialize import log_priors
 from skrnn._network.predict import best_labels, label_marginals, predict
 from skrnn.metrics import token_accuracy_score
 
@@ -325,7 +319,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             self.tag_scheme_ = choose_scheme(self.tag_scheme, self.classes_, codes, offsets)
         steps = np.zeros(len(codes), bool) if held is None else np.repeat(held, np.diff(offsets))
         weights = self._step_weights(codes, sample_weight, offsets, steps)
-        return Targets(codes, None, weights, offsets)
+        return Targets(codes, None, weights, offsets, len(self.classes_))
 
     def _set_classes(self, classes):
         if len(classes) < MIN_CLASSES:
@@ -368,15 +362,12 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
             )
         return weights
 
-    def _initial_bias(self, targets):
-        return log_priors(targets.labels, targets.weights, len(self.classes_))
-
     def _has_crf(self):
         """Whether the fitted network has a CRF."""
         return self._architecture["loss"] == "crf"
 
-    def _network_parameters(self):
-        return {**super()._network_parameters(), "loss": "crf" if self.crf else "softmax"}
+    def _network_parameters(self, shared):
+        return {**shared, "loss": "crf" if self.crf else "softmax"}
 
     def _read_sequences(self, X, **how):
         parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
@@ -469,7 +460,7 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         float
         """
         sequences = self._sequences(X)
-        check_n_targets(y, len(sequences))
+        check_targets(y, len(sequences))
         codes, offsets = self._codes(self._params, sequences), sequences.offsets
         predicted = split_steps(self.classes_[codes], offsets)
         labels = read_labels(y, offsets)

@@ -24,32 +24,25 @@ from skrnn._base.sklearn_api import (
     _num_samples,
 )
 from skrnn._base.training import SETTINGS, TrainingLoop
-from skrnn._data.formats import take_items
+from skrnn._data.formats import check_targets, take_items
 from skrnn._data.guards import OneFit, restore_on_error
-from skrnn._data.labels import check_n_targets
 from skrnn._data.sequences import locate, step_rows
 from skrnn._data.validation import check_sequences
-from skrnn._network.batches import TrainingData
+from skrnn._network.batches import EpochRunner, TrainingData
 from skrnn._network.cells import CELLS
-from skrnn._network.epochs import EpochRunner
 from skrnn._network.optimizer import PARAMETERS, Optimizer
-from skrnn._network.plan import Plan, embedding_sizes, make_plan
+from skrnn._network.plan import Plan, count_outputs, embedding_sizes, make_plan
 from skrnn._network.predict import predict
 
 DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothing")
-# What training records, and what it goes on from.
-HISTORY = (
-    "n_iter_", "t_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_",
-    "best_epoch_", "_weights_version",
-)  # fmt: skip
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
 class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC):
     """Parameters, fit and weights of all recurrent estimators.
 
-    An estimator fills in `_initial_bias` and either `_read_targets` or all of `_read_data`. It may
-    replace `_read_sequences`, `_held_mask`, `_held_data` and `_network_parameters`. One that goes
+    An estimator has its `fit`, and either `_read_targets` or all of `_read_data`. It may replace
+    `_read_sequences`, `_held_mask`, `_held_data` and `_network_parameters`. One that goes
     on step by step may replace three methods of `StreamingMixin`. Nothing else is meant to be
     replaced. What it is, it says in the attributes below.
     """
@@ -185,6 +178,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "_params") or not (self.warm_start or incremental)
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        settings["incremental"] = incremental
+        settings["dropout_rates"] = {
+            name: getattr(self, name) for name in DROPOUT_RATES if hasattr(self, name)
+        }
         with OneFit(self), restore_on_error(self) as undo:
             data, watched, rng = self._begin(
                 X, y, sample_weight, first=first, incremental=incremental, validation=validation,
@@ -194,17 +192,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             if getattr(self, "_skl_callbacks", None):
                 epochs = 1 if incremental else self.max_iter
                 progress = Progress(self, X, y, sample_weight, epochs)
-            settings = {name: getattr(self, name) for name in SETTINGS}
-            settings["incremental"] = incremental
-            settings["dropout_rates"] = {
-                name: getattr(self, name) for name in DROPOUT_RATES if hasattr(self, name)
-            }
             if not incremental:
                 self.n_iter_ = 0
             loop = TrainingLoop(
                 partial(self._runner_class, self._plan, params=self._params),
-                data, settings, self._params, self._optimizer,
-                {name: self.__dict__.get(name, 0) for name in HISTORY}, rng,
+                data, settings, self._params, self._optimizer, vars(self), rng,
                 validation=watched, warm=not first, record=self.__dict__.update, progress=progress,
             )  # fmt: skip
             undo.keeps_interrupts = True
@@ -241,7 +233,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         )
         if first:
             learned = data if data.held is None else data.take(~data.held)
-            self._start(learned, self._initial_bias(learned.targets), rng, incremental)
+            self._start(learned, rng, incremental)
         else:
             rng = self._continue(rng)
         if not self.early_stopping:
@@ -270,6 +262,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             raise type(error)(f"X_val, y_val or sample_weight_val: {error}") from error
 
     # -- what an estimator fills in ------------------------------------------------------------
+
+    @abstractmethod
+    def fit(self, X, y):
+        """Fit the network to X and y; that of an estimator says what they are, and calls `_fit`."""
 
     def _read_sequences(self, X, *, reset, dtype=None, columns=None, **learning):
         """Validate X and return what the network reads of it.
@@ -331,16 +327,17 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         """
 
         def steps_to_learn(offsets):
-            check_n_targets(y, len(offsets) - 1)
+            check_targets(y, len(offsets) - 1)
             return step_rows(offsets, ~self._held_mask(y, sample_weight, split_seed))[0]
 
         sequences = self._read_sequences(
             X, reset=reset, vocabulary=vocabulary,
             learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
-        check_n_targets(y, len(sequences))
+        n = len(sequences.offsets) - 1
+        check_targets(y, n)
         held = None if split_seed is None else self._held_mask(y, sample_weight, split_seed)
-        foreign = np.ones(len(sequences), bool) if validation else held
+        foreign = np.ones(n, bool) if validation else held
         targets = self._read_targets(
             sequences, y, sample_weight, reset=reset, held=foreign, **known
         )
@@ -406,33 +403,28 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         given = X, y, sample_weight
         return tuple(None if part is None else take_items(part, held) for part in given)
 
-    @abstractmethod
-    def _initial_bias(self, targets):
-        """Return outputs that are right on average before anything is learned.
-
-        Called where a network is started, before its plan is made; its length is the number of
-        outputs.
-
-        Parameters
-        ----------
-        targets : Targets
-            What is learned from.
-
-        Returns
-        -------
-        ndarray of shape (n_outputs,)
-        """
-
-    def _network_parameters(self):
+    def _network_parameters(self, shared):
         """Return the parameters that make the network, under the names of `Plan`.
 
         Called where a network is started, and where one goes on, to see that it is the same. Width
         of the input and number of outputs follow from the data and are not among them.
 
+        Parameters
+        ----------
+        shared : dict
+            What the parameters that all estimators share say of the network.
+
         Returns
         -------
         dict
+            Those of `shared` and the estimator's own, which go before them.
         """
+        return shared
+
+    # -- fit: the network ----------------------------------------------------------------------
+
+    def _shared_parameters(self):
+        """Return what the parameters that all estimators share say of the network."""
         hidden = self.hidden_layer_sizes
         hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
         if not hidden or not all(isinstance(h, Integral) and h > 0 for h in hidden):
@@ -440,13 +432,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 "hidden_layer_sizes must name at least one layer of at least one unit, for "
                 f"example (64,); got {self.hidden_layer_sizes!r}."
             )
-        embedding = None
+        hidden, embedding = tuple(map(int, hidden)), None
         if self._token_counts is not None:
             parts = hasattr(self, "vocabulary_")
             embedding = embedding_sizes(self._token_counts, self.embedding_dim, parts)
         return {
             "cell": self.cell,
-            "hidden": tuple(int(h) for h in hidden),
+            "hidden": hidden,
             "bidirectional": bool(self.bidirectional),
             "activation": self.activation,
             "pooling": self.pooling,
@@ -456,22 +448,11 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             "dtype": np.dtype(self.dtype).name,
         }
 
-    # -- fit: the network ----------------------------------------------------------------------
-
-    def _start(self, data, bias, rng, incremental):
+    def _start(self, data, rng, incremental):
         """Plan the network and draw its weights."""
-        self._architecture = {
-            **self._network_parameters(),
-            "n_features": data.sequences.values.shape[1],
-            "n_outputs": len(bias),
-        }
-        if incremental and self._architecture["loss"] in LABEL_LOSSES:
-            bias = np.zeros_like(bias)  # what the first chunk lacks may come in the next
         self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
         self.__dict__.pop("_params", None)
-        self._plan = plan = make_plan(self._plan_class, self._architecture)
-        self._params = plan.initialize(rng, bias)
         self.n_iter_ = 0
         self.t_ = 0
         self.loss_curve_ = []
@@ -479,11 +460,21 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             self.__dict__.pop(name, None)
         self._set_history()
         params = {name: getattr(self, name) for name in PARAMETERS}
+        targets = data.targets
+        self._architecture = {
+            **self._network_parameters(self._shared_parameters()),
+            "n_features": data.sequences.values.shape[1],
+        }
+        self._architecture["n_outputs"] = count_outputs(targets, self._architecture)
+        if incremental and self._architecture["loss"] in LABEL_LOSSES:
+            targets = None  # what the first chunk lacks may come in the next
+        self._plan = plan = make_plan(self._plan_class, self._architecture)
+        self._params = plan.initialize(rng, targets)
         self._optimizer = Optimizer.new(params, plan.n_params, plan.dtype)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
-        asked = self._network_parameters()
+        asked = self._network_parameters(self._shared_parameters())
         asked |= {name: getattr(self, name) for name in self._reading_parameters}
         started = self._architecture | getattr(self, "_read_by", {})
         for name, value in asked.items():

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skrnn._network.epochs import Diverged
+from skrnn._network.batches import Diverged
 from skrnn._network.optimizer import MAX_HALVINGS
 
 AUTO_BATCH_SIZE = 32
@@ -15,6 +15,11 @@ MOST_PENALTY = 1e6
 SETTINGS = (
     "alpha", "batch_size", "max_iter", "shuffle", "tol", "n_iter_no_change", "verbose", "scoring",
     "learning_rate",
+)  # fmt: skip
+# What a loop records, and what it goes on from.
+HISTORY = (
+    "n_iter_", "t_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_",
+    "best_epoch_", "_weights_version",
 )  # fmt: skip
 
 
@@ -27,7 +32,7 @@ class TrainingLoop:
     ----------
     make_runner : callable
         Given sequences, targets and a number of sequences per batch, and optionally `optimizer`,
-        `documents` and `dropout_rates`, returns an `EpochRunner` of the network.
+        `documents`, `normalize` and `dropout_rates`, returns an `EpochRunner` of the network.
     data : TrainingData
         With what early stopping holds out.
     settings : dict
@@ -36,8 +41,7 @@ class TrainingLoop:
     params : ndarray of shape (n_params,)
     optimizer : Optimizer
     history : dict
-        What is recorded so far, under the names of an estimator's attributes (`n_iter_`, `t_`,
-        `loss_curve_`, `best_loss_`, `validation_scores_`, ...).
+        What is recorded so far, under the names of `HISTORY`; what else it holds is passed over.
     rng : RandomState
         Draws orders and dropout masks.
     validation : Validation, default=None
@@ -65,7 +69,7 @@ class TrainingLoop:
         self.settings = settings
         self.params = params
         self.optimizer = optimizer
-        self.history = history
+        self.history = {name: history.get(name, 0) for name in HISTORY}
         self.rng = rng
         self.record = record
         self.progress = progress
@@ -77,17 +81,16 @@ class TrainingLoop:
             data = self._hold_out(data)
         self.n_sequences = len(data.sequences.offsets) - 1
         size = self._batch_size(self.n_sequences)
-        targets = data.targets if self.incremental else data.targets.normalized()
-        self.penalty_weight = data.targets.total_weight()
-        if data.targets.weights is not None:
-            self._check_penalty()
         # What fit leaves: the weights of the best epoch with early stopping, else the last.
         self.result = self.params.copy() if self.validation else self.params
         self.seed = rng.randint(2**31 - 1)
         self.runner = make_runner(
-            data.sequences, targets, size, optimizer=optimizer, documents=data.documents,
-            **settings["dropout_rates"],
+            data.sequences, data.targets, size, optimizer=optimizer, documents=data.documents,
+            normalize=not self.incremental, **settings["dropout_rates"],
         )  # fmt: skip
+        self.penalty_weight = self.runner.total_weight
+        if data.targets.weights is not None:
+            self._check_penalty()
         self.watched = None
         if validation is not None:
             self.watched, self.score = self._watch(size), validation.score
@@ -157,8 +160,8 @@ class TrainingLoop:
                 "weights. Increase validation_fraction, or pass X_val and y_val."
             )
         return self.make_runner(
-            part.sequences, part.targets.normalized(), min(batch_size, len(part.sequences)),
-            documents=part.documents,
+            part.sequences, part.targets, min(batch_size, len(part.sequences)),
+            documents=part.documents, normalize=True,
         )  # fmt: skip
 
     def _score(self):

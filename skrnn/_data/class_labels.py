@@ -1,4 +1,7 @@
-"""The door for labels of sequences: one for each, or a matrix that says which of several hold."""
+"""The door for labels of sequences: one for each, or a matrix that says which of several hold.
+
+What classes weigh stands here too, of labels of sequences and of steps.
+"""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -9,9 +12,10 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from skrnn._data.numbers import is_date, is_missing, refuse_masked, refuse_sparse
+from skrnn._data.numbers import is_date, is_missing, sparse_error
 
 
 def read_indicators(y):
@@ -20,19 +24,14 @@ def read_indicators(y):
     Parameters
     ----------
     y : object
-        What the user passed: an array or sparse matrix, lists of lists, a DataFrame.
+        What the user passed, without masked values: an array or sparse matrix, lists of lists, a
+        DataFrame.
 
     Returns
     -------
     ndarray of shape (n_sequences, n_labels), dtype=bool, or None
         None for all that :func:`read_class_labels` is to read, or to refuse.
-
-    Raises
-    ------
-    ValueError
-        For masked values.
     """
-    refuse_masked(y, "y")
     if isinstance(y, (list, tuple)) and (not len(y) or len(set(map(np.size, y))) > 1):
         return None
     array = y.toarray() if issparse(y) else np.asarray(y)
@@ -68,6 +67,7 @@ def read_class_labels(y):
     Parameters
     ----------
     y : array-like of shape (n_sequences,)
+        Without masked values: `check_targets` has looked.
 
     Returns
     -------
@@ -78,8 +78,8 @@ def read_class_labels(y):
     TypeError, ValueError
         For what is no label, naming the sequence, and for labels of steps.
     """
-    refuse_masked(y, "y")
-    refuse_sparse(y, "y")
+    if issparse(y):
+        raise sparse_error("y")
     labels = _as_column(y)
     if labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\ny has dtype {labels.dtype}.")
@@ -159,3 +159,47 @@ def _of_one_kind(labels):
             f"for sequence {i}. Write all labels as strings."
         )
     return np.array(labels.tolist())
+
+
+# Classes
+
+
+def class_weights(class_weight, classes, codes, sample_weight):
+    """Return the weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, 'balanced' or None
+        'balanced' makes all classes that occur weigh the same.
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of shape (n,), dtype=intp
+        Labels as places in `classes`.
+    sample_weight : ndarray of shape (n,), or None
+        A weight counts like so many repetitions.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), or None
+        None where all weigh 1; 1 for a class that does not occur.
+    """
+    if class_weight is None:
+        return None
+    if class_weight == "balanced":
+        found = np.bincount(codes, weights=sample_weight, minlength=len(classes))
+        occurs = found > 0
+        weights = np.ones(len(classes))
+        weights[occurs] = found.sum() / (occurs.sum() * found[occurs])
+        return weights
+    weights = compute_class_weight(class_weight, classes=classes, y=classes)
+    if not ((weights >= 0) & (weights < np.inf)).all():
+        raise ValueError(f"class_weight must be finite and not negative; got {class_weight}.")
+    return weights
+
+
+def check_partial_weights(class_weight):
+    """Raise where `partial_fit` cannot know the weights of classes."""
+    if class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' is not supported by partial_fit, which does not see all "
+            "labels. Compute the weights with compute_class_weight and pass them as a dict."
+        )

@@ -7,12 +7,6 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 
-def forget_input(estimator):
-    """Delete what an estimator knows of names and tokens, before a fit that finds its own."""
-    for name in ("feature_names_in_", "vocabulary_", "_vocabularies"):
-        estimator.__dict__.pop(name, None)
-
-
 def check_fitted_kind(estimator, input_format, X):
     """Refuse strings where numbers were fitted and the reverse; return the format."""
     fitted_on_strings = hasattr(estimator, "vocabulary_")
@@ -32,11 +26,23 @@ def fitted_on_rows(estimator):
     return estimator.n_features_in_ != estimator._step_width
 
 
-def set_width(estimator, width, *, n_features_in=None, token_counts=None):
-    """Set the number of features per step, and what else fit learns of how X looks."""
-    estimator.n_features_in_ = width if n_features_in is None else n_features_in
-    estimator._step_width = width
-    estimator._token_counts = None if token_counts is None else np.array(token_counts)
+def set_width(estimator, width, *, vocabularies=None):
+    """Set the number of features per step, and what fit learns of tokens; forget what was known.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    width : int
+    vocabularies : Vocabularies, default=None
+        Of strings; None for numbers, and for ids.
+    """
+    for name in ("feature_names_in_", "vocabulary_", "_vocabularies"):
+        estimator.__dict__.pop(name, None)
+    estimator.n_features_in_ = estimator._step_width = width
+    estimator._token_counts = None
+    if vocabularies is not None:
+        estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
+        estimator._token_counts = np.array(list(map(len, vocabularies.known)))
 
 
 def _wrong_width(estimator, width):
@@ -47,7 +53,28 @@ def _wrong_width(estimator, width):
     )
 
 
-def check_width(estimator, width, reset, items=None):
+def check_numbers(estimator, X, input_format, width, *, reset, are_features):
+    """Set or check what fit learns of numbers: how many per step, and their names.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : object
+        In the format `input_format`.
+    input_format : {'rows', 'cube', 'ragged'}
+    width : int
+        Number of features per step, as they were read.
+    reset : bool
+    are_features : bool
+        Whether fit counts the columns of 'rows' as features.
+    """
+    if input_format == "rows":
+        _check_rows(estimator, X, reset=reset, are_features=are_features)
+    else:
+        _check_width(estimator, width, reset, X if input_format == "ragged" else None)
+
+
+def _check_width(estimator, width, reset, items):
     """Set or check the number of features per step, and their names where steps have names."""
     if width == 0:
         raise ValueError("Found array with 0 feature(s) while a minimum of 1 is required by X.")
@@ -65,23 +92,16 @@ def check_width(estimator, width, reset, items=None):
         validate_data(estimator, np.empty((1, width)), reset=False, skip_check_array=True)
 
 
-def check_rows(estimator, X, *, reset, are_features):
+def _check_rows(estimator, X, *, reset, are_features):
     """Set or check the width of sequences that came as the rows of a 2-D array: one feature.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-    X : array-like of shape (n_sequences, n_timesteps)
-    reset : bool
-    are_features : bool
-        Whether fit counts the columns as features, as scikit-learn demands: not those of token
-        ids, nor those of rows of unequal lengths.
+    scikit-learn demands that fit counts the columns as features: not those of token ids, nor those
+    of rows of unequal lengths.
     """
-    if reset and are_features:
-        validate_data(estimator, X, reset=True, skip_check_array=True)
-        set_width(estimator, 1, n_features_in=estimator.n_features_in_)
-    elif reset:
+    if reset:
         set_width(estimator, 1)
+        if are_features:
+            validate_data(estimator, X, reset=True, skip_check_array=True)
     elif estimator._step_width != 1:
         raise ValueError(
             f"{_wrong_width(estimator, 1)}\nX is 2-D, which means one univariate sequence "

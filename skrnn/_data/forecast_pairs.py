@@ -5,7 +5,8 @@ from numbers import Number
 
 import numpy as np
 
-from skrnn._data.numbers import is_missing, read_numbers, refuse_masked
+from skrnn._data.formats import refuse_masked
+from skrnn._data.numbers import is_missing, read_numbers
 
 _FORMS = (
     "a 1-D array for one series, a 2-D array with one series per row, a list of series, a Series "

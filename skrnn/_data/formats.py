@@ -26,8 +26,7 @@ from numbers import Number
 import numpy as np
 from scipy.sparse import issparse
 
-from skrnn._base.sklearn_api import _safe_indexing
-from skrnn._data.numbers import refuse_masked
+from skrnn._base.sklearn_api import _num_samples, _safe_indexing
 
 _ACCEPTED = (
     "X must be a list (or object array) of sequences, one array (n_timesteps, n_features) each, "
@@ -153,6 +152,68 @@ def _is_rectangle(items):
     # A string among them makes them no array of numbers: the ragged reader names it.
     scalars = (Number, np.generic, type(None))
     return all(issubclass(kind, scalars) and not issubclass(kind, str) for kind in types)
+
+
+def refuse_masked(values, name):
+    """Raise for masked values, which NumPy would take for values like all others.
+
+    Parameters
+    ----------
+    values : object
+        An array, or arrays within lists, tuples, object arrays or a Series.
+
+    name : str
+        What the message calls them: 'X', 'y', 'sample_weight'.
+    """
+    place = _first_masked(values)
+    if place is None:
+        return
+    where = f" in sequence {place[0]}" if place and len(values) > 1 else ""
+    what, fill = ("steps", "numpy.nan) and an imputer") if name == "X" else ("sequences", "value)")
+    raise ValueError(
+        f"{name} has masked values{where}. Leave masked {what} out, or fill them first, for "
+        f"example with {name}.filled({fill}."
+    )
+
+
+def _first_masked(values):
+    """Return the indices of the first masked value, level by level; None where there is none."""
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        return tuple(np.argwhere(mask)[0].tolist()) if mask.any() else None
+    nested = (list, tuple, np.ndarray)
+    if not isinstance(values, nested):
+        # Of pandas' objects only those of arrays could hold masked ones.
+        if not hasattr(values, "iloc") or getattr(values, "dtype", np.dtype(float)).kind != "O":
+            return None
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray) and (values.dtype.kind != "O" or values.ndim == 0):
+        return None
+    kinds = set(map(type, values))
+    if any(issubclass(kind, nested) or hasattr(kind, "iloc") for kind in kinds):
+        for i, value in enumerate(values):
+            if (place := _first_masked(value)) is not None:
+                return (i, *place)
+    return None
+
+
+def check_targets(y, n_sequences):
+    """Raise unless there is a target for each sequence, and none of them is masked.
+
+    Parameters
+    ----------
+    y : array-like, or collection of label sequences
+        Not yet read.
+    n_sequences : int
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    refuse_masked(y, "y")
+    if _num_samples(y) != n_sequences:
+        raise ValueError(
+            f"X has {n_sequences} sequences and y has {_num_samples(y)} targets: one target for "
+            "each sequence is needed."
+        )
 
 
 def take_items(X, indices):

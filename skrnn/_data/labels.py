@@ -9,28 +9,11 @@ from numbers import Integral, Number
 
 import numpy as np
 
-from skrnn._base.sklearn_api import _num_samples
-from skrnn._data.numbers import is_missing, refuse_masked
+from skrnn._data.formats import refuse_masked
+from skrnn._data.numbers import is_missing
 from skrnn._data.sequences import locate
 
 PADDING = -1
-
-
-def check_n_targets(y, n_sequences):
-    """Raise unless there is a target, or a sequence of labels, for each sequence.
-
-    Parameters
-    ----------
-    y : array-like, or collection of label sequences
-    n_sequences : int
-    """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None.")
-    if _num_samples(y) != n_sequences:
-        raise ValueError(
-            f"X has {n_sequences} sequences and y has {_num_samples(y)} targets: one target for "
-            "each sequence is needed."
-        )
 
 
 # Tokens

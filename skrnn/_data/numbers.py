@@ -1,4 +1,4 @@
-"""Numbers of y and weights, and what single values are: missing, dates, masked."""
+"""Numbers of y and weights, and what single values are: missing, dates."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
@@ -8,6 +8,8 @@ from numbers import Number
 
 import numpy as np
 from scipy.sparse import issparse
+
+from skrnn._data.formats import refuse_masked
 
 
 def is_missing(value):
@@ -24,53 +26,9 @@ def is_date(value):
     )
 
 
-def refuse_masked(values, name):
-    """Raise for masked values, which NumPy would take for values like all others.
-
-    Parameters
-    ----------
-    values : object
-        An array, or arrays within lists, tuples, object arrays or a Series.
-
-    name : str
-        What the message calls them: 'X', 'y', 'sample_weight'.
-    """
-    place = _first_masked(values)
-    if place is None:
-        return
-    where = f" in sequence {place[0]}" if place and len(values) > 1 else ""
-    what, fill = ("steps", "numpy.nan) and an imputer") if name == "X" else ("sequences", "value)")
-    raise ValueError(
-        f"{name} has masked values{where}. Leave masked {what} out, or fill them first, for "
-        f"example with {name}.filled({fill}."
-    )
-
-
-def refuse_sparse(values, name):
-    """Raise for a sparse matrix, which NumPy takes for a single object."""
-    if issparse(values):
-        raise TypeError(f"{name} is sparse, but dense data is required: pass {name}.toarray().")
-
-
-def _first_masked(values):
-    """Return the indices of the first masked value, level by level; None where there is none."""
-    if isinstance(values, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(values)
-        return tuple(np.argwhere(mask)[0].tolist()) if mask.any() else None
-    nested = (list, tuple, np.ndarray)
-    if not isinstance(values, nested):
-        # Of pandas' objects only those of arrays could hold masked ones.
-        if not hasattr(values, "iloc") or getattr(values, "dtype", np.dtype(float)).kind != "O":
-            return None
-        values = np.asarray(values)
-    if isinstance(values, np.ndarray) and (values.dtype.kind != "O" or values.ndim == 0):
-        return None
-    kinds = set(map(type, values))
-    if any(issubclass(kind, nested) or hasattr(kind, "iloc") for kind in kinds):
-        for i, value in enumerate(values):
-            if (place := _first_masked(value)) is not None:
-                return (i, *place)
-    return None
+def sparse_error(name):
+    """Make the error for a sparse matrix, which NumPy takes for a single object."""
+    return TypeError(f"{name} is sparse, but dense data is required: pass {name}.toarray().")
 
 
 def read_numbers(values, name, item="sequence"):
@@ -97,7 +55,8 @@ def read_numbers(values, name, item="sequence"):
         For masked values, dates, strings and complex numbers; the message names the sequence.
     """
     refuse_masked(values, name)
-    refuse_sparse(values, name)
+    if issparse(values):
+        raise sparse_error(name)
     array = _as_array(values, name)
     if array.dtype.kind in "biuf":
         return array

@@ -13,6 +13,39 @@ from skrnn._data.numbers import is_missing
 from skrnn._data.sequences import Sequences, lengths_to_offsets, locate
 
 
+def read_numbers(X, input_format, dtype, *, embed, min_length, width, estimator):
+    """Read numbers, or ids, in any format.
+
+    Parameters
+    ----------
+    X : object
+        In the format `input_format`.
+    input_format : {'rows', 'cube', 'ragged'}
+    dtype : dtype, or tuple of dtypes
+        As in :func:`skrnn._data.validation.check_sequences`.
+    embed : bool
+        Whether the values are token ids, which keep their type.
+    min_length : int
+        Minimum number of steps, of 'rows'.
+    width : int or None
+        Number of features per step, of 'ragged'; None takes that of the first sequence.
+    estimator : estimator instance
+        What messages name.
+
+    Returns
+    -------
+    sequences : Sequences
+    padded : bool
+        Whether some of 'rows' ended in padding.
+    """
+    if input_format == "rows":
+        return read_rows(X, dtype, embed=embed, min_length=min_length, estimator=estimator)
+    dtype = None if embed else dtype
+    if input_format == "cube":
+        return read_cube(X, dtype), False
+    return read_ragged(X, dtype, width), False
+
+
 def read_rows(X, dtype, *, embed, min_length, estimator):
     """Read a 2-D array: one sequence of one feature per row; trailing NaN is padding.
 
@@ -95,9 +128,10 @@ def read_ragged(items, dtype, width=None):
         arrays = [to_numbers(array, f"sequence {i}") for i, array in enumerate(arrays)]
         dtypes = {array.dtype for array in arrays}
     arrays, width = _align(arrays, width)
+    dtype = _choose_dtype(dtype, np.result_type(*dtypes))
 
     offsets = lengths_to_offsets(np.fromiter(map(len, arrays), np.int64, len(arrays)))
-    values = np.empty((offsets[-1], width), dtype=_choose_dtype(dtype, np.result_type(*dtypes)))
+    values = np.empty((offsets[-1], width), dtype)
     target = values if arrays[0].ndim == 2 else values[:, 0]
     with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
         np.concatenate(arrays, out=target, casting="unsafe")
@@ -117,9 +151,10 @@ def read_tokens(items):
     offsets : ndarray of shape (n_sequences + 1,), dtype=int64
     """
     rows = [token_row(item, i) for i, item in enumerate(items)]
-    offsets = lengths_to_offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
     tokens = list(chain.from_iterable(rows))
-    if not all(issubclass(kind, str) for kind in set(map(type, tokens))):
+    strings = all(issubclass(kind, str) for kind in set(map(type, tokens)))
+    offsets = lengths_to_offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
+    if not strings:
         row = next(row for row, token in enumerate(tokens) if not isinstance(token, str))
         i, t = locate(offsets, row)
         raise TypeError(

@@ -6,7 +6,8 @@ from numbers import Number
 import numpy as np
 
 from skrnn._base.sklearn_api import _num_samples
-from skrnn._data.numbers import read_numbers, refuse_masked
+from skrnn._data.formats import refuse_masked
+from skrnn._data.numbers import read_numbers
 from skrnn._data.sequences import locate
 
 

@@ -5,8 +5,8 @@ from numbers import Number
 
 import numpy as np
 
-from skrnn._data.formats import is_column
-from skrnn._data.numbers import is_missing, refuse_masked
+from skrnn._data.formats import is_column, refuse_masked
+from skrnn._data.numbers import is_missing
 
 
 def unwrap(X):

@@ -42,12 +42,14 @@ def encode_tokens(estimator, tokens, offsets, *, reset, columns, learn_from, voc
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
         vocabularies = Vocabularies(columns or token_columns()).fit(learned, vocabulary)
-        estimator._vocabularies, estimator.vocabulary_ = vocabularies, vocabularies.known[0]
-        set_width(estimator, 1, token_counts=[len(known) for known in vocabularies.known])
-    elif vocabulary:
+        ids = vocabularies.ids(tokens)
+        set_width(estimator, 1, vocabularies=vocabularies)
+    else:
+        ids = estimator._vocabularies.ids(tokens)
+    if vocabulary and not reset:
         known = estimator._vocabularies.ids(vocabulary)[:, 0]
         _check_known([word for word, id_ in zip(vocabulary, known, strict=True) if id_ < 0])
-    return Sequences(_unknown_last(estimator, estimator._vocabularies.ids(tokens)), offsets)
+    return Sequences(_unknown_last(estimator, ids), offsets)
 
 
 def encode_ids(estimator, sequences, *, reset, learn_from, vocabulary):

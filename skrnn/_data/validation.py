@@ -10,9 +10,9 @@ from warnings import warn
 
 import numpy as np
 
-from skrnn._data.fitted_input import check_fitted_kind, check_rows, check_width, forget_input
+from skrnn._data.fitted_input import check_fitted_kind, check_numbers
 from skrnn._data.formats import find_format
-from skrnn._data.readers import read_cube, read_ragged, read_rows, read_tokens
+from skrnn._data.readers import read_numbers, read_tokens
 from skrnn._data.sequences import locate
 from skrnn._data.single_series import is_panel
 from skrnn._data.token_ids import encode_ids, encode_tokens
@@ -79,9 +79,7 @@ def check_sequences(
         Numbers as ``dtype``. Tokens as int64 rows of an embedding a column: column ``c`` with
         ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids.
     """
-    if reset:
-        forget_input(estimator)
-    else:
+    if not reset:
         embed = estimator._token_counts is not None
     input_format, X = find_format(X, embed=embed)
     if not reset:
@@ -92,15 +90,21 @@ def check_sequences(
         )
     if input_format == "tokens":
         tokens, offsets = read_tokens(X)
-        sequences = encode_tokens(
+        _check_lengths(estimator, offsets, min_length)
+        return encode_tokens(
             estimator, tokens, offsets, reset=reset, columns=columns, learn_from=learn_from,
             vocabulary=vocabulary,
         )  # fmt: skip
-        _check_lengths(estimator, offsets, min_length)
-        return sequences
     if input_format == "rows" and not allow_nan:
         _refuse_panel(X)
-    sequences = _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length)
+    sequences, padded = read_numbers(
+        X, input_format, dtype, embed=embed, min_length=min_length, estimator=estimator,
+        width=None if reset else estimator._step_width,
+    )  # fmt: skip
+    check_numbers(
+        estimator, X, input_format, sequences.values.shape[1], reset=reset,
+        are_features=not (padded or embed),
+    )  # fmt: skip
     _check_lengths(estimator, sequences.offsets, min_length)
     if not _is_surely_sound(sequences.values):
         _check_finite(estimator, sequences, allow_nan and not embed)
@@ -112,24 +116,6 @@ def check_sequences(
     # A transformer, which lets NaN pass, leaves the warning to the estimator behind it.
     if reset and not allow_nan:
         _warn_if_channel_first(sequences)
-    return sequences
-
-
-def _read_numbers(estimator, X, input_format, dtype, reset, embed, min_length):
-    """Read numbers, or ids, and set or check the number of features per step."""
-    if input_format == "rows":
-        sequences, padded = read_rows(
-            X, dtype, embed=embed, min_length=min_length, estimator=estimator
-        )
-        check_rows(estimator, X, reset=reset, are_features=not (padded or embed))
-        return sequences
-    dtype = None if embed else dtype
-    if input_format == "cube":
-        sequences, items = read_cube(X, dtype), None
-    else:
-        expected = None if reset else estimator._step_width
-        sequences, items = read_ragged(X, dtype, expected), X
-    check_width(estimator, sequences.values.shape[1], reset, items)
     return sequences
 
 

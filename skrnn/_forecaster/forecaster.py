@@ -44,7 +44,6 @@ from skrnn._forecaster.series_format import (
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
 from skrnn._forecaster.streaming import SeriesStreamingMixin
 from skrnn._network.batches import Targets, TrainingData
-from skrnn._network.initialize import first_outputs
 
 
 class Histories(NamedTuple):
@@ -485,21 +484,17 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             self._copula = list(learn_copula(self._network(), *sample))
             self._copula_sample = None
 
-    def _initial_bias(self, targets):
-        levels = self._levels() if self.loss == "quantile" else []
-        return first_outputs(targets.numbers, targets.weights, self.loss, levels)
-
     def _levels(self):
         levels = np.sort(np.asarray(self.quantiles, dtype=np.float64).ravel())
         if len(levels) == 0 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"quantiles={self.quantiles!r} must lie between 0 and 1.")
         return levels
 
-    def _network_parameters(self):
+    def _network_parameters(self, shared):
         levels = tuple(self._levels().tolist()) if self.loss == "quantile" else ()
         pooling = "all" if self._every_step else "last"
         own = {"pooling": pooling, "loss": self.loss, "quantiles": levels}
-        return {**super()._network_parameters(), **own}
+        return {**shared, **own}
 
     # -- use ---------------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ import numpy as np
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.series import stacked
 from skrnn._forecaster.transform import Frame
+from skrnn._network.batches import first_states
 from skrnn._network.border import BatchLimits, CarriedStates
 from skrnn._network.plan import Options, Plan
-from skrnn._network.predict import first_states, predict
+from skrnn._network.predict import predict
 from skrnn._network.threads import effective_n_threads
 
 ROLL_SEQUENCES = 4096  # that feed themselves in one call

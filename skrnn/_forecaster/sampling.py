@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from skrnn._forecaster.rollout import block_outputs, keep_constant, last_block, padded_future
 from skrnn._forecaster.series import stacked
 from skrnn._forecaster.transform import TINY
-from skrnn._network.predict import first_states
+from skrnn._network.batches import first_states
 
 PATH_NUMBERS = 4_000_000  # that all paths of one block of series hold: some 100 MB with copies
 COPULA_ORDER = 3  # steps before that a step of a block depends on

@@ -8,6 +8,7 @@ import ctypes
 import os
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -71,6 +72,7 @@ for _precision in ("f32", "f64"):
         import_module(f"skrnn._kernels.{LEVEL}_{_precision}")
 
 
+@cache
 def get_engine(dtype, level=None):
     """Return the compiled module for a precision.
 

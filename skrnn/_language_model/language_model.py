@@ -23,9 +23,8 @@ from skrnn._language_model.likelihood import cut, log_likelihoods
 from skrnn._language_model.sampling import draw, uniform_numbers
 from skrnn._language_model.special_tokens import SpecialTokens
 from skrnn._language_model.streaming import TokenStreamingMixin
-from skrnn._network.batches import Targets, TrainingData
+from skrnn._network.batches import Targets, TrainingData, first_states
 from skrnn._network.initialize import log_priors
-from skrnn._network.predict import first_states
 
 AUTO_STREAMS = 32
 
@@ -321,9 +320,11 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         if not validation:
             self._count_tokens(labels, weights, np.repeat(held, np.diff(offsets)), reset)
         return TrainingData(
-            Sequences(ids, offsets), Targets(labels, None, weights, offsets), streams,
+            Sequences(ids, offsets),
+            Targets(labels, None, weights, offsets, self._special_tokens.unk + 1),
+            streams,
             None if split_seed is None else held,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def _cut(offsets, held, steps):
@@ -433,12 +434,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
         return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
 
-    def _initial_bias(self, targets):
-        return log_priors(targets.labels, targets.weights, self._special_tokens.unk + 1)
-
-    def _network_parameters(self):
-        named = super()._network_parameters()
-        [(rows, width)] = named["embedding"]
+    def _network_parameters(self, shared):
+        [(rows, width)] = shared["embedding"]
         if self.tie_embeddings:
             last = int(np.ravel(self.hidden_layer_sizes)[-1])
             if self.embedding_dim not in (None, last):
@@ -448,7 +445,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
                 )
             width = last
         embedding = [(rows + self._own_symbols, width)]
-        return {"tied": bool(self.tie_embeddings), **named, "embedding": embedding}
+        return {"tied": bool(self.tie_embeddings), **shared, "embedding": embedding}
 
     # -- use ---------------------------------------------------------------------------------
 

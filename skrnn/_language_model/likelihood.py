@@ -3,8 +3,7 @@
 import numpy as np
 
 from skrnn._data.sequences import Sequences
-from skrnn._network.batches import batch_limits, kernel_data
-from skrnn._network.epochs import Documents
+from skrnn._network.batches import Documents, batch_limits, kernel_data
 from skrnn._network.plan import Options
 from skrnn._network.predict import PREDICT_NUMBERS, PREDICT_SEQUENCES
 from skrnn._network.threads import effective_n_threads

@@ -1,10 +1,27 @@
 """Initial weights: what lets a recurrent network learn without tuning."""
 
+import os
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 # Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
 # a finite bias.
 PRIOR_SMOOTHING = 0.01
+
+_blas_lock = Lock()
+
+
+def _free_lock():
+    global _blas_lock
+    _blas_lock = Lock()  # the parent's may have been held by a thread that the child lacks
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_lock)
 
 
 def initialize(weights, rng, head_bias, cell, embeddings):
@@ -30,6 +47,11 @@ def initialize(weights, rng, head_bias, cell, embeddings):
     embeddings : list of str
         Which of the weights are embeddings; the head's too, where they are tied.
     """
+    with one_blas_thread():
+        _draw(weights, rng, head_bias, cell, embeddings)
+
+
+def _draw(weights, rng, head_bias, cell, embeddings):
     gates = cell.gates
     for name, weight in weights.items():
         if name.startswith("weight_ih"):
@@ -48,6 +70,31 @@ def initialize(weights, rng, head_bias, cell, embeddings):
             weight[...] = _glorot(rng, weight.shape, sum(weight.shape))
         elif name == "head_bias":
             weight[...] = head_bias
+
+
+def initial_bias(targets, loss, n_outputs, quantiles=()):
+    """Return the head's bias: outputs that are right on average before anything is learned.
+
+    Parameters
+    ----------
+    targets : Targets
+        What is learned from.
+    loss : str
+    n_outputs : int
+    quantiles : sequence of float, default=()
+        Levels, for 'quantile'.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+    """
+    if targets.labels is not None:
+        return log_priors(targets.labels, targets.weights, n_outputs)
+    if loss == "binary_log_loss":
+        return log_odds(targets.numbers, targets.weights)
+    if loss == "poisson":  # of a mean of 1
+        return np.zeros(n_outputs)
+    return first_outputs(targets.numbers, targets.weights, loss, quantiles)
 
 
 def log_priors(labels, weights, n_classes):
@@ -89,28 +136,18 @@ def log_odds(indicators, weights):
     return np.log(shares) - np.log1p(-shares)
 
 
-def _glorot(rng, shape, fan):
-    bound = np.sqrt(6.0 / fan)
-    return rng.uniform(-bound, bound, shape)
-
-
-def _orthogonal(rng, n):
-    """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
-    q, r = np.linalg.qr(rng.standard_normal((n, n)))
-    return q * np.sign(np.diag(r))
-
-
 def first_outputs(numbers, weights, loss, levels):
-    """Return the head's bias: outputs that are right on average before anything is learned.
+    """Numbers that are right on average: a head bias of their mean, median, quantiles or spread.
 
     Parameters
     ----------
     numbers : ndarray of shape (n, n_targets), with NaN
-    weights : ndarray of shape (n,)
+    weights : ndarray of shape (n,), or None
     loss : str
     levels : sequence of float
         Of 'quantile'.
     """
+    weights = np.ones(len(numbers)) if weights is None else weights
     bias = []
     for column in numbers.T:
         known = ~np.isnan(column) & (weights > 0)
@@ -129,3 +166,31 @@ def first_outputs(numbers, weights, loss, levels):
             at = np.searchsorted(share, levels if loss == "quantile" else [0.5])
             bias += x[order][np.minimum(at, len(x) - 1)].tolist()
     return np.array(bias)
+
+
+def _glorot(rng, shape, fan):
+    bound = np.sqrt(6.0 / fan)
+    return rng.uniform(-bound, bound, shape)
+
+
+def _orthogonal(rng, n):
+    """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diag(r))
+
+
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def one_blas_thread():
+    """Let NumPy's BLAS compute in the calling thread alone.
+
+    OpenBLAS's other threads go on spinning for some 25 ms after they have helped: on two cores
+    the second thread of a fit lost a tenth of its time to them. One thread also means one order of
+    sums. The lock keeps fits that start at the same time from restoring each other's limit.
+    """
+    with _blas_lock, _blas().limit(limits=1):
+        yield

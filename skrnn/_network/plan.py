@@ -13,8 +13,7 @@ import numpy as np
 
 from skrnn._kernels import get_engine
 from skrnn._network.cells import CELLS
-from skrnn._network.initialize import initialize
-from skrnn._network.threads import one_blas_thread
+from skrnn._network.initialize import initial_bias, initialize
 
 # The optimizer takes the flat vector in pieces of this many numbers: small enough to share out,
 # and a constant, because the order in which their sums of squares are added follows from it.
@@ -157,7 +156,7 @@ class Plan:
             raise ValueError("a tied embedding has the shape of head_weight")
         if loss == "crf" and pooling != "all":
             raise ValueError("a CRF needs a head on every step")
-        per = self._outputs_per_target
+        per = outputs_per_target(loss, self.quantiles)
         if not per or n_outputs % per:
             raise ValueError(f"{n_outputs} outputs do not fit the loss {loss!r}")
         self.parameters = {}
@@ -332,10 +331,7 @@ class Plan:
 
     @property
     def _outputs_per_target(self):
-        """Outputs of one target, or label."""
-        if self.loss == "quantile":
-            return len(self.quantiles)
-        return 2 if self.loss == "gaussian" else 1
+        return outputs_per_target(self.loss, self.quantiles)
 
     @property
     def projection_width(self):
@@ -361,13 +357,15 @@ class Plan:
             for name, p in self.parameters.items()
         }
 
-    def initialize(self, rng, head_bias):
+    def initialize(self, rng, targets):
         """Draw the parameters of the network.
 
         Parameters
         ----------
         rng : RandomState
-        head_bias : ndarray of shape (n_outputs,)
+        targets : Targets or None
+            What is learned from: the head's bias is such that the first outputs are already right
+            on average. None lets it be 0.
 
         Returns
         -------
@@ -375,8 +373,10 @@ class Plan:
         """
         params = np.zeros(self.n_params, self.dtype)
         weights, embeddings = self.views(params), self.embedding_names
-        with one_blas_thread():
-            initialize(weights, rng, head_bias, self.cell, embeddings)
+        bias = 0.0
+        if targets is not None:
+            bias = initial_bias(targets, self.loss, self.n_outputs, self.quantiles)
+        initialize(weights, rng, bias, self.cell, embeddings)
         return params
 
     def workspace(self, options, limits):
@@ -392,6 +392,21 @@ class Plan:
     def passes_workspace(self, options, limits):
         """Allocate a workspace for truncated BPTT in chunks; `limits` are those of a pass."""
         return np.empty(self.engine.passes_bytes(self, options, limits), dtype=np.uint8)
+
+
+def outputs_per_target(loss, quantiles):
+    """Return the number of outputs of one target, or label."""
+    if loss == "quantile":
+        return len(quantiles)
+    return 2 if loss == "gaussian" else 1
+
+
+def count_outputs(targets, architecture):
+    """Return the width of the head that `Targets` and a loss need."""
+    if targets.n_labels is not None:
+        return targets.n_labels
+    levels = architecture.get("quantiles", ())
+    return targets.numbers.shape[1] * outputs_per_target(architecture["loss"], levels)
 
 
 def make_plan(plan_class, architecture, params=None):

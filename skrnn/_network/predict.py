@@ -57,15 +57,6 @@ def top_states(plan, params, sequences):
     return read
 
 
-def first_states(plan, n):
-    """Return zero states of n sequences: (h, c), each (n_layers, n, widest layer).
-
-    A layer uses as many numbers as it has units; c is None for a cell without cell state.
-    """
-    shape = len(plan.scans), n, max(plan.hidden)
-    return np.zeros(shape, plan.dtype), np.zeros(shape, plan.dtype) if plan.cell.has_c else None
-
-
 def label_marginals(plan, params, sequences, scores):
     """Probabilities of each step's label among all label sequences.
 

@@ -8,24 +8,19 @@ not survive a fork, and waiting for it would hang.
 """
 
 import os
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import Lock
 
 from joblib import cpu_count
-from threadpoolctl import ThreadpoolController
 
 from skrnn._kernels import cpu
 
 _forked = False
-_blas_lock = Lock()
 
 
 def _note_fork():
-    global _forked, _blas_lock
+    global _forked
     _forked = True
-    _blas_lock = Lock()  # the parent's may have been held by a thread that the child lacks
 
 
 if hasattr(os, "register_at_fork"):
@@ -66,20 +61,3 @@ def effective_n_threads():
     if os.environ.get("OMP_NUM_THREADS"):
         return cpu.max_threads()
     return max(1, min(cpu.max_threads(), _usable_cores()))
-
-
-@cache
-def _blas():
-    return ThreadpoolController().select(user_api="blas")
-
-
-@contextmanager
-def one_blas_thread():
-    """Let NumPy's BLAS compute in the calling thread alone.
-
-    OpenBLAS's other threads go on spinning for some 25 ms after they have helped: on two cores
-    the second thread of a fit lost a tenth of its time to them. One thread also means one order of
-    sums. The lock keeps fits that start at the same time from restoring each other's limit.
-    """
-    with _blas_lock, _blas().limit(limits=1):
-        yield

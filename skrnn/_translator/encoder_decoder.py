@@ -6,9 +6,8 @@ flat vector, the encoder's part first. The kernels: ``_kernels/entries/encoder_d
 
 import numpy as np
 
-from skrnn._network.batches import batch_limits, equal_bounds, kernel_data
+from skrnn._network.batches import EpochRunner, batch_limits, equal_bounds, kernel_data
 from skrnn._network.border import PairLimits, TargetSequences
-from skrnn._network.epochs import EpochRunner
 from skrnn._network.plan import Options, Parameter, Plan, check_switch
 from skrnn._network.threads import effective_n_threads
 from skrnn._translator.targets import decoder_inputs
@@ -107,9 +106,9 @@ class EncoderDecoder:
 
     views = Plan.views
 
-    def initialize(self, rng, head_bias):
-        """Draw the parameters of both networks, as `initialize` does."""
-        parts = self.encoder.initialize(rng, None), self.decoder.initialize(rng, head_bias)
+    def initialize(self, rng, targets):
+        """Draw the parameters of both networks, as `Plan.initialize` does."""
+        parts = self.encoder.initialize(rng, None), self.decoder.initialize(rng, targets)
         return np.concatenate(parts)
 
     def workspace(self, options, limits, n_sequences):
@@ -138,7 +137,7 @@ class EncoderDecoderRunner(EpochRunner):
 
     Parameters
     ----------
-    pair, sequences, targets, batch_size, params, optimizer
+    pair, sequences, targets, batch_size, params, optimizer, normalize
         As in `EpochRunner`; `targets.labels` are those of `decoder_inputs`.
     documents : None
         A target is no piece of a document.
@@ -147,9 +146,9 @@ class EncoderDecoderRunner(EpochRunner):
 
     def __init__(
         self, pair, sequences, targets, batch_size, params, optimizer=None, documents=None,
-        **dropout_rates,
+        normalize=False, **dropout_rates,
     ):  # fmt: skip
-        self._keep(pair, params, optimizer)
+        targets = self._keep(pair, targets, params, optimizer, normalize)
         n, lengths = len(sequences), sequences.lengths
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)

@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skrnn._data.formats import refuse_masked
 from skrnn._data.labels import as_rows, plain_tokens
-from skrnn._data.numbers import refuse_masked
 from skrnn._data.sequences import lengths_to_offsets
 
 SPARE_TOKENS = 16  # of a prediction, above twice the longest target of such sources in training

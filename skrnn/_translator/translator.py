@@ -7,11 +7,10 @@ import numpy as np
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
-from skrnn._data.labels import check_n_targets
+from skrnn._data.formats import check_targets
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
-from skrnn._network.initialize import log_priors
 from skrnn._network.plan import embedding_width
 from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
 from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderRunner
@@ -321,7 +320,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         weights = check_sample_weight(sample_weight, np.empty(len(rows)))
         if weights is not None:
             weights = np.repeat(weights, np.diff(offsets))
-        return Targets(labels, None, weights, offsets)
+        return Targets(labels, None, weights, offsets, len(self.target_vocabulary_) + 1)
 
     def _set_vocabulary(self, tokens):
         if not tokens:
@@ -332,19 +331,15 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         """Target tokens in the order of the outputs."""
         return list(self.target_vocabulary_)
 
-    def _network_parameters(self):
-        named = super()._network_parameters()
-        del named["pooling"]
+    def _network_parameters(self, shared):
+        shared = {name: value for name, value in shared.items() if name != "pooling"}
         rows = len(self.target_vocabulary_) + 2
         given = self.embedding_dim
         width = int(given) if isinstance(given, Integral) else embedding_width(rows)
-        return {**named, "target_embedding": (rows, width), "attention": self.attention}
+        return {**shared, "target_embedding": (rows, width), "attention": self.attention}
 
     def _read_sequences(self, X, **how):
         return super()._read_sequences(X, columns=token_columns(self.min_freq), **how)
-
-    def _initial_bias(self, targets):
-        return log_priors(targets.labels, targets.weights, len(self.target_vocabulary_) + 1)
 
     def _decode(self, params, sequences, beam_width):
         limits = self.max_length
@@ -451,7 +446,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         With `unknown`, targets may contain unknown tokens, which have no label.
         """
         sequences, rows = self._sequences(X), read_targets(y)
-        check_n_targets(rows, len(sequences))
+        check_targets(rows, len(sequences))
         held = np.full(len(rows), unknown)
         return sequences, target_labels(rows, self.target_vocabulary_, held)
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skrnn._base.sklearn_api import StrOptions
-from skrnn._data.numbers import refuse_masked
+from skrnn._data.formats import refuse_masked
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
 _REMEDY = (

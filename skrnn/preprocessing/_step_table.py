@@ -9,8 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skrnn._data.fitted_input import check_same_columns
-from skrnn._data.formats import find_format
-from skrnn._data.numbers import refuse_masked
+from skrnn._data.formats import find_format, refuse_masked
 from skrnn._data.sample_weight import read_step_weights
 from skrnn._data.sequences import lengths_to_offsets
 from skrnn._data.single_series import is_panel, series_of_panel, unwrap

@@ -171,8 +171,8 @@ def test_early_stopping_watches_the_loss(make):
     data_ = model._read_data(X, y, None, reset=False, split_seed=split_seed(model))
     held = data_.take(data_.held)
     runner = model._runner_class(
-        model._get_plan(), held.sequences, held.targets.normalized(), 8, model._params, None,
-        held.documents,
+        model._get_plan(), held.sequences, held.targets, 8, model._params, None,
+        held.documents, True,
     )  # fmt: skip
     assert -runner.loss() == pytest.approx(max(scores), rel=1e-5)
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skrnn import LSTMForecaster, LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor
 from skrnn._base.training import TrainingLoop
 from skrnn._network import stepping
-from skrnn._network.epochs import EpochRunner
+from skrnn._network.batches import EpochRunner
 
 try:
     import pandas

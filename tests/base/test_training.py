@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn import RNNClassifier, RNNRegressor
-from skrnn._network.epochs import EpochRunner
+from skrnn._network.batches import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 

@@ -10,7 +10,7 @@ from problems import BOTH, data_for, first_step, means, quick, state
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skrnn import RNNClassifier, RNNRegressor
-from skrnn._network.epochs import EpochRunner
+from skrnn._network.batches import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 

@@ -21,8 +21,7 @@ from tables import each
 from test_oracle import golden_files, group, load_golden, unpack
 
 from skrnn._data.sequences import Sequences
-from skrnn._network.batches import Targets
-from skrnn._network.epochs import EpochRunner
+from skrnn._network.batches import EpochRunner, Targets
 from skrnn._network.plan import CELLS
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}

@@ -9,10 +9,9 @@ from tables import LOSSES, each
 
 from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
 from skrnn._kernels import LEVEL
-from skrnn._network import batches, epochs
-from skrnn._network.batches import batch_limits, direction_chunks, equal_bounds
+from skrnn._network import batches
+from skrnn._network.batches import EpochRunner, batch_limits, direction_chunks, equal_bounds
 from skrnn._network.border import DirectionChunks
-from skrnn._network.epochs import EpochRunner
 from skrnn._network.plan import CELLS
 
 LENGTHS = [23, 1, 40, 9, 10, 11, 20]
@@ -126,7 +125,7 @@ def fits(monkeypatch, model, X, y):
     """Fit in chunks, then with whole sequences; return the weights of both."""
     monkeypatch.setattr(batches, "CHUNK_STEPS", 1)
     cut = model.fit(X, y).weights_
-    monkeypatch.setattr(epochs, "chunk_steps", lambda plan: None)
+    monkeypatch.setattr(batches, "chunk_steps", lambda plan: None)
     return cut, model.fit(X, y).weights_
 
 
