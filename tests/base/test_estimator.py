@@ -41,7 +41,7 @@ def test_estimators_fill_in_at_most_ten_methods():
 
 
 def test_the_shared_class_is_abstract():
-    with pytest.raises(TypeError, match="abstract.* fit"):
+    with pytest.raises(TypeError, match=r"abstract.* fit"):
         BaseRecurrentNetwork()
 
 
