@@ -15,7 +15,6 @@ from skrnn._data.labels import label_classes, read_classes, read_labels, split_s
 from skrnn._data.sample_weight import check_even_weights, read_step_weights
 from skrnn._data.sequences import locate
 from skrnn._data.tag_schemes import ALIASES, SCHEMES, choose_scheme, forbidden_paths
-from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
 from skrnn._network.predict import best_labels, label_marginals, predict
 from skrnn.metrics import token_accuracy_score
@@ -370,8 +369,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         return {**shared, "loss": "crf" if self.crf else "softmax"}
 
     def _read_sequences(self, X, **how):
-        parts = (PREFIXES, SUFFIXES, True) if self.subwords else ()
-        columns = token_columns(self.min_freq, True, *parts)
+        columns = {"min_freq": self.min_freq, "lowercase": True}
+        if self.subwords:
+            columns |= {"prefixes": PREFIXES, "suffixes": SUFFIXES, "shape": True}
         return super()._read_sequences(X, columns=columns, **how)
 
     def _path_scores(self, params):

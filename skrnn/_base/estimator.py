@@ -280,8 +280,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             Whether the width and the vocabulary are to be learned from X.
         dtype : dtype, default=None
             Type of numbers; None takes that of the parameter.
-        columns : list of TokenColumn, default=None
-            What becomes of strings; None takes tokens as they are.
+        columns : dict, default=None
+            What becomes of strings, as parameters of `token_columns`; None takes tokens as they
+            are, those that occur `min_freq` times where an estimator has that parameter.
         **learning
             `vocabulary` and `learn_from`, as `check_sequences` takes them.
 
@@ -291,6 +292,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             Values of shape (total_steps, n_features), or ids of shape (total_steps, n_columns).
         """
         dtype = np.dtype(self.dtype if dtype is None else dtype)
+        columns = columns or {"min_freq": getattr(self, "min_freq", 1)}
         return check_sequences(
             self, X, dtype=dtype, reset=reset, embed=self.embedding_dim is not None,
             min_length=self._min_length, columns=columns, **learning,

@@ -136,6 +136,8 @@ def cut_padding(row, length=0):
 
 def is_padding(label):
     """Tell whether a label, or a token, at the end of a sequence is padding."""
+    if isinstance(label, str):
+        return False
     return is_missing(label) or (
         isinstance(label, (Integral, np.floating, float)) and label == PADDING
     )

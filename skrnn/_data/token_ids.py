@@ -41,7 +41,7 @@ def encode_tokens(estimator, tokens, offsets, *, reset, columns, learn_from, voc
         if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
-        vocabularies = Vocabularies(columns or token_columns()).fit(learned, vocabulary)
+        vocabularies = Vocabularies(token_columns(**columns or {})).fit(learned, vocabulary)
         ids = vocabularies.ids(tokens)
         set_width(estimator, 1, vocabularies=vocabularies)
     else:

@@ -63,8 +63,9 @@ def check_sequences(
     min_length : int, default=1
         Minimum number of steps of a sequence.
 
-    columns : list of TokenColumn, default=None
-        What fit makes of strings; of None one column, the tokens as they are.
+    columns : dict, default=None
+        What fit makes of strings, as parameters of `token_columns`; of None one column, the tokens
+        as they are.
 
     learn_from : callable, default=None
         Given the offsets of the sequences, returns the steps whose tokens fit may learn: those of

@@ -18,7 +18,6 @@ from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
 from skrnn._data.validation import check_sequences
-from skrnn._data.vocabulary import token_columns
 from skrnn._language_model.likelihood import cut, log_likelihoods
 from skrnn._language_model.sampling import draw, uniform_numbers
 from skrnn._language_model.special_tokens import SpecialTokens
@@ -401,7 +400,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         X, _ = unwrap(X)
         sequences = check_sequences(
             self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
-            columns=token_columns(self.min_freq), **learning,
+            columns={"min_freq": self.min_freq}, **learning,
         )  # fmt: skip
         if sequences.values.shape[1] != 1:
             raise ValueError(

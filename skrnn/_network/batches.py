@@ -16,6 +16,7 @@ from skrnn._network.border import (
     DirectionChunks,
     KernelData,
     KernelTargets,
+    PairLimits,
 )
 from skrnn._network.plan import Options
 from skrnn._network.threads import effective_n_threads
@@ -112,6 +113,13 @@ def batch_limits(lengths, batch_size):
     """Most sequences, steps in all and steps of a sequence that a batch of any order can have."""
     longest = np.sort(lengths)[::-1][:batch_size]
     return BatchLimits(len(longest), int(longest.sum()), int(longest[0]))
+
+
+def pair_limits(source_lengths, target_lengths, batch_size):
+    """Most sequences, source and target steps that a batch of any order can have."""
+    return PairLimits(
+        batch_limits(source_lengths, batch_size), batch_limits(target_lengths, batch_size)
+    )
 
 
 def chunk_steps(plan):

@@ -113,6 +113,8 @@ class Plan:
     tied : bool
         The one embedding is `head_weight` itself: n_outputs rows of the last level's width, one
         direction.
+    attention : {None, 'dot', 'additive'}
+        That of a decoder over its source; its weights lie behind those of the head.
     dtype : {'float32', 'float64'}
     level : str or None
         Instruction set, for tests; that of the process when None.
@@ -135,6 +137,7 @@ class Plan:
         bptt_steps=None,
         embedding=None,
         tied=False,
+        attention=None,
         dtype="float32",
         level=None,
     ):
@@ -151,7 +154,7 @@ class Plan:
         self.bptt_steps = bptt_steps
         self.quantiles = np.array(quantiles, dtype=np.float64)
         self.embedding = None if embedding is None else [tuple(size) for size in embedding]
-        self.tied = tied
+        self.tied, self.attention = tied, attention
         if tied and (bidirectional or self.embedding != [(n_outputs, self.hidden[-1])]):
             raise ValueError("a tied embedding has the shape of head_weight")
         if loss == "crf" and pooling != "all":
@@ -181,7 +184,7 @@ class Plan:
             array.setflags(write=False)
 
     def _name_parameters(self, width):
-        """Lay the parameters end to end: embeddings, then PyTorch's order, then the head."""
+        """Lay the parameters end to end: embeddings, PyTorch's order, the head, attention."""
         if not self.tied:
             for name, size in zip(self.embedding_names, self.embedding or [], strict=True):
                 self._add_parameter(name, size)
@@ -201,6 +204,13 @@ class Plan:
             self._add_parameter("crf_start", (self.n_outputs,))
             self._add_parameter("crf_transitions", (self.n_outputs, self.n_outputs))
             self._add_parameter("crf_end", (self.n_outputs,))
+        H = self.hidden[-1]
+        if self.attention is not None:
+            self._add_parameter("attention_combine", (H, 2 * H))
+        if self.attention == "additive":
+            self._add_parameter("attention_query", (H, H))
+            self._add_parameter("attention_key", (H, H))
+            self._add_parameter("attention_vector", (H,))
 
     @property
     def embedding_names(self):

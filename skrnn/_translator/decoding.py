@@ -5,11 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from skrnn._network.batches import kernel_data
+from skrnn._network.batches import kernel_data, pair_limits
 from skrnn._network.border import BatchLimits, HypothesisArrays, PairLimits, TargetSequences
 from skrnn._network.plan import Options
 from skrnn._network.threads import effective_n_threads
-from skrnn._translator.encoder_decoder import pair_limits
 from skrnn._translator.targets import decoder_inputs
 
 # Prediction: hypotheses that go forward together, and numbers of hidden states of their sources.

@@ -6,31 +6,13 @@ flat vector, the encoder's part first. The kernels: ``_kernels/entries/encoder_d
 
 import numpy as np
 
-from skrnn._network.batches import EpochRunner, batch_limits, equal_bounds, kernel_data
-from skrnn._network.border import PairLimits, TargetSequences
+from skrnn._network.batches import EpochRunner, equal_bounds, kernel_data, pair_limits
+from skrnn._network.border import TargetSequences
 from skrnn._network.plan import Options, Parameter, Plan, check_switch
 from skrnn._network.threads import effective_n_threads
 from skrnn._translator.targets import decoder_inputs
 
 ATTENTION = (None, "dot", "additive")
-
-
-class Decoder(Plan):
-    """A plan with the weights of attention behind those of the head."""
-
-    def __init__(self, *args, attention, **kwargs):
-        self.attention = attention
-        super().__init__(*args, **kwargs)
-
-    def _name_parameters(self, width):
-        super()._name_parameters(width)
-        H = self.hidden[-1]
-        if self.attention is not None:
-            self._add_parameter("attention_combine", (H, 2 * H))
-        if self.attention == "additive":
-            self._add_parameter("attention_query", (H, H))
-            self._add_parameter("attention_key", (H, H))
-            self._add_parameter("attention_vector", (H,))
 
 
 class EncoderDecoder:
@@ -78,12 +60,13 @@ class EncoderDecoder:
         self.encoder = Plan(
             cell, hidden, n_features, 0, bidirectional=bidirectional, embedding=embedding, **alike
         )
-        self.decoder = Decoder(
+        self.decoder = Plan(
             cell, [(1 + bidirectional) * h for h in hidden], 1, n_outputs,
             embedding=[target_embedding], attention=attention, **alike,
         )  # fmt: skip
         self.engine, self.dtype = self.encoder.engine, self.encoder.dtype
         self.embedding, self.n_outputs = self.encoder.embedding, n_outputs
+        self.n_params = self.encoder.n_params + self.decoder.n_params  # of the flat vector
         self.attention, self.width = attention, self.decoder.hidden[-1]
         self.parameters = {f"encoder_{name}": p for name, p in self.encoder.parameters.items()}
         for name, p in self.decoder.parameters.items():
@@ -98,11 +81,6 @@ class EncoderDecoder:
         rows = np.full(-(-self.width // self.engine.lanes) * self.engine.lanes, -1, dtype=np.intp)
         rows[: self.width] = np.arange(self.width)
         self.attention_rows = rows
-
-    @property
-    def n_params(self):
-        """Length of the flat parameter vector."""
-        return self.encoder.n_params + self.decoder.n_params
 
     views = Plan.views
 
@@ -125,13 +103,6 @@ class EncoderDecoder:
         return np.empty(sum(sizes), dtype=np.uint8)
 
 
-def pair_limits(source_lengths, target_lengths, batch_size):
-    """Most sequences, source and target steps that a batch of any order can have."""
-    return PairLimits(
-        batch_limits(source_lengths, batch_size), batch_limits(target_lengths, batch_size)
-    )
-
-
 class EncoderDecoderRunner(EpochRunner):
     """Workspace and vectors of one training run of an encoder and a decoder.
 
@@ -149,14 +120,15 @@ class EncoderDecoderRunner(EpochRunner):
         normalize=False, **dropout_rates,
     ):  # fmt: skip
         targets = self._keep(pair, targets, params, optimizer, normalize)
-        n, lengths = len(sequences), sequences.lengths
+        lengths = np.diff(sequences.offsets)
+        n = len(lengths)
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)
         self.bounds = equal_bounds(n, batch_size)
         self.batch_size, self.documents, self.n_units = batch_size, None, n
+        self.limits = pair_limits(lengths, np.diff(offsets), batch_size)
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
         self.targets = TargetSequences(offsets, ids, targets.labels, targets.weights)
-        self.limits = pair_limits(lengths, np.diff(offsets), batch_size)
         self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
         self.workspace = pair.workspace(self.options, self.limits, n)
 

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 
-from skrnn._data.formats import refuse_masked
 from skrnn._data.labels import as_rows, plain_tokens
 from skrnn._data.sequences import lengths_to_offsets
 
@@ -17,8 +16,8 @@ def read_targets(y):
     Parameters
     ----------
     y : collection of token sequences
-        Of strings, or of integers; a sequence may be empty. None, NaN and -1 at its end are
-        padding.
+        Of strings, or of integers, none masked: `check_targets` has looked. A sequence may be
+        empty. None, NaN and -1 at its end are padding.
 
     Returns
     -------
@@ -34,7 +33,6 @@ def read_targets(y):
             f"y is of type {type(y).__name__}, where a list of target sequences is expected, each "
             "a list of tokens."
         )
-    refuse_masked(y, "y")
     rows, kind = [], None
     for i, given in enumerate(as_rows(y)):
         if isinstance(given, (str, bytes, dict, set)) or not hasattr(given, "__len__"):
@@ -58,6 +56,23 @@ def read_targets(y):
                 )
         rows.append(row)
     return rows
+
+
+def target_vocabulary(tokens):
+    """Return the number of each token of targets, in their order.
+
+    Parameters
+    ----------
+    tokens : iterable of (str or int)
+
+    Returns
+    -------
+    dict of token to int
+    """
+    vocabulary = {token: k for k, token in enumerate(sorted(set(tokens)))}
+    if not vocabulary:
+        raise ValueError("Every target is empty: there is nothing to learn to say.")
+    return vocabulary
 
 
 def target_labels(rows, vocabulary, held=None):

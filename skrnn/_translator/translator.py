@@ -1,5 +1,6 @@
 """Seq2SeqTranslator: translate a sequence into tokens of another length."""
 
+from itertools import chain, compress
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,6 @@ from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
 from skrnn._data.formats import check_targets
 from skrnn._data.sample_weight import check_sample_weight
-from skrnn._data.vocabulary import token_columns
 from skrnn._network.batches import Targets
 from skrnn._network.plan import embedding_width
 from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
@@ -19,6 +19,7 @@ from skrnn._translator.targets import (
     longest_targets,
     read_targets,
     target_labels,
+    target_vocabulary,
 )
 from skrnn.metrics import sequence_error_rate
 
@@ -306,26 +307,22 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         held = np.zeros(len(rows), bool) if held is None else held
         if target_tokens is not None:
             (target_tokens,) = read_targets([target_tokens])
+        learned = list(compress(rows, ~held))
         if reset:
-            learned = [row for row, out in zip(rows, held, strict=True) if not out]
-            tokens = {t for row in learned for t in row} if target_tokens is None else target_tokens
-            self._set_vocabulary(sorted(set(tokens)))
+            tokens = chain.from_iterable(learned) if target_tokens is None else target_tokens
+            self.target_vocabulary_ = target_vocabulary(tokens)
             self._longest_targets = np.empty((0, 2), np.int64)
         elif target_tokens is not None and sorted(set(target_tokens)) != self._tokens():
             raise ValueError("target_tokens are not those the network was started with.")
-        labels, offsets = target_labels(rows, self.target_vocabulary_, held)
         self._longest_targets = longest_targets(
-            self._longest_targets, sequences.lengths[~held], np.diff(offsets)[~held] - 1
+            self._longest_targets, np.diff(sequences.offsets)[~held], list(map(len, learned))
         )
-        weights = check_sample_weight(sample_weight, np.empty(len(rows)))
-        if weights is not None:
+        labels, offsets = target_labels(rows, self.target_vocabulary_, held)
+        weights = None
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, np.empty(len(rows)))
             weights = np.repeat(weights, np.diff(offsets))
         return Targets(labels, None, weights, offsets, len(self.target_vocabulary_) + 1)
-
-    def _set_vocabulary(self, tokens):
-        if not tokens:
-            raise ValueError("Every target is empty: there is nothing to learn to say.")
-        self.target_vocabulary_ = {token: k for k, token in enumerate(tokens)}
 
     def _tokens(self):
         """Target tokens in the order of the outputs."""
@@ -337,9 +334,6 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         given = self.embedding_dim
         width = int(given) if isinstance(given, Integral) else embedding_width(rows)
         return {**shared, "target_embedding": (rows, width), "attention": self.attention}
-
-    def _read_sequences(self, X, **how):
-        return super()._read_sequences(X, columns=token_columns(self.min_freq), **how)
 
     def _decode(self, params, sequences, beam_width):
         limits = self.max_length
@@ -445,8 +439,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
 
         With `unknown`, targets may contain unknown tokens, which have no label.
         """
-        sequences, rows = self._sequences(X), read_targets(y)
-        check_targets(rows, len(sequences))
+        sequences = self._sequences(X)
+        check_targets(y, len(sequences))
+        rows = read_targets(y)
         held = np.full(len(rows), unknown)
         return sequences, target_labels(rows, self.target_vocabulary_, held)
 

@@ -13,7 +13,7 @@ from skrnn._base.sklearn_api import Interval, _fit_context
 from skrnn._data.guards import restore_on_error
 from skrnn._data.plain_state import PlainStateMixin
 from skrnn._data.validation import check_sequences
-from skrnn._data.vocabulary import UNKNOWN, TokenColumn, Vocabularies, token_columns
+from skrnn._data.vocabulary import UNKNOWN, TokenColumn, Vocabularies
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
@@ -116,9 +116,8 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
             lengths = getattr(self, name)
             if not all(isinstance(n, Integral) and n > 0 for n in lengths):
                 raise ValueError(f"{name}={lengths!r} must hold numbers of characters, 1 or more.")
-        columns = token_columns(
-            self.min_freq, self.lowercase, self.prefixes, self.suffixes, self.shape
-        )
+        names = ("min_freq", "lowercase", "prefixes", "suffixes", "shape")
+        columns = {name: getattr(self, name) for name in names}
         with restore_on_error(self):
             check_sequences(self, X, reset=True, min_length=0, columns=columns)
             if not hasattr(self, "vocabulary_"):

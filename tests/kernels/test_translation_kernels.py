@@ -14,11 +14,12 @@ from tables import ACTIVATIONS, each
 
 from skrnn import Seq2SeqTranslator
 from skrnn._data.sequences import Sequences
+from skrnn._network.batches import pair_limits
 from skrnn._network.border import KernelData, TargetSequences
 from skrnn._network.optimizer import Optimizer
 from skrnn._network.plan import CELLS, Options
 from skrnn._translator.decoding import attention_weights, decode
-from skrnn._translator.encoder_decoder import ATTENTION, EncoderDecoder, pair_limits
+from skrnn._translator.encoder_decoder import ATTENTION, EncoderDecoder
 from skrnn._translator.targets import decoder_inputs
 
 SOURCE_LENGTHS = [4, 1, 7, 3, 1, 6, 2, 9, 5, 2, 8]

@@ -539,8 +539,8 @@ FAULTS = [
     Fault(
         "partial_fit: the first chunk's prior",
         "_base/estimator.py",
-        "            bias = np.zeros_like(bias)  #",
-        "            bias = bias  #",
+        "            targets = None  #",
+        "            pass  #",
         "base/test_learning.py::test_a_first_chunk_says_nothing_of_what_it_lacks",
     ),
     Fault(
