@@ -56,6 +56,18 @@ class Sequences:
         rows, offsets = step_rows(self.offsets, indices)
         return Sequences(self.values[rows], offsets)
 
+    def ends(self, n):
+        """Return the last n steps of each sequence, all of a shorter one; all of None.
+
+        Returns
+        -------
+        sequences : Sequences
+            A copy of these steps.
+        """
+        if n is None:
+            return Sequences(self.values.copy(), self.offsets)
+        return Sequences.of([values[-n:] for values in self.split()])
+
     def split(self):
         """Return the sequences one by one.
 

@@ -32,8 +32,10 @@ def unwrap(X):
         return [X.to_numpy()], True
     if isinstance(X, (list, tuple)):
         flat = len(X) > 0 and all(np.ndim(x) == 0 and not isinstance(x, str) for x in X)
-        refuse_masked([X] if flat else X, "X")
-        return ([np.asarray(X)], True) if flat else (X, False)
+        if not flat:
+            return X, False
+        refuse_masked([X], "X")
+        return [np.asarray(X)], True
     array = np.asarray(X) if hasattr(X, "__array__") else None
     if array is None or array.ndim != 1 or not _holds_numbers(array):
         return X, False

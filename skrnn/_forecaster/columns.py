@@ -12,7 +12,7 @@ these columns add to the gates is a learned vector per category, an embedding as
 """
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,12 @@ class Columns:
     static: tuple = ()
     categories: dict | None = None
     masked: bool = False
+
+    def of_width(self, width, n_targets):
+        """Return these columns where X has so many; n_targets may be None, which is all."""
+        if n_targets is not None and n_targets > width:
+            raise ValueError(f"n_targets={n_targets}, but a step of X has only {width} feature(s).")
+        return replace(self, width=width, n_targets=width if n_targets is None else n_targets)
 
     @property
     def ahead(self):

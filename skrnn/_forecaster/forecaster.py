@@ -22,7 +22,7 @@ from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories, read_columns
 from skrnn._forecaster.future import read_future
 from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
-from skrnn._forecaster.reading import count_targets, read_followers, read_series
+from skrnn._forecaster.reading import read_followers, read_series
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.sampling import learn_copula, training_sample
 from skrnn._forecaster.series import (
@@ -31,7 +31,6 @@ from skrnn._forecaster.series import (
     late_forecasts,
     late_windows,
     learn,
-    learn_frame,
 )
 from skrnn._forecaster.series_format import (
     SeriesFormat,
@@ -43,6 +42,7 @@ from skrnn._forecaster.series_format import (
 )
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
 from skrnn._forecaster.streaming import SeriesStreamingMixin
+from skrnn._forecaster.transform import learn_frame
 from skrnn._network.batches import Targets, TrainingData
 
 
@@ -346,7 +346,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """
         validation = X_val, y_val, sample_weight_val
         self._fit(X, y, sample_weight, validation=validation, complete=True)
-        self._learn_copula()
+        if self._copula_sample is not None:
+            self._learn_copula()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -363,19 +364,19 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self : object
         """
         self._fit(X, y, sample_weight, incremental=True)
-        self._learn_copula()
+        if self._copula_sample is not None:
+            self._learn_copula()
         return self
 
     def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
     ):
-        if reset:
-            self._columns = read_columns(self, X)
         X, form = self._read_format(X, reset=reset, followed=y is not None)
         known, future = read_series(self, X, reset=reset, form=form)
-        k, y_ndim = count_targets(self), None
-        weights = check_sample_weight(sample_weight, known)
-        weights = np.ones(len(known)) if weights is None else weights
+        k, y_ndim = self._columns.n_targets, None
+        weights = np.ones(len(known.offsets) - 1)
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, known)
         if y is not None:
             y, y_ndim = read_followers(y, len(known), self.horizon, k)
         if not reset and (self.horizon != self._frame.horizon or self._every_step != (y is None)):
@@ -396,7 +397,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self._frame, pieces = learn(self._frame, learned, reset=reset, complete=complete, **asked)
         if not validation:
             self._conformal, self._conformal_by_series = None, False  # errors of other weights
-            self._keep_histories(known, future, ends_with(form, future))
+            if form is not None:
+                form = ends_with(form, future)
+            self._keep_histories(self._frame.kept(known), future, form)
             self._keep_sample(pieces)
         mask = None
         if held is not None:
@@ -456,6 +459,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
         Histories whose followers are given stay as they are, save for their categories.
         """
+        if reset:
+            self._columns = read_columns(self, X)
         X = number_categories(self._columns, X)
         if followed:
             return X, None
@@ -463,10 +468,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         freq = self.freq if reset else None
         return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
 
-    def _keep_histories(self, known, future, form):
+    def _keep_histories(self, histories, future, form):
         """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
-        need = None if self._frame.own_scale else -self._frame.need
-        self._histories = Sequences.of([values[need:] for values in known.split()])
+        self._histories = histories
         self._futures = Sequences(future.values.copy(), future.offsets)
         self._form = form
 
@@ -639,7 +643,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         ]
         pairs = zip(self._histories.split(), new.split(), strict=True)
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
-        self._keep_histories(known, Sequences.of(left), kept)
+        self._keep_histories(self._frame.kept(known), Sequences.of(left), kept)
         return self
 
     def _check_static(self, new, before, form):

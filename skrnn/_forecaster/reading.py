@@ -1,7 +1,5 @@
 """Series as numbers: what is known of them, and what is known of the steps to come."""
 
-from dataclasses import replace
-
 import numpy as np
 from sklearn.utils import column_or_1d
 
@@ -45,9 +43,7 @@ def read_series(estimator, X, *, reset, form=None, before=None):
             "series first, for example with numpy.asarray(x, dtype=float) or X.astype(float)."
         )
     if reset:
-        estimator._columns = replace(
-            estimator._columns, width=estimator._step_width, n_targets=count_targets(estimator)
-        )
+        estimator._columns = estimator._columns.of_width(estimator._step_width, estimator.n_targets)
     columns = estimator._columns
     k, values, offsets = columns.n_targets, sequences.values, sequences.offsets
     if before is not None and len(before) != len(sequences):
@@ -108,14 +104,6 @@ def _filled(known, before, season, where):
             where.refuse_empty(i, int(np.isnan(whole[-1]).argmax()))
         parts.append(whole[len(history) :])
     return Sequences.of(parts)
-
-
-def count_targets(estimator):
-    """Return how many columns are forecast."""
-    width, k = estimator._step_width, estimator.n_targets
-    if k is not None and k > width:
-        raise ValueError(f"n_targets={k}, but a step of X has only {width} feature(s).")
-    return width if k is None else k
 
 
 def read_followers(y, n, horizon, k):

@@ -6,11 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._forecaster.reading import count_targets
-from skrnn._forecaster.transform import Frame, size, spread
+from skrnn._forecaster.transform import constant_moves, size, spread
 
-LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
-UNREAD = 1e300  # the scale of a column that is read as 0
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
 
@@ -31,12 +28,12 @@ class Series(NamedTuple):
     @property
     def cuts(self):
         """Return `history` as an array."""
-        return np.zeros(len(self.known), int) if self.history is None else self.history
+        return np.zeros(len(self.weights), int) if self.history is None else self.history
 
     @property
     def series(self):
         """Return `parts_of` as an array."""
-        return np.arange(len(self.known)) if self.parts_of is None else self.parts_of
+        return np.arange(len(self.weights)) if self.parts_of is None else self.parts_of
 
     def take(self, indices):
         """Return the chosen series."""
@@ -183,56 +180,6 @@ def late_forecasts(held, frame, columns):
     return histories, np.array(followers)
 
 
-def learn_frame(estimator, known, weights):
-    """Learn the scales of training series.
-
-    Parameters
-    ----------
-    estimator : LSTMForecaster
-    known : Sequences
-    weights : ndarray of shape (n_series,)
-
-    Returns
-    -------
-    Frame
-        Without the scales of what the network reads and is asked for.
-    """
-    if estimator.difference == "season" and estimator.season_length is None:
-        raise ValueError("difference='season' needs season_length, the steps of a season.")
-    rows, k, weights = known.values, count_targets(estimator), np.repeat(weights, known.lengths)
-    weights = weights if weights.any() else None
-    with np.errstate(over="ignore", invalid="ignore"):
-        center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
-    if not np.isfinite(center).all():
-        raise ValueError(
-            f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
-            "divide them by a power of ten first."
-        )
-    if estimator.scaling == "none":
-        center[:k], scale[:k] = 0, 1
-    columns = estimator._columns
-    center[columns.are_flags], scale[columns.are_flags] = 0, 1
-    # Of what was always the same nothing is learned: it is read as 0 whatever it is later.
-    same = (rows == rows[0]).all(axis=0)
-    same[:k] = False
-    same[len(columns.layout) :] = False
-    scale[same] = UNREAD
-    return Frame(
-        horizon=estimator.horizon,
-        lookback=estimator.lookback or min(int(known.lengths.max()), LONGEST_LOOKBACK),
-        n_targets=k,
-        n_covariates=columns.n_covariates,
-        difference=estimator.difference,
-        season=estimator.season_length or 0,
-        lags=estimator.autoregression or 0,
-        center=center,
-        scale=scale,
-        own_scale=estimator.scaling == "series",
-        n_past=columns.n_past,
-        n_indicators=len(columns.indicated),
-    )
-
-
 def chunks(length, size, overlap):
     """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
 
@@ -269,7 +216,7 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
     pieces : Pieces
     """
     known, followers, k = given.known, given.followers, frame.n_targets
-    counts = [1] * len(known)
+    counts = [1] * len(given.weights)
     if reset and frame.lags:
         frame = learn_lags(frame, known, given.weights, followers)
     if followers is None:
@@ -281,9 +228,10 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
             "step(s), and at least 2 are needed."
         )
-    if complete:
-        _check_every_lag(numbers, known)
-    row_weights = np.repeat(np.repeat(given.weights, counts), rows.lengths)
+    lacking = np.isnan(numbers).all(axis=(0, 2))
+    if complete and lacking.any():
+        raise _untrained(lacking, known)
+    row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
     weights = row_weights if followers is None else given.weights
     if reset:
         scale = spread(rows.values[:, :k], row_weights if row_weights.any() else None)
@@ -291,43 +239,20 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
         moves = constant_moves(frame, known, followers)
         frame = replace(frame, input_scale=scale, target_scale=asked, constant_moves=moves)
         rows.values[:, :k] /= scale
-    series = np.repeat(np.arange(len(known)), counts)
+    series = np.repeat(np.arange(len(counts)), counts)
     numbers /= frame.target_scale
     return frame, Pieces(rows, numbers, weights, series)
 
 
-def _check_every_lag(numbers, known):
-    """Raise where no series says anything of one of the steps ahead."""
-    lacking = np.isnan(numbers).all(axis=(0, 2))
-    if lacking.any():
-        first = int(lacking.argmax())
-        raise ValueError(
-            f"No series has a target {first + 1} steps ahead: the longest has "
-            f"{known.lengths.max()} step(s), and horizon is {len(lacking)}, so that "
-            f"{lacking.sum()} of its steps would stay untrained. Set horizon={first}: longer "
-            "forecasts, predict(horizon=...), feed forecasts back in."
-        )
-
-
-def constant_moves(frame, known, followers):
-    """Tell whether histories without a change are followed by one; None where there are none.
-
-    One in twenty is enough: such series (counts of what is seldom sold) are the network's to
-    forecast.
-    """
-    k, constant, moved = frame.n_targets, 0, 0
-    for i, values in enumerate(known.split()):
-        y = values[:, :k] if followers is None else np.concatenate([values[:, :k], followers[i]])
-        steps = np.arange(len(values)) if followers is None else np.array([len(values) - 1])
-        steps = steps[steps >= frame.least_constant - 1]
-        changes = np.zeros((len(y), k), int)
-        np.cumsum(y[1:] != y[:-1], axis=0, out=changes[1:])
-        before = np.maximum(steps - frame.need + 1, 0)
-        ahead = np.minimum(steps + frame.horizon, len(y) - 1)
-        still = (changes[steps] == changes[before]) & (ahead > steps)[:, np.newaxis]
-        constant += still.sum()
-        moved += (still & (changes[ahead] > changes[steps])).sum()
-    return bool(moved > 0.05 * constant) if constant else None
+def _untrained(lacking, known):
+    """Make the error for steps ahead of which no series says anything."""
+    first = int(lacking.argmax())
+    return ValueError(
+        f"No series has a target {first + 1} steps ahead: the longest has "
+        f"{known.lengths.max()} step(s), and horizon is {len(lacking)}, so that "
+        f"{lacking.sum()} of its steps would stay untrained. Set horizon={first}: longer "
+        "forecasts, predict(horizon=...), feed forecasts back in."
+    )
 
 
 def learn_every_step(frame, given, bptt_steps, dtype):
@@ -354,23 +279,22 @@ def learn_every_step(frame, given, bptt_steps, dtype):
         Pieces of each series.
     """
     size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
-    cuts = []
-    for length, cut in zip(given.known.lengths, given.cuts, strict=True):
+    cuts, pieces_of = given.cuts, []
+    for length, cut in zip(np.diff(given.known.offsets), cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
         first = max(0, cut - frame.horizon - frame.lookback)
-        cuts.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
-    # With a long horizon this takes more memory than all else, so it is filled in place.
-    steps = sum(stop - start for pieces in cuts for start, stop, _ in pieces)
-    wanted = np.empty((steps, frame.horizon, frame.n_targets), dtype)
-    rows, done, ahead_of = [], 0, np.arange(1, frame.horizon + 1)
-    for values, ahead, cut, pieces in zip(
-        given.known.split(), given.future.split(), given.cuts, cuts, strict=True
-    ):
+        pieces_of.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
+    offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
+    series = zip(given.known.split(), given.future.split(), cuts, pieces_of, strict=True)
+    # With a long horizon these take more memory than all else, so they are filled in place.
+    wanted = np.empty((offsets[-1], frame.horizon, frame.n_targets), dtype)
+    rows, done = np.empty((offsets[-1], frame.n_inputs)), 0
+    ahead_of = np.arange(1, frame.horizon + 1)
+    for values, ahead, cut, pieces in series:
         y, z = frame.prepare(values, ahead, cut or None)
         missing = np.isnan(frame.truth(values)) if frame.n_indicators else None
         inputs = frame.inputs(y, z)
         for start, stop, counted in pieces:
-            rows.append(inputs[start:stop])
             before = max(0, start - frame.need)
             truth = y if missing is None else np.where(missing, np.nan, y)
             targets = frame.targets(
@@ -380,9 +304,10 @@ def learn_every_step(frame, given, bptt_steps, dtype):
             # What the history is followed by within itself has been learned from.
             targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
             targets[: counted - start] = np.nan
-            wanted[done : done + len(targets)] = targets
-            done += len(targets)
-    return Sequences.of(rows), wanted, list(map(len, cuts))
+            here = slice(done, done + len(targets))
+            rows[here], wanted[here] = inputs[start:stop], targets
+            done = here.stop
+    return Sequences(rows, offsets), wanted, list(map(len, pieces_of))
 
 
 def learn_last_step(frame, known, future, followers):

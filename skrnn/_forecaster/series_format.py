@@ -108,8 +108,6 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
     axis = None if fitted is None else fitted.axis
     freq = freq or (None if axis is None or _kind(X) != axis.kind else axis.freq)
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
-    if is_panel(X):
-        return _read_panel(X, freq, fitted)
     if _is_list_of_dated(X):
         parts = [_in_order(x, fitted) for x in X]
         offsets = lengths_to_offsets([len(x) for x in X])
@@ -117,6 +115,8 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
         form = SeriesFormat("list", read_time_axis(index, offsets, range(len(X)), freq),
                             _columns(X[0], fitted))  # fmt: skip
         return parts, form
+    if is_panel(X):
+        return _read_panel(X, freq, fitted)
     table = hasattr(X, "columns") and not is_column(X)
     if table and not (
         index is not None and hasattr(index, "freq") and index.dtype.kind not in "iu"

@@ -19,6 +19,7 @@ Arrays are (..., T, columns): one series, or several of one length.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,6 +28,8 @@ TINY = 1e-8  # a column that varies less, relative to its size, is constant
 RIDGE = (
     0.01  # of the lags' mean square: between 0.001 and 0.1 ETTh1's months do not tell them apart
 )
+LONGEST_LOOKBACK = 96  # of lookback=None: four days of hours, eight years of months
+UNREAD = 1e300  # the scale of a column that is read as 0
 STEPS_AT_ONCE = 4096  # of lags side by side: 3 MB for 96 of them
 
 
@@ -107,6 +110,10 @@ class Frame:
     def least_constant(self):
         """Steps without a change that are needed to call a history constant."""
         return max(3, self.need // 2)
+
+    def kept(self, known):
+        """Return what forecasts from the ends of series depend on, a copy, as Sequences."""
+        return known.ends(None if self.own_scale else self.need)
 
     def is_constant(self, y):
         """Tell which histories (n, T, n_targets) have no change: (n, n_targets)."""
@@ -289,6 +296,86 @@ def _ridge(squares):
     p = squares.shape[-1]
     ridge = RIDGE * np.trace(squares, axis1=-2, axis2=-1) / p
     return np.where(ridge > 0, ridge, 1.0)[..., np.newaxis, np.newaxis] * np.eye(p)
+
+
+def learn_frame(estimator, known, weights):
+    """Learn the scales of training series.
+
+    Parameters
+    ----------
+    estimator : LSTMForecaster
+    known : Sequences
+    weights : ndarray of shape (n_series,)
+
+    Returns
+    -------
+    Frame
+        Without the scales of what the network reads and is asked for.
+    """
+    if estimator.difference == "season" and estimator.season_length is None:
+        raise ValueError("difference='season' needs season_length, the steps of a season.")
+    columns, rows, lengths = estimator._columns, known.values, np.diff(known.offsets)
+    k, weights = columns.n_targets, np.repeat(weights, lengths)
+    weights = weights if weights.any() else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
+    if not np.isfinite(center).all():
+        raise ValueError(
+            f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
+            "divide them by a power of ten first."
+        )
+    if estimator.scaling == "none":
+        center[:k], scale[:k] = 0, 1
+    center[columns.are_flags], scale[columns.are_flags] = 0, 1
+    # Of what was always the same nothing is learned: it is read as 0 whatever it is later.
+    same = (rows == rows[0]).all(axis=0)
+    same[:k] = False
+    same[len(columns.layout) :] = False
+    scale[same] = UNREAD
+    return Frame(
+        horizon=estimator.horizon,
+        lookback=estimator.lookback or min(int(lengths.max()), LONGEST_LOOKBACK),
+        n_targets=k,
+        n_covariates=columns.n_covariates,
+        difference=estimator.difference,
+        season=estimator.season_length or 0,
+        lags=estimator.autoregression or 0,
+        center=center,
+        scale=scale,
+        own_scale=estimator.scaling == "series",
+        n_past=columns.n_past,
+        n_indicators=len(columns.indicated),
+    )
+
+
+def constant_moves(frame, known, followers):
+    """Tell whether histories without a change are followed by one; None where there are none.
+
+    One in twenty is enough: such series (counts of what is seldom sold) are the network's to
+    forecast.
+
+    Parameters
+    ----------
+    frame : Frame
+    known : Sequences
+        Series that were learned from.
+    followers : ndarray of shape (n_series, horizon, n_targets), or None
+        What followed each, where its steps themselves are not to be forecast.
+    """
+    k, constant, moved = frame.n_targets, 0, 0
+    for i, (start, stop) in enumerate(pairwise(known.offsets.tolist())):
+        values = known.values[start:stop]
+        y = values[:, :k] if followers is None else np.concatenate([values[:, :k], followers[i]])
+        steps = np.arange(len(values)) if followers is None else np.array([len(values) - 1])
+        steps = steps[steps >= frame.least_constant - 1]
+        changes = np.zeros((len(y), k), int)
+        np.cumsum(y[1:] != y[:-1], axis=0, out=changes[1:])
+        before = np.maximum(steps - frame.need + 1, 0)
+        ahead = np.minimum(steps + frame.horizon, len(y) - 1)
+        still = (changes[steps] == changes[before]) & (ahead > steps)[:, np.newaxis]
+        constant += still.sum()
+        moved += (still & (changes[ahead] > changes[steps])).sum()
+    return bool(moved > 0.05 * constant) if constant else None
 
 
 def spread(values, weights=None):
