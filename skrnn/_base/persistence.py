@@ -22,7 +22,7 @@ from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
 # Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
-FINITE = ("_frame", "_histories", "_futures", "_copula")
+FINITE = ("_transform", "_histories", "_futures", "_copula")
 # Tokens of a target: predictions need memory for twice the longest.
 LONGEST_TARGET = 1_000_000
 

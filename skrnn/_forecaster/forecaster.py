@@ -22,7 +22,7 @@ from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories, read_columns
 from skrnn._forecaster.future import read_future
 from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
-from skrnn._forecaster.reading import read_followers, read_series
+from skrnn._forecaster.reading import read_series, read_y
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.sampling import learn_copula, training_sample
 from skrnn._forecaster.series import (
@@ -42,7 +42,7 @@ from skrnn._forecaster.series_format import (
 )
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
 from skrnn._forecaster.streaming import SeriesStreamingMixin
-from skrnn._forecaster.transform import learn_frame
+from skrnn._forecaster.transform import learn_transform
 from skrnn._network.batches import Targets, TrainingData
 
 
@@ -378,8 +378,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, known)
         if y is not None:
-            y, y_ndim = read_followers(y, len(known), self.horizon, k)
-        if not reset and (self.horizon != self._frame.horizon or self._every_step != (y is None)):
+            y, y_ndim = read_y(y, len(known), self.horizon, k)
+        if not reset and (
+            self.horizon != self._transform.horizon or self._every_step != (y is None)
+        ):
             raise ValueError(
                 "horizon has changed, or y has come or gone, since the network was started: start "
                 "anew with fit and warm_start=False."
@@ -391,19 +393,21 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             learned, held = self._split(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
-            self._frame = learn_frame(self, learned.known, learned.weights)
+            self._transform = learn_transform(self, learned.known, learned.weights)
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
         asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
-        self._frame, pieces = learn(self._frame, learned, reset=reset, complete=complete, **asked)
+        self._transform, pieces = learn(
+            self._transform, learned, reset=reset, complete=complete, **asked
+        )
         if not validation:
             self._conformal, self._conformal_by_series = None, False  # errors of other weights
             if form is not None:
                 form = ends_with(form, future)
-            self._keep_histories(self._frame.kept(known), future, form)
+            self._keep_histories(self._transform.kept(known), future, form)
             self._keep_sample(pieces)
         mask = None
         if held is not None:
-            _, late = learn(self._frame, held, reset=False, **asked)
+            _, late = learn(self._transform, held, reset=False, **asked)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
         rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
@@ -447,17 +451,16 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def _held_data(self, X, y, sample_weight, seed):
         X, form = self._read_format(X, followed=y is not None)
         known, future = read_series(self, X, reset=False, form=form)
-        followers = None
         if y is not None:
-            followers, _ = read_followers(y, len(known), self._frame.horizon, self._frame.n_targets)
-        _, held = self._split(Series(known, future, np.ones(len(known)), followers), seed)
-        histories, y = late_forecasts(held, self._frame, self._columns)
+            y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
+        _, held = self._split(Series(known, future, np.ones(len(known)), y), seed)
+        histories, y = late_forecasts(held, self._transform, self._columns)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
     def _read_format(self, X, *, reset=False, followed=False):
         """Take series out of tables, whose dates and columns are to be those of `fit`.
 
-        Histories whose followers are given stay as they are, save for their categories.
+        Histories of which y is given stay as they are, save for their categories.
         """
         if reset:
             self._columns = read_columns(self, X)
@@ -528,10 +531,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             future = read_future(self._columns, X_future, form, len(known), horizon)
         if horizon is None:
             asked = future.lengths
-            horizons = np.where(asked > 0, asked, self._frame.horizon)
+            horizons = np.where(asked > 0, asked, self._transform.horizon)
         else:
             horizons = np.full(len(known), int(horizon))
-        if self._frame.n_covariates and self._reads_future:
+        if self._transform.n_covariates and self._reads_future:
             _check_futures(future.lengths, horizons, form)
         return Histories(known, future, horizons, form)
 
@@ -552,7 +555,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         """Return the fitted network as pure functions take it."""
         loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
         params = self._params if params is None else params
-        return Network(self._frame, self._get_plan(), params, loss, np.array(levels))
+        return Network(self._transform, self._get_plan(), params, loss, np.array(levels))
 
     def _shaped(self, forecast, given, labels=None):
         """Return (n, horizon, n_targets, ...) in the form of the series: with dates, or an array.
@@ -643,7 +646,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         ]
         pairs = zip(self._histories.split(), new.split(), strict=True)
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
-        self._keep_histories(self._frame.kept(known), Sequences.of(left), kept)
+        self._keep_histories(self._transform.kept(known), Sequences.of(left), kept)
         return self
 
     def _check_static(self, new, before, form):
@@ -684,7 +687,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         form = self._form
         if form is None or form.axis is None or form.kind == "list":
             raise ValueError("The fitted series had no dates, so that none follow them.")
-        horizon = self._frame.horizon if horizon is None else horizon
+        horizon = self._transform.horizon if horizon is None else horizon
         check_scalar(horizon, "horizon", Integral, min_val=1)
         return form.index(np.full(len(self._histories), int(horizon)))
 
@@ -723,15 +726,15 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         self._check_whole()
         X, form = self._read_format(X)
         known, _ = read_series(self, X, reset=False, form=form)
-        h = self._frame.horizon
+        h = self._transform.horizon
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
         return known.split()
 
     def _score_last_steps(self, X, sample_weight):
         """Return R² of the last `horizon` steps of series, of those that are known."""
-        parts, frame = self._known_series(X), self._frame
-        h, k, c = frame.horizon, frame.n_targets, frame.n_covariates
+        parts, transform = self._known_series(X), self._transform
+        h, k, c = transform.horizon, transform.n_targets, transform.n_covariates
         given = Histories(
             Sequences.of([values[:-h] for values in parts]),
             Sequences.of([values[-h:, k : k + c] for values in parts]),
@@ -739,7 +742,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             None,
         )
         forecast = self._forecast(given)[..., self._network().point].reshape(len(parts), -1)
-        y = np.array([frame.truth(values[-h:]) for values in parts]).reshape(len(parts), -1)
+        y = np.array([transform.truth(values[-h:]) for values in parts]).reshape(len(parts), -1)
         weights = check_sample_weight(sample_weight, y)
         if len(y) == 1 and weights is None:  # one series: R² over its steps
             y, forecast = y.T, forecast.T
@@ -756,11 +759,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def _last_steps(self, X):
         """Return series up to their last `horizon` steps, as X has them, and these targets."""
         held = Series(Sequences.of(parts := self._known_series(X)), None, None, None)
-        h, c = self._frame.horizon, self._frame.n_covariates
+        h, c = self._transform.horizon, self._transform.n_covariates
         cuts = held.known.lengths - h
         ahead = Sequences.of([values[:0, :c] for values in parts])
         held = held._replace(future=ahead, history=cuts)
-        return late_forecasts(held, self._frame, self._columns)
+        return late_forecasts(held, self._transform, self._columns)
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -778,9 +781,9 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     @property
     def horizon_(self):
         """Number of steps forecast at once."""
-        return self._frame.horizon
+        return self._transform.horizon
 
     @property
     def lookback_(self):
         """Number of steps read for a forecast."""
-        return self._frame.lookback
+        return self._transform.lookback

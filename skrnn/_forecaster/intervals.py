@@ -40,22 +40,22 @@ def _held_out_errors(network, origins, horizon, by_series):
     known = Sequences.of(histories)
     details = forecast(network, known, Sequences.of(futures), horizon)
     errors = np.array(truths) - details[..., network.point]
-    return errors / error_units(network.frame, known) if by_series else errors
+    return errors / error_units(network.transform, known) if by_series else errors
 
 
-def error_units(frame, known):
+def error_units(transform, known):
     """Return what errors of each series are multiples of: (n, 1, n_targets).
 
     The root mean square of its last changes, over what a forecast reads. (The deviation of a whole
     history would not do: that of a random walk grows with its length, its errors do not.)
     """
-    units, k = [], frame.n_targets
+    units, k = [], transform.n_targets
     for values in known.split():
-        y, lag = frame.truth(values[-frame.need :]), max(1, frame.reach)
+        y, lag = transform.truth(values[-transform.need :]), max(1, transform.reach)
         changes = y[lag:] - y[:-lag] if len(y) > lag else y[1:] - y[:-1]
-        if frame.n_indicators:  # changes from or to what is missing are not known
+        if transform.n_indicators:  # changes from or to what is missing are not known
             changes = changes[~np.isnan(changes).any(axis=1)]
-        scale = frame.scale[:k]
+        scale = transform.scale[:k]
         mean = ((changes / scale) ** 2).mean(axis=0) if len(changes) else np.ones(k)
         units.append(np.maximum(np.sqrt(mean), TINY) * scale)
     return np.array(units)[:, np.newaxis]
@@ -110,7 +110,7 @@ class IntervalsMixin:
     def _quantiles(self, given, quantiles, n_paths, random_state, labels=None):
         """Forecast quantiles; in tables they are called `labels`, or as they are."""
         self._check_whole()
-        loss, h = self._architecture["loss"], self._frame.horizon
+        loss, h = self._architecture["loss"], self._transform.horizon
         known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
         levels = _read_levels(known if quantiles is None else quantiles)
         if loss == "quantile":
@@ -219,9 +219,9 @@ class IntervalsMixin:
         """
         self._check_whole()
         given = self._read_histories(X, horizon, X_future)
-        frame, longest = self._frame, int(given.horizons.max())
+        transform, longest = self._transform, int(given.horizons.max())
         check_scalar(n_paths, "n_paths", Integral, min_val=1)
-        shape = len(given.known), n_paths, longest, frame.n_targets
+        shape = len(given.known), n_paths, longest, transform.n_targets
         found = np.empty(shape)
         if self._architecture["loss"] in POINT_LOSSES:
             self._check_calibrated(longest)
@@ -245,7 +245,7 @@ class IntervalsMixin:
         form = given.form
         if form is not None and form.axis is not None and form.kind != "list":
             return form.wrap(np.moveaxis(found, 1, -1), given.horizons, list(range(n_paths)))
-        found = found[..., 0] if frame.n_targets == 1 else found
+        found = found[..., 0] if transform.n_targets == 1 else found
         return found[0] if form is not None and form.kind == "single" else found
 
     def _sampled(self, given, n_paths, random_state):
@@ -312,24 +312,26 @@ class IntervalsMixin:
             check_scalar(horizon, "horizon", Integral, min_val=1)
         if n_steps is not None:
             check_scalar(n_steps, "n_steps", Integral, min_val=1)
-        frame, network = self._frame, self._network()
-        k, h, need = frame.n_targets, horizon or frame.horizon, frame.need
-        ahead = frame.n_blocks(h) * frame.horizon  # whole blocks, of covariates
+        transform, network = self._transform, self._network()
+        k, h, need = transform.n_targets, horizon or transform.horizon, transform.need
+        ahead = transform.n_blocks(h) * transform.horizon  # whole blocks, of covariates
         X, form = self._read_format(X)
         found, origins, size = [], [], 0
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
-        width = frame.n_inputs + network.plan.n_outputs
+        width = transform.n_inputs + network.plan.n_outputs
         given = read_series(self, X, reset=False, form=form)
-        by_series = frame.own_scale or len(given[0]) > 1
+        by_series = transform.own_scale or len(given[0]) > 1
         for known, future in zip(*(part.split() for part in given), strict=True):
-            rows = np.concatenate([known[:, k : k + frame.n_covariates], future])
-            truth = frame.truth(known)
-            last = min(len(known) - h, len(rows) - ahead if frame.n_covariates else len(known))
+            rows = np.concatenate([known[:, k : k + transform.n_covariates], future])
+            truth = transform.truth(known)
+            last = min(len(known) - h, len(rows) - ahead if transform.n_covariates else len(known))
             # A scale of the series' own is that of all its history, which differs at each origin.
             stops = range(need if n_steps is None else max(need, len(known) - n_steps), last + 1)
-            stops = stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if frame.own_scale else stops
+            stops = (
+                stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if transform.own_scale else stops
+            )
             for stop in stops:
-                history = known[0 if frame.own_scale else stop - need : stop]
+                history = known[0 if transform.own_scale else stop - need : stop]
                 origins.append((history, rows[stop : stop + ahead], truth[stop : stop + h]))
                 size += len(history) * width
                 if size > CALIBRATED_NUMBERS:
@@ -348,8 +350,8 @@ class IntervalsMixin:
     def _units(self, known):
         """Return what calibrated errors are multiples of: (n, 1, n_targets)."""
         if not self._conformal_by_series:
-            return np.ones((len(known), 1, self._frame.n_targets))
-        return error_units(self._frame, known)
+            return np.ones((len(known), 1, self._transform.n_targets))
+        return error_units(self._transform, known)
 
     def _check_calibrated(self, horizon):
         """Raise where no errors, or not those of so many steps ahead, have been measured."""

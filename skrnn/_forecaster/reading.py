@@ -85,9 +85,9 @@ def read_series(estimator, X, *, reset, form=None, before=None):
         lengths = stops - starts
     known = Sequences(columns.encode(values[begun]), lengths_to_offsets(lengths))
     if columns.masked:
-        frame = estimator if reset else estimator._frame
-        season = estimator.season_length if reset else frame.season
-        season = season if frame.difference == "season" and season else 0
+        transform = estimator if reset else estimator._transform
+        season = estimator.season_length if reset else transform.season
+        season = season if transform.difference == "season" and season else 0
         known = _filled(known, before, season, where)
     return known, ahead
 
@@ -106,7 +106,7 @@ def _filled(known, before, season, where):
     return Sequences.of(parts)
 
 
-def read_followers(y, n, horizon, k):
+def read_y(y, n, horizon, k):
     """Return what followed n series as (n, horizon, k), and how many dimensions it had.
 
     Parameters

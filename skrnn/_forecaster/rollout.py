@@ -6,7 +6,7 @@ import numpy as np
 
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.series import stacked
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 from skrnn._network.batches import first_states
 from skrnn._network.border import BatchLimits, CarriedStates
 from skrnn._network.plan import Options, Plan
@@ -20,7 +20,7 @@ FORECAST_NUMBERS = 4_000_000  # that the steps of one block of series hold: some
 class Network(NamedTuple):
     """A fitted forecaster without its parameters."""
 
-    frame: Frame
+    transform: SeriesTransform
     plan: Plan
     params: np.ndarray
     loss: str
@@ -32,7 +32,7 @@ class Network(NamedTuple):
             values = sequences.values.astype(self.plan.dtype)
         sequences = Sequences(values, sequences.offsets)
         outputs = predict(self.plan, self.params, sequences, states=states).astype(np.float64)
-        return outputs.reshape(len(outputs), self.frame.horizon, self.frame.n_targets, -1)
+        return outputs.reshape(len(outputs), self.transform.horizon, self.transform.n_targets, -1)
 
     @property
     def point(self):
@@ -57,9 +57,9 @@ def forecast(network, known, future, horizon):
     ndarray of shape (n, horizon, n_targets, outputs per target)
         In the units of the series: points, quantiles, or mean and standard deviation.
     """
-    width = network.plan.n_outputs // (network.frame.horizon * network.frame.n_targets)
-    details = np.empty((len(known), horizon, network.frame.n_targets, width))
-    for at, values, ahead in stacked(network.frame, known, future, FORECAST_NUMBERS):
+    width = network.plan.n_outputs // (network.transform.horizon * network.transform.n_targets)
+    details = np.empty((len(known), horizon, network.transform.n_targets, width))
+    for at, values, ahead in stacked(network.transform, known, future, FORECAST_NUMBERS):
         details[at] = _forecast(network, values, ahead, horizon)
     return details
 
@@ -70,26 +70,26 @@ def _forecast(network, known, future, horizon):
     Points are fed back in, and the state is carried on: what was fed back is all that the network
     reads for the next block.
     """
-    frame = network.frame
-    future = padded_future(frame, future, horizon)
-    k, h, T = frame.n_targets, frame.horizon, known.shape[1]
-    center, scale = frame.scales(known[..., :k])
-    y, z = frame.prepare(known, future)
+    transform = network.transform
+    future = padded_future(transform, future, horizon)
+    k, h, T = transform.n_targets, transform.horizon, known.shape[1]
+    center, scale = transform.scales(known[..., :k])
+    y, z = transform.prepare(known, future)
     states = first_states(network.plan, len(known)) if horizon > h else None
     details = last_block(network, y, z, states)
     if horizon > h:
-        more = frame.n_blocks(horizon - h) * h
+        more = transform.n_blocks(horizon - h) * h
         steps = np.empty((len(known), T + h + more, k))
         steps[:, :T], steps[:, T : T + h] = y, details[..., network.point]
         rest = np.empty((len(known), more, k, details.shape[-1]))
         rule = {
-            "input_scale": np.broadcast_to(frame.input_scale, (k,)).astype(np.float64),
-            "target_scale": np.broadcast_to(frame.target_scale, (h, k)).astype(np.float64),
-            "lag_weights": frame.lag_weights,
-            "lag": frame.reach,
-            "season": frame.season if frame.difference == "season" else 0,
+            "input_scale": np.broadcast_to(transform.input_scale, (k,)).astype(np.float64),
+            "target_scale": np.broadcast_to(transform.target_scale, (h, k)).astype(np.float64),
+            "lag_weights": transform.lag_weights,
+            "lag": transform.reach,
+            "season": transform.season if transform.difference == "season" else 0,
             "point": network.point,
-            "n_past": frame.n_past,
+            "n_past": transform.n_past,
         }
         _roll(network.plan, network.params, states, rule, steps, z, rest)
         details = np.concatenate([details, rest], axis=1)
@@ -102,12 +102,12 @@ def _forecast(network, known, future, horizon):
     return keep_constant(network, known[..., :k], details)
 
 
-def padded_future(frame, future, horizon):
+def padded_future(transform, future, horizon):
     """Append covariates, their means, for the last steps of the last block, which nobody asks for.
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     future : ndarray of shape (n, F, n_covariates)
     horizon : int
 
@@ -115,11 +115,11 @@ def padded_future(frame, future, horizon):
     -------
     ndarray of shape (n, at least a whole number of blocks, n_covariates)
     """
-    k, c = frame.n_targets, frame.n_covariates
-    lacking = frame.n_blocks(horizon) * frame.horizon - future.shape[1]
-    if not c + frame.n_past or lacking <= 0:
+    k, c = transform.n_targets, transform.n_covariates
+    lacking = transform.n_blocks(horizon) * transform.horizon - future.shape[1]
+    if not c + transform.n_past or lacking <= 0:
         return future
-    means = np.broadcast_to(frame.center[k : k + c], (len(future), lacking, c))
+    means = np.broadcast_to(transform.center[k : k + c], (len(future), lacking, c))
     return np.concatenate([future, means], axis=1)
 
 
@@ -137,15 +137,15 @@ def keep_constant(network, y, details):
     ndarray
         `details`.
     """
-    frame = network.frame
-    if frame.constant_moves:
+    transform = network.transform
+    if transform.constant_moves:
         return details
-    series, target = np.nonzero(frame.is_constant(y))
+    series, target = np.nonzero(transform.is_constant(y))
     if len(series) == 0:
         return details
     last, found = y[series, -1, target], details[series, :, target]
     point = network.point
-    if frame.constant_moves is None:  # never seen in training: the network's spread stands
+    if transform.constant_moves is None:  # never seen in training: the network's spread stands
         shift = last[:, np.newaxis] - found[..., point]
         found[..., : 1 if network.loss == "gaussian" else None] += shift[..., np.newaxis]
     else:
@@ -162,9 +162,9 @@ def last_block(network, y, z, states):
     -------
     ndarray of shape (n, horizon, n_targets, outputs per target), scaled
     """
-    start = max(0, y.shape[1] - network.frame.need)
+    start = max(0, y.shape[1] - network.transform.need)
     y, z = y[:, start:], None if z is None else z[:, start:]
-    return block_outputs(network, y, z, states, network.frame.lookback)
+    return block_outputs(network, y, z, states, network.transform.lookback)
 
 
 def block_outputs(network, y, z, states, n_read):
@@ -175,7 +175,7 @@ def block_outputs(network, y, z, states, n_read):
     network : Network
     y : ndarray of shape (n, T, n_targets)
     z : ndarray of shape (n, at least T + horizon - 1, n_covariates + n_past), or None
-        As `Frame.prepare` gives it.
+        As `SeriesTransform.prepare` gives it.
     states : (h, c) or None
         Before these steps; the states after them replace them.
     n_read : int
@@ -185,15 +185,15 @@ def block_outputs(network, y, z, states, n_read):
     ndarray of shape (n, horizon, n_targets, outputs per target), scaled
         Quantiles, or mean and standard deviation.
     """
-    frame = network.frame
-    inputs = frame.inputs(y, z)[:, -n_read:]
+    transform = network.transform
+    inputs = transform.inputs(y, z)[:, -n_read:]
     n, T, width = inputs.shape
     offsets = np.arange(n + 1, dtype=np.int64) * T
     outputs = network.outputs(Sequences(inputs.reshape(-1, width), offsets), states)
     if network.plan.pooling == "all":
         outputs = outputs[offsets[1:] - 1]
-    base = frame.last_base(y)[..., np.newaxis]
-    size = np.asarray(frame.target_scale)[..., np.newaxis]
+    base = transform.last_base(y)[..., np.newaxis]
+    size = np.asarray(transform.target_scale)[..., np.newaxis]
     if network.loss == "gaussian":
         mean = outputs[..., :1] * size + base
         return np.concatenate([mean, np.exp(outputs[..., 1:]) * size], axis=-1)
@@ -216,7 +216,7 @@ def _roll(plan, params, states, rule, y, z, out):
     y : ndarray of shape (n, steps, n_targets)
         Known steps; the rest, as many as `out` has, is filled with what is fed back.
     z : ndarray of shape (n, at least steps - 1, n_covariates + n_past), or None
-        As `Frame.prepare` gives it.
+        As `SeriesTransform.prepare` gives it.
     out : ndarray of shape (n, steps to forecast, n_targets, outputs per target)
     """
     options = Options(threads=effective_n_threads())

@@ -107,11 +107,13 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
     paths : ndarray of shape (n, n_paths, horizon, n_targets)
         In the units of the series.
     """
-    frame = network.frame
-    width = frame.n_inputs + frame.n_covariates
-    size = n_paths * (frame.n_blocks(horizon) * frame.horizon + frame.history_kept) * width
+    transform = network.transform
+    width = transform.n_inputs + transform.n_covariates
+    size = (
+        n_paths * (transform.n_blocks(horizon) * transform.horizon + transform.history_kept) * width
+    )
     most = max(1, PATH_NUMBERS // size)
-    for block, values, ahead in stacked(frame, known, future, PATH_NUMBERS):
+    for block, values, ahead in stacked(transform, known, future, PATH_NUMBERS):
         for start in range(0, len(block), most):
             part = slice(start, start + most)
             at = block[part]
@@ -120,14 +122,14 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
 
 
 def _sample(network, copula, known, future, horizon, n_paths, generators):
-    frame = network.frame
-    k, h, n, T = frame.n_targets, frame.horizon, len(known), known.shape[1]
-    n_blocks = frame.n_blocks(horizon)
-    center, scale = frame.scales(known[..., :k])
-    y, z = frame.prepare(known, padded_future(frame, future, horizon))
+    transform = network.transform
+    k, h, n, T = transform.n_targets, transform.horizon, len(known), known.shape[1]
+    n_blocks = transform.n_blocks(horizon)
+    center, scale = transform.scales(known[..., :k])
+    y, z = transform.prepare(known, padded_future(transform, future, horizon))
     states = first_states(network.plan, n) if n_blocks > 1 else None
     details = keep_constant(network, y, last_block(network, y, z, states))[:, np.newaxis]
-    kept = min(T, frame.history_kept)
+    kept = min(T, transform.history_kept)
     paths = np.empty((n, n_paths, kept + n_blocks * h, k))
     paths[:, :, :kept] = y[:, np.newaxis, T - kept :]
     scores = np.stack([g.standard_normal((n_paths, n_blocks * h, k)) for g in generators])
@@ -139,7 +141,7 @@ def _sample(network, copula, known, future, horizon, n_paths, generators):
                     for s in states
                 )
             stop = kept + b * h
-            start = max(0, stop - h - frame.history_kept)
+            start = max(0, stop - h - transform.history_kept)
             past = paths[:, :, start:stop].reshape(n * n_paths, -1, k)
             first = T - kept + start
             ahead = None if z is None else z[:, first : first + past.shape[1] + h - 1]
@@ -149,10 +151,10 @@ def _sample(network, copula, known, future, horizon, n_paths, generators):
         joint = copula.join(scores[:, :, b * h : (b + 1) * h])
         paths[:, :, kept + b * h : kept + (b + 1) * h] = _values_at(network, details, joint)
     paths = paths[:, :, kept : kept + horizon]
-    if frame.constant_moves is False:
-        series, target = np.nonzero(frame.is_constant(y))
+    if transform.constant_moves is False:
+        series, target = np.nonzero(transform.is_constant(y))
         paths[series, :, :, target] = y[series, -1, target][:, np.newaxis, np.newaxis]
-    if frame.own_scale:
+    if transform.own_scale:
         center, scale = center[:, np.newaxis], scale[:, np.newaxis]
     return paths * scale + center
 

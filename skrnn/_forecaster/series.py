@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._forecaster.transform import constant_moves, size, spread
+from skrnn._forecaster.transform import constant_moves, rms, std
 
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
@@ -18,7 +18,7 @@ class Series(NamedTuple):
     known: Sequences
     future: Sequences  # covariates of the steps to come
     weights: np.ndarray  # (n_series,)
-    followers: np.ndarray | None = None  # (n_series, horizon, n_targets) what followed each
+    y: np.ndarray | None = None  # (n_series, horizon, n_targets) what followed each
     # Steps at the start of each that are history alone: no target lies among them, and scales are
     # theirs. (n_series,), None for none.
     history: np.ndarray | None = None
@@ -45,7 +45,7 @@ class Pieces(NamedTuple):
     """What a network reads of series, and is asked for."""
 
     rows: Sequences  # (total_steps, n_inputs), one per piece
-    # (n_asked, horizon, n_targets) of each step, or with followers of each series; NaN where it
+    # (n_asked, horizon, n_targets) of each step, or with y of each series; NaN where it
     # does not count
     numbers: np.ndarray
     weights: np.ndarray  # (n_asked,)
@@ -115,11 +115,11 @@ def late_windows(given, fraction):
     """
     n, lengths = len(given.known), given.known.lengths
     late, gaps = np.zeros(n, bool), np.zeros(n, bool)
-    horizon, k = given.followers.shape[1:]
+    horizon, k = given.y.shape[1:]
     if n < 2 or (lengths != lengths[0]).any():
         return late, gaps
     windows = given.known.values.reshape(n, lengths[0], -1)[:, :, :k]
-    whole = np.concatenate([windows, given.followers], axis=1)
+    whole = np.concatenate([windows, given.y], axis=1)
 
     def follows(shift, few=None):
         """Tell which windows are the one before, so many steps later."""
@@ -137,7 +137,7 @@ def late_windows(given, fraction):
     return late, gaps
 
 
-def late_forecasts(held, frame, columns):
+def late_forecasts(held, transform, columns):
     """Make of what is held out histories to forecast from, and what followed them.
 
     Origins whose truth is missing in part are left out.
@@ -145,7 +145,7 @@ def late_forecasts(held, frame, columns):
     Parameters
     ----------
     held : Series
-    frame : Frame
+    transform : SeriesTransform
     columns : Columns
 
     Returns
@@ -153,22 +153,22 @@ def late_forecasts(held, frame, columns):
     histories : list of ndarray of shape (n_timesteps, n_features)
         As X has them; with covariates they end in rows for the steps to come, whose targets are
         NaN.
-    followers : ndarray of shape (n_histories, horizon, n_targets)
+    y : ndarray of shape (n_histories, horizon, n_targets)
     """
-    k, h, c = frame.n_targets, frame.horizon, frame.n_covariates
-    histories, followers = [], []
+    k, h, c = transform.n_targets, transform.horizon, transform.n_covariates
+    histories, y = [], []
     for i, (values, ahead) in enumerate(zip(held.known.split(), held.future.split(), strict=True)):
-        if held.followers is not None:
+        if held.y is not None:
             stops = [len(values)]
         else:
             stops = range(max(held.cuts[i], 1), len(values) - h + 1)
             stops = stops[:: max(1, len(stops) // SCORED_ORIGINS)]
         for stop in stops:
-            truth = frame.truth(values[stop : stop + h])
-            after = held.followers[i] if held.followers is not None else truth
+            truth = transform.truth(values[stop : stop + h])
+            after = held.y[i] if held.y is not None else truth
             if np.isnan(after).any():
                 continue
-            followers.append(after)
+            y.append(after)
             rows = np.concatenate([values[stop:, k : k + c], ahead])[: h * bool(c)]
             rows = np.column_stack([np.full((len(rows), k), np.nan), rows])
             histories.append(np.concatenate([columns.decode(values[:stop]), columns.decode(rows)]))
@@ -177,7 +177,7 @@ def late_forecasts(held, frame, columns):
             f"The validation part of no series has the {h} steps of a forecast, which `scoring` "
             "needs. Increase validation_fraction, pass X_val and y_val, or set scoring='loss'."
         )
-    return histories, np.array(followers)
+    return histories, np.array(y)
 
 
 def chunks(length, size, overlap):
@@ -193,14 +193,14 @@ def chunks(length, size, overlap):
     return pieces
 
 
-def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
+def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
     """Make of series what the network reads and is asked for.
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     given : Series
-        Without followers every step is asked for what comes next.
+        Without y every step is asked for what comes next.
     bptt_steps : int or None
         As in `learn_every_step`.
     reset : bool
@@ -212,17 +212,17 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
 
     Returns
     -------
-    frame : Frame
+    transform : SeriesTransform
     pieces : Pieces
     """
-    known, followers, k = given.known, given.followers, frame.n_targets
+    known, y, k = given.known, given.y, transform.n_targets
     counts = [1] * len(given.weights)
-    if reset and frame.lags:
-        frame = learn_lags(frame, known, given.weights, followers)
-    if followers is None:
-        rows, numbers, counts = learn_every_step(frame, given, bptt_steps, dtype)
+    if reset and transform.lags:
+        transform = learn_lags(transform, known, given.weights, y)
+    if y is None:
+        rows, numbers, counts = learn_every_step(transform, given, bptt_steps, dtype)
     else:
-        rows, numbers = learn_last_step(frame, known, given.future, followers)
+        rows, numbers = learn_last_step(transform, known, given.future, y)
     if np.isnan(numbers).all():
         raise ValueError(
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
@@ -232,16 +232,16 @@ def learn(frame, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
     if complete and lacking.any():
         raise _untrained(lacking, known)
     row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
-    weights = row_weights if followers is None else given.weights
+    weights = row_weights if y is None else given.weights
     if reset:
-        scale = spread(rows.values[:, :k], row_weights if row_weights.any() else None)
-        asked = size(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
-        moves = constant_moves(frame, known, followers)
-        frame = replace(frame, input_scale=scale, target_scale=asked, constant_moves=moves)
+        scale = std(rows.values[:, :k], row_weights if row_weights.any() else None)
+        asked = rms(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
+        moves = constant_moves(transform, known, y)
+        transform = replace(transform, input_scale=scale, target_scale=asked, constant_moves=moves)
         rows.values[:, :k] /= scale
     series = np.repeat(np.arange(len(counts)), counts)
-    numbers /= frame.target_scale
-    return frame, Pieces(rows, numbers, weights, series)
+    numbers /= transform.target_scale
+    return transform, Pieces(rows, numbers, weights, series)
 
 
 def _untrained(lacking, known):
@@ -255,12 +255,12 @@ def _untrained(lacking, known):
     )
 
 
-def learn_every_step(frame, given, bptt_steps, dtype):
+def learn_every_step(transform, given, bptt_steps, dtype):
     """Make of whole series what the network reads and is asked for, in pieces.
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     given : Series
         Of what is their `history` no step is asked for; scales are those of history.
     bptt_steps : int or None
@@ -278,27 +278,27 @@ def learn_every_step(frame, given, bptt_steps, dtype):
     counts : list of int
         Pieces of each series.
     """
-    size, overlap = (bptt_steps, 0) if bptt_steps else (frame.lookback, frame.lookback)
+    size, overlap = (bptt_steps, 0) if bptt_steps else (transform.lookback, transform.lookback)
     cuts, pieces_of = given.cuts, []
     for length, cut in zip(np.diff(given.known.offsets), cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
-        first = max(0, cut - frame.horizon - frame.lookback)
+        first = max(0, cut - transform.horizon - transform.lookback)
         pieces_of.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
     offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
     series = zip(given.known.split(), given.future.split(), cuts, pieces_of, strict=True)
     # With a long horizon these take more memory than all else, so they are filled in place.
-    wanted = np.empty((offsets[-1], frame.horizon, frame.n_targets), dtype)
-    rows, done = np.empty((offsets[-1], frame.n_inputs)), 0
-    ahead_of = np.arange(1, frame.horizon + 1)
+    wanted = np.empty((offsets[-1], transform.horizon, transform.n_targets), dtype)
+    rows, done = np.empty((offsets[-1], transform.n_inputs)), 0
+    ahead_of = np.arange(1, transform.horizon + 1)
     for values, ahead, cut, pieces in series:
-        y, z = frame.prepare(values, ahead, cut or None)
-        missing = np.isnan(frame.truth(values)) if frame.n_indicators else None
-        inputs = frame.inputs(y, z)
+        y, z = transform.prepare(values, ahead, cut or None)
+        missing = np.isnan(transform.truth(values)) if transform.n_indicators else None
+        inputs = transform.inputs(y, z)
         for start, stop, counted in pieces:
-            before = max(0, start - frame.need)
+            before = max(0, start - transform.need)
             truth = y if missing is None else np.where(missing, np.nan, y)
-            targets = frame.targets(
-                y[before : stop + frame.horizon], truth[before : stop + frame.horizon]
+            targets = transform.targets(
+                y[before : stop + transform.horizon], truth[before : stop + transform.horizon]
             )
             targets = targets[start - before : stop - before]
             # What the history is followed by within itself has been learned from.
@@ -310,14 +310,14 @@ def learn_every_step(frame, given, bptt_steps, dtype):
     return Sequences(rows, offsets), wanted, list(map(len, pieces_of))
 
 
-def learn_last_step(frame, known, future, followers):
+def learn_last_step(transform, known, future, y):
     """Make of histories, and what followed each, what the network reads and is asked for.
 
     Parameters
     ----------
-    frame, known, future
+    transform, known, future
         As in `learn_every_step`.
-    followers : ndarray of shape (n, horizon, n_targets)
+    y : ndarray of shape (n, horizon, n_targets)
 
     Returns
     -------
@@ -325,21 +325,21 @@ def learn_last_step(frame, known, future, followers):
         Of shape (total_steps, n_inputs).
     wanted : ndarray of shape (n, horizon, n_targets)
     """
-    offsets = lengths_to_offsets(np.minimum(known.lengths, frame.lookback))
-    rows, wanted = np.empty((offsets[-1], frame.n_inputs)), np.empty(followers.shape)
-    for at, values, ahead in stacked(frame, known, future):
-        wanted[at] = wanted_after(frame, values, followers[at])
-        inputs = frame.inputs(*frame.prepare(values, ahead))[:, -frame.lookback :]
+    offsets = lengths_to_offsets(np.minimum(known.lengths, transform.lookback))
+    rows, wanted = np.empty((offsets[-1], transform.n_inputs)), np.empty(y.shape)
+    for at, values, ahead in stacked(transform, known, future):
+        wanted[at] = wanted_after(transform, values, y[at])
+        inputs = transform.inputs(*transform.prepare(values, ahead))[:, -transform.lookback :]
         rows[offsets[at, np.newaxis] + np.arange(inputs.shape[1])] = inputs
     return Sequences(rows, offsets), wanted
 
 
-def stacked(frame, known, future, most=None):
+def stacked(transform, known, future, most=None):
     """Yield series of one length together, cut to what a forecast reads.
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     known : Sequences
     future : Sequences or None
     most : int, default=None
@@ -352,12 +352,12 @@ def stacked(frame, known, future, most=None):
     known : ndarray of shape (n, T, n_columns)
     future : ndarray of shape (n, F, n_covariates), or None where it is not given
     """
-    kept = known.lengths if frame.own_scale else np.minimum(known.lengths, frame.need)
+    kept = known.lengths if transform.own_scale else np.minimum(known.lengths, transform.need)
     ahead = np.zeros_like(kept) if future is None else future.lengths
     pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
     for g, (T, F) in enumerate(pairs):
         together = np.flatnonzero(group.ravel() == g)
-        width = frame.n_inputs + frame.n_covariates
+        width = transform.n_inputs + transform.n_covariates
         size = len(together) if most is None else max(1, most // ((T + F) * width))
         for start in range(0, len(together), size):
             at = together[start : start + size]
@@ -368,44 +368,44 @@ def stacked(frame, known, future, most=None):
             yield at, known.values[steps], coming
 
 
-def learn_lags(frame, known, weights, followers=None):
+def learn_lags(transform, known, weights, y=None):
     """Learn the linear autoregression from every step, or from what followed the last ones.
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     known : Sequences
     weights : ndarray of shape (n_series,)
-    followers : ndarray of shape (n_series, horizon, n_targets), or None
+    y : ndarray of shape (n_series, horizon, n_targets), or None
 
     Returns
     -------
-    Frame
+    SeriesTransform
     """
 
     def every_step():
         for values, weight in zip(known.split(), weights, strict=True):
-            y = scaled_targets(frame, values)
-            missing = np.isnan(frame.truth(values))
-            wanted = frame.targets(y, np.where(missing, np.nan, y))
-            for steps, lagged in frame.lagged(y):
+            y = scaled_targets(transform, values)
+            missing = np.isnan(transform.truth(values))
+            wanted = transform.targets(y, np.where(missing, np.nan, y))
+            for steps, lagged in transform.lagged(y):
                 yield lagged, wanted[steps], np.full(len(lagged), weight)
 
     def last_step():
-        for at, values, _ in stacked(frame, known, None):
-            y = scaled_targets(frame, values)
-            yield frame.last_lagged(y), wanted_after(frame, values, followers[at]), weights[at]
+        for at, values, _ in stacked(transform, known, None):
+            lagged = transform.last_lagged(scaled_targets(transform, values))
+            yield lagged, wanted_after(transform, values, y[at]), weights[at]
 
-    return frame.learn_lags(every_step() if followers is None else last_step())
+    return transform.learn_lags(every_step() if y is None else last_step())
 
 
-def scaled_targets(frame, known):
+def scaled_targets(transform, known):
     """Return the targets of (..., T, n_columns), scaled."""
-    center, scale = frame.scales(known[..., : frame.n_targets])
-    return (known[..., : frame.n_targets] - center) / scale
+    center, scale = transform.scales(known[..., : transform.n_targets])
+    return (known[..., : transform.n_targets] - center) / scale
 
 
-def wanted_after(frame, known, followers):
+def wanted_after(transform, known, y):
     """Return what is asked for after the last step: (n, horizon, n_targets)."""
-    center, scale = frame.scales(known[..., : frame.n_targets])
-    return (followers - center) / scale - frame.last_base(scaled_targets(frame, known))
+    center, scale = transform.scales(known[..., : transform.n_targets])
+    return (y - center) / scale - transform.last_base(scaled_targets(transform, known))

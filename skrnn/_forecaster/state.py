@@ -1,4 +1,4 @@
-"""What the attributes of a forecaster must be: sizes of its frame, its histories and its errors."""
+"""What the attributes of a forecaster must be: its transform, its histories and its errors."""
 
 import numpy as np
 
@@ -8,41 +8,41 @@ from skrnn._data.time_axis import TimeAxis
 from skrnn._forecaster.columns import Columns
 from skrnn._forecaster.sampling import COPULA_ORDER
 from skrnn._forecaster.series_format import SeriesFormat
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 
 LONGEST_SEASON = 2**24  # steps: the state of a series that goes on has room for one
 
 
-def _check_frame(frame, state, plan):
-    if not isinstance(frame, Frame) or not all(
-        is_count(n, 2**40)
-        for n in (frame.horizon, frame.lookback, frame.n_targets, frame.n_covariates, frame.season,
-                  frame.lags, frame.n_past, frame.n_indicators)
-    ):  # fmt: skip
-        raise Misfit("_frame has sizes that are none")
-    h, k, width = frame.horizon, frame.n_targets, frame.n_columns
+def _check_transform(transform, state, plan):
+    names = ("horizon", "lookback", "n_targets", "n_covariates", "season", "lags", "n_past",
+             "n_indicators")  # fmt: skip
+    if not isinstance(transform, SeriesTransform) or not all(
+        is_count(getattr(transform, name), 2**40) for name in names
+    ):
+        raise Misfit("_transform has sizes that are none")
+    h, k, width = transform.horizon, transform.n_targets, transform.n_columns
     shapes = {
         "center": (width,), "scale": (width,), "input_scale": (k,), "target_scale": (h, k),
-        "lag_weights": (frame.lags, h, k),
+        "lag_weights": (transform.lags, h, k),
     }  # fmt: skip
-    if not frame.lags:
+    if not transform.lags:
         del shapes["lag_weights"]
     if (
-        min(h, k, frame.lookback) < 1
-        or frame.difference not in (None, "last", "season")
-        or not (frame.difference == "season") <= frame.season <= LONGEST_SEASON
-        or not isinstance(frame.own_scale, (bool, np.bool_))
-        or not (frame.constant_moves is None or isinstance(frame.constant_moves, bool))
-        or (frame.lag_weights is None) != (frame.lags == 0)
-        or frame.n_indicators > frame.n_past
-        or 0 < frame.n_indicators < k
-        or not all(has_shape(getattr(frame, name), shape) for name, shape in shapes.items())
+        min(h, k, transform.lookback) < 1
+        or transform.difference not in (None, "last", "season")
+        or not (transform.difference == "season") <= transform.season <= LONGEST_SEASON
+        or not isinstance(transform.own_scale, (bool, np.bool_))
+        or not (transform.constant_moves is None or isinstance(transform.constant_moves, bool))
+        or (transform.lag_weights is None) != (transform.lags == 0)
+        or transform.n_indicators > transform.n_past
+        or 0 < transform.n_indicators < k
+        or not all(has_shape(getattr(transform, name), shape) for name, shape in shapes.items())
     ):
-        raise Misfit("_frame does not fit itself")
+        raise Misfit("_transform does not fit itself")
     per_target = plan._outputs_per_target
     read = state["_architecture"]["n_features"]
-    if plan.n_outputs != h * k * per_target or read != frame.n_inputs:
-        raise Misfit("_frame does not fit its network")
+    if plan.n_outputs != h * k * per_target or read != transform.n_inputs:
+        raise Misfit("_transform does not fit its network")
     levels = plan.quantiles
     if not ((levels > 0) & (levels < 1)).all() or (np.diff(levels) < 0).any():
         raise Misfit("its quantiles are none")
@@ -68,11 +68,11 @@ def _check_form(form, state, plan):
 def _check_histories(histories, state, plan):
     if not isinstance(histories, Sequences):
         raise Misfit("_histories are none")
-    values, offsets, frame = histories.values, histories.offsets, state["_frame"]
+    values, offsets, transform = histories.values, histories.offsets, state["_transform"]
     if (
         not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2
         or not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1
-        or values.shape[1] != frame.n_columns
+        or values.shape[1] != transform.n_columns
         or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(values)
         or (np.diff(offsets) < 1).any()
     ):  # fmt: skip
@@ -82,10 +82,10 @@ def _check_histories(histories, state, plan):
 def _check_futures(futures, state, plan):
     if not isinstance(futures, Sequences):
         raise Misfit("_futures are none")
-    values, offsets, frame = futures.values, futures.offsets, state["_frame"]
+    values, offsets, transform = futures.values, futures.offsets, state["_transform"]
     if (
         not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2
-        or values.shape[1] != frame.n_covariates
+        or values.shape[1] != transform.n_covariates
         or not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64
         or offsets.shape != state["_histories"].offsets.shape
         or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any()
@@ -96,7 +96,7 @@ def _check_futures(futures, state, plan):
 def _check_copula(copula, state, plan):
     if copula is None:
         return
-    h, k = state["_frame"].horizon, state["_frame"].n_targets
+    h, k = state["_transform"].horizon, state["_transform"].n_targets
     shapes = (h, COPULA_ORDER, k), (h, k)
     if (
         not isinstance(copula, list) or len(copula) != 2
@@ -115,7 +115,7 @@ def _check_conformal(errors, state, plan):
         return
     if (
         not isinstance(errors, np.ndarray) or errors.dtype != np.float64 or errors.ndim != 3
-        or min(errors.shape) < 1 or errors.shape[2] != state["_frame"].n_targets
+        or min(errors.shape) < 1 or errors.shape[2] != state["_transform"].n_targets
         or np.isinf(errors).any()  # NaN stands for errors that are not known
     ):  # fmt: skip
         raise Misfit("_conformal does not fit its network")
@@ -127,14 +127,14 @@ def _check_step_width(width, state, plan):
 
 
 def _check_columns(columns, state, plan):
-    frame = state["_frame"]
+    transform = state["_transform"]
     if (
         not isinstance(columns, Columns) or not is_count(columns.width, 2**40)
         or not all(is_count(j, columns.width - 1)
                    for part in (columns.past, columns.static, columns.categories or ())
                    for j in part)
         or (columns.n_targets, columns.n_covariates, columns.n_past, len(columns.indicated))
-        != (frame.n_targets, frame.n_covariates, frame.n_past, frame.n_indicators)
+        != (transform.n_targets, transform.n_covariates, transform.n_past, transform.n_indicators)
         or not (columns.names is None or len(columns.names) == columns.width)
     ):  # fmt: skip
         raise Misfit("_columns do not fit its network")
@@ -151,7 +151,7 @@ def _check_every_step(every, state, plan):
 
 
 FORECASTER_CLASSES = (
-    *StateMixin._state_classes, Columns, Frame, Sequences, SeriesFormat, TimeAxis,
+    *StateMixin._state_classes, Columns, SeriesTransform, Sequences, SeriesFormat, TimeAxis,
 )  # fmt: skip
 FORECASTER_ALLOWED = {
     "loss": ("squared_error", "absolute_error", "quantile", "gaussian"),
@@ -159,7 +159,7 @@ FORECASTER_ALLOWED = {
     "bidirectional": (False,),
 }
 FORECASTER_CHECKS = {
-    "_frame": _check_frame,
+    "_transform": _check_transform,
     "_columns": _check_columns,
     "_step_width": _check_step_width,
     "_y_ndim": _check_y_ndim,

@@ -38,16 +38,18 @@ class SeriesStreamingMixin(StreamingMixin):
             With `scaling='series'`, because the scale is that of the whole series.
         """
         size = self._stream(1).n_state
-        if self._frame.own_scale:
+        if self._transform.own_scale:
             raise ValueError(
                 "scaling='series' scales by the whole series, which is not known step by step. Fit "
                 "a forecaster with scaling='global' or 'none'."
             )
-        return np.zeros((check_count(n_sequences), size + 1 + self._n_kept * self._frame.n_targets))
+        return np.zeros(
+            (check_count(n_sequences), size + 1 + self._n_kept * self._transform.n_targets)
+        )
 
     @property
     def _n_kept(self):
-        return max(1, self._frame.reach, self._frame.lags) + 1
+        return max(1, self._transform.reach, self._transform.lags) + 1
 
     def step(self, x, state, *, out=None):
         """Read the next observation of each series, and forecast its continuation.
@@ -81,26 +83,26 @@ class SeriesStreamingMixin(StreamingMixin):
         """
         width = self.initial_state(0).shape[1]
         state = read_state(state, width, np.float64)
-        stream, frame, network = self._stream(len(state)), self._frame, self._network()
-        size, k = stream.n_state, frame.n_targets
+        stream, transform, network = self._stream(len(state)), self._transform, self._network()
+        size, k = stream.n_state, transform.n_targets
         self._check_counts(state[:, size])
         known, future = self._read_observation(x, len(state))
-        output = np.empty((len(state), frame.horizon, k))
+        output = np.empty((len(state), transform.horizon, k))
         after = np.empty_like(state)
         given = check_out(out, output[..., 0] if k == 1 else output, after)
-        center, scale = frame.scales(known[..., :k])
+        center, scale = transform.scales(known[..., :k])
         for count in np.unique(state[:, size]).astype(int):
             at = np.flatnonzero(state[:, size] == count)
             kept = min(count, self._n_kept - 1)
             last = (
                 state[at, size + 1 :].reshape(len(at), -1, k)[:, kept - 1 :: -1] if kept else None
             )
-            now, z = frame.prepare(known[at], future[at])
+            now, z = transform.prepare(known[at], future[at])
             y = np.concatenate([last, now], axis=1) if kept else now
             # Covariates belong to this step; those of the steps before have been read.
             z = z if z is None else np.concatenate([np.zeros((len(at), kept, z.shape[2])), z], 1)
             with np.errstate(over="ignore"):
-                rows = frame.inputs(y, z)[:, -1].astype(network.plan.dtype)
+                rows = transform.inputs(y, z)[:, -1].astype(network.plan.dtype)
             with np.errstate(over="ignore"):  # too large for float32: found as infinity below
                 states = np.ascontiguousarray(state[at, :size], dtype=network.plan.dtype)
             raw = np.empty((len(at), network.plan.n_outputs), network.plan.dtype)
@@ -111,10 +113,10 @@ class SeriesStreamingMixin(StreamingMixin):
             newest = y[:, ::-1][:, : self._n_kept]
             after[at, size + 1 :] = 0
             after[at, size + 1 : size + 1 + newest.shape[1] * k] = newest.reshape(len(at), -1)
-            details = raw.astype(np.float64).reshape(len(at), frame.horizon, k, -1)
+            details = raw.astype(np.float64).reshape(len(at), transform.horizon, k, -1)
             if network.loss == "quantile":  # learned apart, they may cross
                 details = np.sort(details, axis=-1)
-            point = details[..., network.point] * frame.target_scale + frame.last_base(y)
+            point = details[..., network.point] * transform.target_scale + transform.last_base(y)
             output[at] = point * scale + center
         finite = np.isfinite(output).all(axis=(1, 2))
         if not finite.all():
@@ -136,8 +138,8 @@ class SeriesStreamingMixin(StreamingMixin):
 
     def _read_observation(self, x, n):
         """Return what is known, (n, 1, n_features), and covariates to come."""
-        frame, width = self._frame, self._step_width
-        ahead = frame.horizon if frame.n_covariates else 0
+        transform, width = self._transform, self._step_width
+        ahead = transform.horizon if transform.n_covariates else 0
         if hasattr(self, "feature_names_in_"):
             for table in [x] if hasattr(x, "columns") else x:
                 if hasattr(table, "columns"):
@@ -161,7 +163,7 @@ class SeriesStreamingMixin(StreamingMixin):
         check_finite(x[:, :1])
         known = columns.encode(x[:, 0])[:, np.newaxis]
         future = columns.encode_ahead(x[:, 1:].reshape(-1, width)).reshape(
-            n, ahead, frame.n_covariates
+            n, ahead, transform.n_covariates
         )
         check_finite(future)
         return known, future

@@ -34,7 +34,7 @@ STEPS_AT_ONCE = 4096  # of lags side by side: 3 MB for 96 of them
 
 
 @dataclass(frozen=True)
-class Frame:
+class SeriesTransform:
     """How series are read: sizes and scales, learned once.
 
     Attributes
@@ -125,7 +125,7 @@ class Frame:
         k = self.n_targets
         if not self.own_scale:
             return self.center[:k], self.scale[:k]
-        return y.mean(axis=-2, keepdims=True), spread(y)[..., np.newaxis, :]
+        return y.mean(axis=-2, keepdims=True), std(y)[..., np.newaxis, :]
 
     def n_blocks(self, steps):
         """Return how many blocks of `horizon` steps hold so many steps."""
@@ -254,7 +254,7 @@ class Frame:
         return ahead - self.bases(y)
 
     def learn_lags(self, parts):
-        """Return a frame with a linear autoregression: ridge regression for each target.
+        """Return a transform with a linear autoregression: ridge regression for each target.
 
         Parameters
         ----------
@@ -298,7 +298,7 @@ def _ridge(squares):
     return np.where(ridge > 0, ridge, 1.0)[..., np.newaxis, np.newaxis] * np.eye(p)
 
 
-def learn_frame(estimator, known, weights):
+def learn_transform(estimator, known, weights):
     """Learn the scales of training series.
 
     Parameters
@@ -309,7 +309,7 @@ def learn_frame(estimator, known, weights):
 
     Returns
     -------
-    Frame
+    SeriesTransform
         Without the scales of what the network reads and is asked for.
     """
     if estimator.difference == "season" and estimator.season_length is None:
@@ -318,7 +318,7 @@ def learn_frame(estimator, known, weights):
     k, weights = columns.n_targets, np.repeat(weights, lengths)
     weights = weights if weights.any() else None
     with np.errstate(over="ignore", invalid="ignore"):
-        center, scale = np.average(rows, axis=0, weights=weights), spread(rows, weights)
+        center, scale = np.average(rows, axis=0, weights=weights), std(rows, weights)
     if not np.isfinite(center).all():
         raise ValueError(
             f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
@@ -332,7 +332,7 @@ def learn_frame(estimator, known, weights):
     same[:k] = False
     same[len(columns.layout) :] = False
     scale[same] = UNREAD
-    return Frame(
+    return SeriesTransform(
         horizon=estimator.horizon,
         lookback=estimator.lookback or min(int(lengths.max()), LONGEST_LOOKBACK),
         n_targets=k,
@@ -348,7 +348,7 @@ def learn_frame(estimator, known, weights):
     )
 
 
-def constant_moves(frame, known, followers):
+def constant_moves(transform, known, y):
     """Tell whether histories without a change are followed by one; None where there are none.
 
     One in twenty is enough: such series (counts of what is seldom sold) are the network's to
@@ -356,31 +356,31 @@ def constant_moves(frame, known, followers):
 
     Parameters
     ----------
-    frame : Frame
+    transform : SeriesTransform
     known : Sequences
         Series that were learned from.
-    followers : ndarray of shape (n_series, horizon, n_targets), or None
+    y : ndarray of shape (n_series, horizon, n_targets), or None
         What followed each, where its steps themselves are not to be forecast.
     """
-    k, constant, moved = frame.n_targets, 0, 0
+    k, constant, moved = transform.n_targets, 0, 0
     for i, (start, stop) in enumerate(pairwise(known.offsets.tolist())):
         values = known.values[start:stop]
-        y = values[:, :k] if followers is None else np.concatenate([values[:, :k], followers[i]])
-        steps = np.arange(len(values)) if followers is None else np.array([len(values) - 1])
-        steps = steps[steps >= frame.least_constant - 1]
-        changes = np.zeros((len(y), k), int)
-        np.cumsum(y[1:] != y[:-1], axis=0, out=changes[1:])
-        before = np.maximum(steps - frame.need + 1, 0)
-        ahead = np.minimum(steps + frame.horizon, len(y) - 1)
+        whole = values[:, :k] if y is None else np.concatenate([values[:, :k], y[i]])
+        steps = np.arange(len(values)) if y is None else np.array([len(values) - 1])
+        steps = steps[steps >= transform.least_constant - 1]
+        changes = np.zeros((len(whole), k), int)
+        np.cumsum(whole[1:] != whole[:-1], axis=0, out=changes[1:])
+        before = np.maximum(steps - transform.need + 1, 0)
+        ahead = np.minimum(steps + transform.horizon, len(whole) - 1)
         still = (changes[steps] == changes[before]) & (ahead > steps)[:, np.newaxis]
         constant += still.sum()
         moved += (still & (changes[ahead] > changes[steps])).sum()
     return bool(moved > 0.05 * constant) if constant else None
 
 
-def spread(values, weights=None):
+def std(values, weights=None):
     """Return the standard deviation of each column; 1 for a constant one."""
-    unit = unit_of(values)
+    unit = power_of_two_scale(values)
     values = values / unit[..., np.newaxis, :]
     mean = np.average(values, axis=-2, weights=weights)
     deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
@@ -388,7 +388,7 @@ def spread(values, weights=None):
     return np.where(flat, 1.0, deviation * unit)
 
 
-def unit_of(values):
+def power_of_two_scale(values):
     """Return a power of two that brings the largest of each column near 1.
 
     Divided by it, values have squares that neither overflow nor lose a bit.
@@ -396,13 +396,13 @@ def unit_of(values):
     return np.ldexp(1.0, np.frexp(np.abs(values).max(axis=-2, initial=0.0))[1] - 1)
 
 
-def size(numbers, weights):
+def rms(numbers, weights):
     """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
     found = []
     for column in numbers.T:  # one at a time: with a long horizon all take much memory
         known = ~np.isnan(column) * weights
         values = np.nan_to_num(column).astype(np.float64, copy=False)
-        unit = unit_of(values[:, np.newaxis])[0]
+        unit = power_of_two_scale(values[:, np.newaxis])[0]
         mean = (known * (values / unit) ** 2).sum() / max(known.sum(), 1e-300)
         found.append(unit * np.sqrt(mean) if mean > 0 else 1.0)
     return np.array(found)

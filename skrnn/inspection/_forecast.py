@@ -101,7 +101,7 @@ class ForecastDisplay:
         else:
             given = X
         forecast = estimator.predict(given, horizon=horizon)
-        k = estimator._frame.n_targets
+        k = estimator._transform.n_targets
         interval = None
         if coverage is not None:
             interval = estimator.predict_interval(given, coverage, horizon=horizon)

@@ -196,8 +196,8 @@ def _as_fitted(estimator):
         network.crf = built["loss"] == "crf"
     if hasattr(network, "loss"):
         network.loss = built["loss"]
-    if hasattr(network, "_frame"):  # of a forecaster
-        network.horizon, network.n_targets = network.horizon_, network._frame.n_targets
+    if hasattr(network, "_transform"):  # of a forecaster
+        network.horizon, network.n_targets = network.horizon_, network._transform.n_targets
     return network
 
 

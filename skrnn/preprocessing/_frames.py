@@ -24,7 +24,7 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
 class Frames(SequenceTransformerMixin, BaseEstimator):
     """Put consecutive steps side by side as one step, to make long sequences short.
 
-    Frame ``i`` of a sequence consists of its steps ``i * stride`` to ``i * stride + width - 1``. A
+    The frame ``i`` of a sequence consists of steps ``i * stride`` to ``i * stride + width - 1``. A
     recurrent network behind it takes ``stride`` times fewer steps, each of which shows it the shape
     of the sequence over ``width`` steps: series of some hundred steps are learned faster, and often
     better, than step by step.

@@ -284,9 +284,9 @@ def test_no_scale_is_learnt_from_what_is_held_out():
     series = np.sin(np.arange(100) / 3)
     shorter = LSTMForecaster(4, lookback=8, max_iter=1, random_state=0).fit(series[:90])
     longer = np.append(series[:90], 1e6 * series[90:])
-    frame = small(LSTMForecaster, horizon=4, lookback=8, early_stopping=True).fit(longer)._frame
+    frame = small(LSTMForecaster, horizon=4, lookback=8, early_stopping=True).fit(longer)._transform
     for name in ("center", "scale", "input_scale", "target_scale"):
-        assert_allclose(getattr(frame, name), getattr(shorter._frame, name), rtol=0.02)
+        assert_allclose(getattr(frame, name), getattr(shorter._transform, name), rtol=0.02)
 
 
 @pytest.mark.parametrize("scaling", ["global", "series"])

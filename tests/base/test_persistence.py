@@ -194,7 +194,7 @@ def test_damage_to_labels_and_histories_is_refused():
         refuses_to_load(fitted_once(case), few, "classes_ has not one label")
     ends = [np.array([[np.inf]])] * 30
     refuses_to_load(fitted_once("forecaster"), changed(_histories=ends), "_histories")
-    refuses_to_load(fitted_once("classifier"), changed(_frame=np.array([np.nan])), "_frame")
+    refuses_to_load(fitted_once("classifier"), changed(_transform=np.array([np.nan])), "_transform")
     with pytest.raises(ValueError, match="its state is of type list"):
         LSTMForecaster().__setstate__([1])
 
@@ -231,11 +231,11 @@ def test_counters_of_the_optimizer_are_looked_at(changes):
         model.partial_fit(X, first_step(30)[1])
 
 
-def changed_frame(**changes):
+def changed_transform(**changes):
     def damage(state):
-        frame = state["_frame"]  # a dict in a file
+        frame = state["_transform"]  # a dict in a file
         new = frame | changes if isinstance(frame, dict) else replace(frame, **changes)
-        state["_frame"] = new
+        state["_transform"] = new
 
     return damage
 
@@ -274,10 +274,10 @@ MISFITS = {
         changed(_longest_targets=np.array([[2, 3], [1, 4]])),
         "_longest_targets",
     ),
-    "horizon": ("forecaster", changed_frame(horizon=4), "_frame"),
-    "lags": ("forecaster", changed_frame(lags=2), "_frame"),
-    "scale": ("forecaster", changed_frame(scale=np.ones(2)), "_frame"),
-    "difference": ("gaussian forecaster", changed_frame(difference="all"), "_frame"),
+    "horizon": ("forecaster", changed_transform(horizon=4), "_transform"),
+    "lags": ("forecaster", changed_transform(lags=2), "_transform"),
+    "scale": ("forecaster", changed_transform(scale=np.ones(2)), "_transform"),
+    "difference": ("gaussian forecaster", changed_transform(difference="all"), "_transform"),
     "histories": ("forecaster", changed(_histories=None), "_histories"),
     "dates": ("forecaster", changed(_form=[]), "_form"),
     "errors": ("forecaster", changed(_conformal=np.zeros((3, 3))), "_conformal"),

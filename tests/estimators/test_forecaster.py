@@ -15,7 +15,7 @@ from skrnn import LSTMForecaster
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.series import chunks
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 from skrnn.preprocessing import SlidingWindow
 
 pytestmark = [
@@ -392,7 +392,7 @@ def frame(**changes):
         "horizon": 3, "lookback": 4, "n_targets": 1, "n_covariates": 0, "difference": "last",
         "season": 0, "lags": 0, "center": np.zeros(1), "scale": np.ones(1), "own_scale": False,
     }  # fmt: skip
-    return Frame(**parts | changes)
+    return SeriesTransform(**parts | changes)
 
 
 def test_what_is_read_and_asked_for():

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn import LSTMForecaster
 from skrnn._forecaster.columns import Columns
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 from skrnn.metrics import mean_absolute_scaled_error_scorer
 from skrnn.model_selection import TimeSeriesPanelSplit, backtest
 from skrnn.preprocessing import CalendarFeatures, SlidingWindow
@@ -68,7 +68,9 @@ def test_columns_by_hand():
 
 
 def test_inputs_by_hand():
-    frame = Frame(2, 9, 1, 1, "last", 0, 0, np.zeros(3), np.array([1.0, 1.0, 2.0]), False, n_past=1)
+    frame = SeriesTransform(
+        2, 9, 1, 1, "last", 0, 0, np.zeros(3), np.array([1.0, 1.0, 2.0]), False, n_past=1
+    )
     known = np.array([[1.0, 10.0, 100.0], [3.0, 11.0, 102.0], [6.0, 12.0, 104.0]])
     y, z = frame.prepare(known, np.array([[13.0], [14.0], [15.0]]))
     # the change; the covariate of the two steps that follow; what is known at the step alone

@@ -11,7 +11,7 @@ from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import Columns
 from skrnn._forecaster.missing import fill_gaps
 from skrnn._forecaster.series import Series, learn
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 from skrnn.metrics import mean_absolute_scaled_error_scorer
 from skrnn.model_selection import TimeSeriesPanelSplit, backtest
 from skrnn.preprocessing import to_panel
@@ -63,7 +63,7 @@ def test_what_is_missing_changes_nothing_and_is_not_asked_for():
     columns = Columns(1, 1, masked=True)
     known = columns.encode(np.array([[1.0], [2], [NAN], [4], [5], [NAN], [7]]))
     fill_gaps(known, 1)
-    frame = Frame(2, 9, 1, 0, "last", 0, 0, np.zeros(2), np.ones(2), False, n_past=1,
+    frame = SeriesTransform(2, 9, 1, 0, "last", 0, 0, np.zeros(2), np.ones(2), False, n_past=1,
                   n_indicators=1)  # fmt: skip
     given = Series(Sequences.of([known]), Sequences.of([np.empty((0, 0))]), np.ones(1))
     _, pieces = learn(frame, given, bptt_steps=None, reset=False)
@@ -96,9 +96,9 @@ def test_the_linear_forecast_knows_what_is_known():
     for t in range(1, 400):
         walk[t] = 0.9 * walk[t - 1] + rng.normal()
     alone = quick(horizon=1, autoregression=1, difference=None, scaling="none")
-    whole = alone.fit(walk)._frame.lag_weights.item()
+    whole = alone.fit(walk)._transform.lag_weights.item()
     assert whole == pytest.approx(0.9, abs=0.05)
-    assert alone.fit(holes(walk))._frame.lag_weights.item() == pytest.approx(whole, abs=0.1)
+    assert alone.fit(holes(walk))._transform.lag_weights.item() == pytest.approx(whole, abs=0.1)
 
 
 @pytest.mark.parametrize("form", ["list", "rows", "panel"])
@@ -154,7 +154,7 @@ def test_updates_of_what_has_holes():
 def test_errors_of_what_is_missing_do_not_count():
     X = holes(WAVE, seed=3)
     model = quick().fit(X[:150]).calibrate(X, n_steps=120)
-    need, truth = model._frame.need, X[200:]
+    need, truth = model._transform.need, X[200:]
     assert np.isnan(truth).sum() > 10
     errors = model._conformal[..., 0]
     assert_array_equal(np.isnan(errors[:, 0]), np.isnan(truth[: len(errors)]))

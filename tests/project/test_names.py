@@ -39,12 +39,6 @@ GIVEN_UP = {
     rf"\b_?(?:{ROOTS})is(?:e|ed|es|ing|ation)\b": "-ize",
     r"(?:[Cc]ol|[Ff]av|[Bb]ehavi|[Nn]eighb)our": "-or",
 }
-# Still somewhere in the sources, and why. Whoever renames the last place of a name takes it out.
-STILL_THERE = {
-    r"\bFrame\b": "the forecaster's transform has yet to be taken apart",
-    r"\bunit_of\b": "likewise",
-    r"\bfollowers\b": "likewise",
-}
 
 
 def sources():
@@ -62,11 +56,6 @@ def places(old):
     }
 
 
-@pytest.mark.parametrize("old", sorted(GIVEN_UP.keys() - STILL_THERE.keys()))
+@pytest.mark.parametrize("old", sorted(GIVEN_UP))
 def test_a_name_that_was_given_up_is_nowhere(old):
     assert not places(old), f"say {GIVEN_UP[old]}"
-
-
-@pytest.mark.parametrize("old", sorted(STILL_THERE))
-def test_an_exception_is_still_needed(old):
-    assert places(old), "take it out of STILL_THERE"
