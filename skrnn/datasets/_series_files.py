@@ -1,21 +1,6 @@
 """What the readers of files of series share: lines with their place, numbers, time stamps."""
 
-import gzip
-import os
-from contextlib import nullcontext
-
 import numpy as np
-
-
-def open_text(path_or_file):
-    """Return a context of a text file, and its name for messages."""
-    if hasattr(path_or_file, "read"):
-        name = getattr(path_or_file, "name", "")
-        return nullcontext(path_or_file), name if isinstance(name, str) else ""
-    path = os.fspath(path_or_file)
-    opener = gzip.open if str(path).endswith(".gz") else open
-    # The archives' comments are in several encodings, their numbers always in ASCII.
-    return opener(path, "rt", encoding="utf-8-sig", errors="replace"), str(path)
 
 
 def placed_lines(file, name):

@@ -6,10 +6,12 @@
 import bz2
 import codecs
 import gzip
+import io
 import lzma
 import os
 import re
 import zlib
+from contextlib import nullcontext
 
 # How the files of each format begin. Names of files do not tell: they may be in capitals or wrong.
 GZIP, BZIP2, XZ, ZSTANDARD = (
@@ -27,6 +29,9 @@ UNREADABLE = {
 }
 
 
+LONGEST_START = 262  # bytes that these look at
+
+
 class BrokenLine(ValueError):
     """What is wrong with a line, and its number."""
 
@@ -34,6 +39,49 @@ class BrokenLine(ValueError):
         super().__init__(message)
         self.number = number
         self.message = message
+
+
+def open_text(path_or_file):
+    """Open a text file to read it line by line.
+
+    Parameters
+    ----------
+    path_or_file : path-like or text file
+        A path may be that of a file compressed by gzip, bzip2, xz or Zstandard, which is unpacked
+        at once.
+
+    Returns
+    -------
+    context : context manager
+        Of the text. Bytes that are not UTF-8 are replaced: the comments of archives are in several
+        encodings, their numbers always in ASCII.
+    name : str
+        Empty where an open file has none.
+
+    Raises
+    ------
+    ValueError, ImportError
+        If the file cannot be unpacked.
+    """
+    if hasattr(path_or_file, "read"):
+        return nullcontext(path_or_file), _name(path_or_file)
+    name = os.fsdecode(path_or_file)
+    file = open(path_or_file, "rb")  # noqa: SIM115, it is closed with the text
+    try:
+        beginning = file.peek(LONGEST_START)
+        if any(start.match(beginning) for start in (*UNREADABLE.values(), *UNPACK)):
+            content = file.read()
+            file.close()
+            file = io.BytesIO(_decompress(name, content))
+    except BaseException:
+        file.close()
+        raise
+    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace"), name
+
+
+def _name(file):
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else ""
 
 
 def read_lines(path_or_file, encoding):
@@ -67,9 +115,7 @@ def read_lines(path_or_file, encoding):
         If the file is no text, the encoding is unknown or a package for it is missing.
     """
     if hasattr(path_or_file, "read"):
-        name = getattr(path_or_file, "name", None)
-        name = name if isinstance(name, str) else ""
-        text = path_or_file.read()
+        name, text = _name(path_or_file), path_or_file.read()
         if not isinstance(text, str):
             raise TypeError("the file must be open in text mode")
         lines, broken = text.removeprefix("\ufeff").split("\n"), {}
@@ -94,12 +140,7 @@ def _decompress(name, content):
     for what, start in UNREADABLE.items():
         if start.match(content):
             raise ValueError(f"{name} is {what}. Unpack it first.")
-    for start, unpack in (
-        (GZIP, gzip.decompress),
-        (BZIP2, bz2.decompress),
-        (XZ, lzma.decompress),
-        (ZSTANDARD, _zstandard),
-    ):
+    for start, unpack in UNPACK.items():
         if start.match(content):
             try:
                 return unpack(content)
@@ -141,6 +182,11 @@ def _zstandard_by_package(content):
             raise EOFError("it ends within a frame")
         content = frame.unused_data
     return b"".join(parts)
+
+
+UNPACK = {
+    GZIP: gzip.decompress, BZIP2: bz2.decompress, XZ: lzma.decompress, ZSTANDARD: _zstandard,
+}  # fmt: skip
 
 
 def _decode(name, content, encoding):

@@ -8,7 +8,8 @@ import re
 import numpy as np
 from sklearn.utils import Bunch
 
-from skrnn.datasets._series_files import open_text, placed_lines, read_row, read_stamps
+from skrnn.datasets._series_files import placed_lines, read_row, read_stamps
+from skrnn.datasets._text_files import open_text
 
 
 def read_ts(path_or_file, *, return_X_y=False):
@@ -21,7 +22,8 @@ def read_ts(path_or_file, *, return_X_y=False):
     Parameters
     ----------
     path_or_file : path-like or text file
-        Path of a file, compressed if it ends in ``.gz``, or a file open in text mode.
+        Path of a file, which gzip, bzip2, xz or Zstandard may have compressed, or a file open in
+        text mode.
 
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch object.

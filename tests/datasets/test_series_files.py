@@ -1,7 +1,9 @@
 """Tests for the readers of .arff, .tsf and .txt files."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 from pathlib import Path
 
@@ -114,9 +116,20 @@ T2:1979-01-01 00-00-00:-6:4.25
 """
 
 
-def test_tsf(tmp_path):
-    path = tmp_path / "toy.tsf.gz"
-    path.write_bytes(gzip.compress(TSF.encode()))
+def test_an_archive_is_no_text(tmp_path):
+    path = tmp_path / "toy.ts"
+    path.write_bytes(b"PK\x03\x04" + bytes(40))
+    with pytest.raises(ValueError, match="ZIP archive"):
+        read_ts(path)
+    path.write_bytes(gzip.compress(TSF.encode())[:-9])
+    with pytest.raises(ValueError, match="damaged or incomplete"):
+        read_tsf(path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_tsf(tmp_path, pack):
+    path = tmp_path / "toy.tsf"  # the content decides, not the name
+    path.write_bytes(pack(TSF.encode()))
     for source in (io.StringIO(TSF), path):
         toy = read_tsf(source)
         assert_array_equal(toy.data[0], [[1], [np.nan], [3]])
