@@ -22,6 +22,7 @@ from skrnn._data.class_labels import (
 from skrnn._data.formats import refuse_masked
 from skrnn._data.sample_weight import check_sample_weight, check_weights
 from skrnn._network.batches import Targets
+from skrnn._network.plan import POOLINGS
 
 MIN_CLASSES = 2
 
@@ -91,7 +92,7 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
     _loss = "softmax"
     _allowed: dict = {
         "loss": ("softmax", "binary_log_loss"),
-        "pooling": ("last", "mean", "max"),
+        "pooling": POOLINGS,
     }
     _needed: tuple = ("classes_",)
     _parameter_constraints: dict = {

@@ -15,6 +15,7 @@ from skrnn._base.target_scale import fold, learn_scale, unfold
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
+from skrnn._network.plan import POOLINGS
 
 
 @documented
@@ -82,7 +83,7 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
 
     _allowed: dict = {
         "loss": ("squared_error", "absolute_error", "quantile", "poisson"),
-        "pooling": ("last", "mean", "max"),
+        "pooling": POOLINGS,
     }
     _needed: tuple = ("_y_ndim", "_target_center", "_target_scale")
     _parameter_constraints: dict = {

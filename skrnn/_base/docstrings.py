@@ -112,9 +112,11 @@ cell : {'lstm', 'gru', 'rnn'}, default='lstm'
     `h_t = f(W_hh h_{t-1} + W_hx x_t + b)` [4]_.
 """,
     "pooling_parameter": """
-pooling : {'last', 'mean', 'max'}, default='last'
+pooling : {'last', 'mean', 'max'} or tuple of them, default='last'
     Pooling of the hidden states of the top layer, which the output layer reads: the final state
-    of each direction (PyTorch's `h_n`), or the mean or maximum over the steps of the sequence.
+    of each direction (PyTorch's `h_n`), or the mean or maximum over the steps of the sequence. Of
+    a tuple such as ``("last", "max")`` the output layer reads what each gives, side by side in
+    the order last, mean, max.
 """,
     "dropout_parameters": """
 dropout : float, default=0.0

@@ -31,7 +31,14 @@ from skrnn._data.validation import check_sequences
 from skrnn._network.batches import EpochRunner, TrainingData
 from skrnn._network.cells import CELLS
 from skrnn._network.optimizer import PARAMETERS, Optimizer
-from skrnn._network.plan import Plan, count_outputs, embedding_sizes, make_plan
+from skrnn._network.plan import (
+    POOLED,
+    Plan,
+    choose_pooling,
+    count_outputs,
+    embedding_sizes,
+    make_plan,
+)
 from skrnn._network.predict import predict
 
 DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothing")
@@ -87,7 +94,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         "scoring": [str, callable, None],
         "cell": [StrOptions(set(CELLS))],
         "bidirectional": ["boolean"],
-        "pooling": [StrOptions({"last", "mean", "max"})],
+        "pooling": [StrOptions(set(POOLED)), tuple, list],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
@@ -443,7 +450,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             "hidden": hidden,
             "bidirectional": bool(self.bidirectional),
             "activation": self.activation,
-            "pooling": self.pooling,
+            "pooling": choose_pooling(self.pooling),
             "loss": self._loss,
             "bptt_steps": self.bptt_steps,
             "embedding": embedding,

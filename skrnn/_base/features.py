@@ -24,8 +24,9 @@ class FeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray or DataFrame of shape (n_sequences, n_directions * hidden_layer_sizes[-1])
-            Of the network's dtype. Those of the forward direction come first. `set_output` chooses
-            the container, `get_feature_names_out` gives the names.
+            Of the network's dtype. Those of the forward direction come first; where `pooling` joins
+            several, all of one pooling before those of the next. `set_output` chooses the
+            container, `get_feature_names_out` gives the names.
         """
         sequences = self._sequences(X)
         features = top_states(self._get_plan(), self._params, sequences)
@@ -34,8 +35,7 @@ class FeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @property
     def _n_features_out(self):
-        plan = self._get_plan()
-        return plan.n_directions * plan.hidden[-1]
+        return self._get_plan().n_features_out
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

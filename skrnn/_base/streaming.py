@@ -189,7 +189,7 @@ class StreamingMixin:
         pooling = self._architecture["pooling"]
         for wrong, name, remedy in (
             (plan.n_directions > 1, "bidirectional=True", "bidirectional=False"),
-            (pooling in ("mean", "max"), f"pooling={pooling!r}", "pooling='last'"),
+            (pooling not in ("last", "all"), f"pooling={pooling!r}", "pooling='last'"),
             (plan.loss == "crf", "crf=True", "crf=False"),
         ):
             if wrong:

@@ -46,7 +46,8 @@ cdef inline void layer_dropout(
     Net* net, real* out, const real* rows, idx n, const Scan* scan, idx layer
 ) noexcept nogil:
     """Dropout of the outputs of the layer of `scan` as layer `layer` (or the head) reads them."""
-    cdef idx width = net.plan.n_directions * scan.plan.Hp, block
+    cdef idx segments = net.segments if layer == net.plan.n_layers else net.plan.n_directions
+    cdef idx width = segments * scan.plan.Hp, block
     cdef bint pooled = layer == net.plan.n_layers and net.plan.pooling != ALL
     cdef const idx* ids = net.sequences if pooled else net.steps
     cdef idx threads = useful_threads(net.threads, <double> MOVED * n * width)
@@ -56,7 +57,7 @@ cdef inline void layer_dropout(
         if not stopped(net.stop, <double> MOVED * PRODUCT_ROWS * width):
             dropout_rows(out, rows, ids, block * PRODUCT_ROWS,
                          imin(n, (block + 1) * PRODUCT_ROWS),
-                         net.plan.n_directions, scan.plan.H, scan.plan.Hp, net.dropout,
+                         segments, scan.plan.H, scan.plan.Hp, net.dropout,
                          mix64(net.seed, 2 * layer))
         restore_worker(net.caller_mode)
 

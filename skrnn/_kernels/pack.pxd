@@ -132,8 +132,8 @@ cdef inline idx transposed_blocks(const Net* net, const Scan* scan) noexcept nog
 cdef inline void pack_head(Net* net) noexcept nogil:
     cdef const idx* row_of = net.tables + net.plan.row_head
     cdef const real* W = net.params + net.plan.head_w
-    cdef idx D = net.plan.n_directions
-    cdef idx F = net.F
+    cdef idx D = net.segments
+    cdef idx F = net.P
     cdef idx K = (D - 1) * net.plan.Hp + net.plan.H
     cdef idx block, c
     cdef idx starts[BLOCK_COLS]

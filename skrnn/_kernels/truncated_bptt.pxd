@@ -7,7 +7,8 @@ states that the chunk before left. Chunks are counted back from where a directio
 the head reads says what the passes are:
 
     last        the states of the last chunks: only theirs is a backward pass
-    mean, max   all steps: once forward for the features, and again, forward and backward
+    mean, max   all steps: once forward for the features, and again, forward and backward; joined
+                with last as well
     all         each step by itself: forward, loss and backward of one chunk after another
 
 Dropout masks are a function of sequence and step (dropout.pxd), so a step has the same ones each
@@ -167,19 +168,20 @@ cdef inline void pool_pass(
     """Add the steps of a pass to the head's features, or spread their gradient over them."""
     cdef Net* net = &branch.net
     cdef bint last = net.plan.pooling == LAST
-    cdef idx b, part, at, threads = share_moving(net, net.F, net.B if last else net.N)
+    cdef idx b, part, at, maximum, threads = share_moving(net, net.F, net.B if last else net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
                        schedule='static', chunksize=1):
         flush_denormals()
         for b in range(net.part_starts[part], net.part_starts[part + 1]):
-            at = passes.seats[net.sequences[b]] * head.F + branch.place
+            at = passes.seats[net.sequences[b]] * head.P + branch.place
+            maximum = passes.seats[net.sequences[b]] * head.F + branch.place
             if forward:
-                pool_forward(net, b, head.ws_features + at, head.ws_argmax + at,
+                pool_forward(net, b, head.ws_features + at, head.F, head.ws_argmax + maximum,
                              first_step(branch, b), whole_length(branch, b))
             elif last:
                 last_backward(net, b, head.dfeatures + at)
             else:
-                pool_backward(net, b, head.dfeatures + at, head.ws_argmax + at,
+                pool_backward(net, b, head.dfeatures + at, head.F, head.ws_argmax + maximum,
                               first_step(branch, b), whole_length(branch, b))
         restore_worker(net.caller_mode)
 

@@ -59,10 +59,11 @@ cdef enum Activation:
     LOGISTIC
 
 cdef enum Pooling:
-    LAST
-    MEAN
-    MAX
-    ALL
+    # Bits: a plan has the sum of those it joins, side by side in this order; ALL stands alone.
+    LAST = 1
+    MEAN = 2
+    MAX = 4
+    ALL = 8
 
 cdef enum Loss:
     SOFTMAX
@@ -120,11 +121,12 @@ cdef struct NetPlan:
     idx H             # width of the top layer
     idx Hp
     idx pooling
+    idx n_poolings    # joined
     idx loss
     idx n_outputs
     idx n_targets     # numbers per row that outputs are compared with; 0 for labels
     idx n_quantiles   # outputs per target; quantile only
-    idx head_w        # (n_outputs, n_directions * H)
+    idx head_w        # (n_outputs, n_poolings * n_directions * H)
     idx head_b        # (n_outputs,)
     idx crf           # (n_outputs + 2, n_outputs): start, transitions, end; crf only
     idx row_head      # table: row of head_weight for each output, -1 for padding
@@ -255,13 +257,15 @@ cdef struct Net:
     real** ws_dropped               # (n_layers + 1,) input of each layer after dropout, or NULL
     # the head; R rows: B pooled, N at every step
     idx R
-    idx F                           # stride of features: n_directions * Hp
+    idx F                           # stride of the top layer's outputs: n_directions * Hp
+    idx segments                    # of a row of features, Hp wide each: n_poolings * n_directions
+    idx P                           # stride of features: segments * Hp
     idx Op                          # stride of outputs
-    real* ws_features               # (R, F) what the head reads; may be the top layer's y
+    real* ws_features               # (R, P) what the head reads; may be the top layer's y
     idx* ws_argmax                  # (B, F) step of each maximum
     real* logits                    # (R, Op)
     real* dlogits                   # (R, Op)
-    real* dfeatures                 # (R, F); the top layer's dy where the head reads every step
+    real* dfeatures                 # (R, P); the top layer's dy where the head reads every step
     real* pack_head
     real* pack_head_b
     real* pack_dhead

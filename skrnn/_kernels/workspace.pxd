@@ -119,19 +119,21 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
 
 cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil:
     net.F = net.plan.n_directions * net.plan.Hp
+    net.segments = net.plan.n_poolings * net.plan.n_directions
+    net.P = net.segments * net.plan.Hp
     net.Op = padded(net.plan.n_outputs)
     net.R = N if net.plan.pooling == ALL else B
-    net.ws_features = reals(arena, net.R * net.F)
-    net.ws_argmax = indices(arena, B * net.F if net.plan.pooling == MAX else 0)
+    net.ws_features = reals(arena, net.R * net.P)
+    net.ws_argmax = indices(arena, B * net.F if net.plan.pooling & MAX else 0)
     net.logits = reals(arena, net.R * net.Op)
-    net.pack_head = reals(arena, net.F * net.Op)
+    net.pack_head = reals(arena, net.P * net.Op)
     net.pack_head_b = reals(arena, net.Op)
     if net.training:
         net.dlogits = reals(arena, net.R * net.Op)
         net.dfeatures = net.dy[(net.plan.n_layers - 1) % 2]
         if net.plan.pooling != ALL:
-            net.dfeatures = reals(arena, net.R * net.F)
-        net.pack_dhead = reals(arena, net.F * net.Op)
+            net.dfeatures = reals(arena, net.R * net.P)
+        net.pack_dhead = reals(arena, net.P * net.Op)
         net.scratch_row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
         net.scratch_row_weight = <double*> take(arena, net.R, sizeof(double))
         net.scratch_squares = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))

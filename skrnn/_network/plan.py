@@ -6,6 +6,7 @@ flat vector. It holds no number of the network itself.
 """
 
 import math
+from itertools import combinations
 from numbers import Integral
 from typing import NamedTuple
 
@@ -18,6 +19,30 @@ from skrnn._network.initialize import initial_bias, initialize
 # The optimizer takes the flat vector in pieces of this many numbers: small enough to share out,
 # and a constant, because the order in which their sums of squares are added follows from it.
 CHUNK = 4096
+
+
+# Names of what pools over time, in the order in which they stand side by side; and what a network
+# may have of them.
+POOLED = ("last", "mean", "max")
+POOLINGS = (*POOLED, *combinations(POOLED, 2), POOLED)
+
+
+def choose_pooling(pooling):
+    """Return one of `POOLINGS`: the name, or the names in their order, that the user has given.
+
+    Parameters
+    ----------
+    pooling : str, or tuple or list of str
+    """
+    if isinstance(pooling, str):
+        return pooling
+    if not pooling or len(set(pooling)) < len(pooling) or not set(pooling) <= set(POOLED):
+        raise ValueError(
+            "pooling must be 'last', 'mean' or 'max', or a tuple of several of them, each at most "
+            f"once, such as ('last', 'max'); got {pooling!r}."
+        )
+    chosen = tuple(name for name in POOLED if name in pooling)
+    return chosen if len(chosen) > 1 else chosen[0]
 
 
 def embedding_width(n_rows, most=128):
@@ -99,8 +124,9 @@ class Plan:
     bidirectional : bool
     activation : {'tanh', 'relu', 'logistic'}
         Of the rnn cell.
-    pooling : {'last', 'mean', 'max', 'all'}
-        What the head reads; 'all' puts it on every step.
+    pooling : {'last', 'mean', 'max', 'all'} or tuple of str
+        What the head reads, one of `POOLINGS`: of a tuple what each gives, side by side. 'all' puts
+        it on every step.
     loss : {'softmax', 'crf', 'squared_error', 'absolute_error', 'quantile', 'gaussian'}
         'crf' needs `pooling='all'`; 'quantile' has an output for each target and quantile,
         'gaussian' two (mean, log standard deviation) for each target.
@@ -150,6 +176,9 @@ class Plan:
         self.n_directions = 2 if bidirectional else 1
         self.n_outputs = n_outputs
         self.pooling = pooling
+        self._poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+        if pooling not in (*POOLINGS, "all"):
+            raise ValueError(f"there is no pooling {pooling!r}")
         self.loss = loss
         self.bptt_steps = bptt_steps
         self.quantiles = np.array(quantiles, dtype=np.float64)
@@ -177,7 +206,7 @@ class Plan:
             ],
             dtype=np.intp,
         )
-        self.net = self._net(width, pooling, loss, bptt_steps)
+        self.net = self._net(width, loss, bptt_steps)
         self.tables = np.concatenate(self._tables)
         # The kernels take what stands here for sure.
         for array in (self.scans, self.net, self.tables, self.quantiles):
@@ -198,7 +227,7 @@ class Plan:
                 self._add_parameter(f"bias_hh_{name}", (gates * H,))
             width = self.n_directions * H
         if self.n_outputs:
-            self._add_parameter("head_weight", (self.n_outputs, width))
+            self._add_parameter("head_weight", (self.n_outputs, self.n_features_out))
             self._add_parameter("head_bias", (self.n_outputs,))
         if self.loss == "crf":
             self._add_parameter("crf_start", (self.n_outputs,))
@@ -286,7 +315,7 @@ class Plan:
         }
         return [record[field] for field in self.engine.SCAN_FIELDS]
 
-    def _net(self, width, pooling, loss, bptt_steps):
+    def _net(self, width, loss, bptt_steps):
         outputs = np.full(self._padded(self.n_outputs), -1)
         outputs[: self.n_outputs] = np.arange(self.n_outputs)
         chunks = self._chunks()
@@ -306,7 +335,8 @@ class Plan:
             "D": width,
             "H": self.hidden[-1],
             "Hp": self._padded(self.hidden[-1]),
-            "pooling": self.engine.POOLINGS[pooling],
+            "pooling": sum(self.engine.POOLINGS[name] for name in self._poolings),
+            "n_poolings": len(self._poolings),
             "loss": self.engine.LOSSES[loss],
             "n_outputs": self.n_outputs,
             "n_targets": self.n_targets,
@@ -333,6 +363,11 @@ class Plan:
                 penalized = np.full_like(starts, name.startswith(PENALIZED))
                 pieces.append(np.column_stack([starts, stops, penalized]))
         return np.concatenate(pieces)
+
+    @property
+    def n_features_out(self):
+        """Numbers that the head reads at once: hidden states of the top layer, pooled."""
+        return len(self._poolings) * self.n_directions * self.hidden[-1]
 
     @property
     def n_targets(self):

@@ -49,10 +49,10 @@ def top_states(plan, params, sequences):
 
     Returns
     -------
-    ndarray of shape (n_sequences, n_directions * H), or (total_steps, n_directions * H)
+    ndarray of shape (n_sequences, plan.n_features_out), or (total_steps, plan.n_features_out)
     """
     rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
-    read = np.empty((rows, plan.n_directions * plan.hidden[-1]), plan.dtype)
+    read = np.empty((rows, plan.n_features_out), plan.dtype)
     _run(plan, params, sequences, None, None, False, None, read=read)
     return read
 

@@ -59,9 +59,12 @@ def hidden_states(estimator, X):
         )
     check_is_fitted(estimator)
     sequences, plan = estimator._sequences(X), estimator._get_plan()
+    params = estimator._params
     if plan.pooling != "all":
-        # The same network and the same vector of weights, but nothing is pooled.
+        # The same network, but nothing is pooled: what its head says does not matter.
+        head = plan.parameters["head_weight"].start
         plan = type(plan)(**{**estimator._architecture, "pooling": "all"})
-    states = top_states(plan, estimator._params, sequences)
+        params = np.append(params[:head], np.zeros(plan.n_params - head, params.dtype))
+    states = top_states(plan, params, sequences)
     estimator._check_finite(np.isfinite(states).all(axis=1), sequences)
     return split_steps(states, sequences.offsets)

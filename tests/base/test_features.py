@@ -21,6 +21,7 @@ POOL = {
     "max": lambda h, H: h.max(axis=0),
     "last": lambda h, H: np.append(h[-1, :H], h[0, H:]),  # each direction's own last step
 }
+POOL["last", "max"] = lambda h, H: np.append(POOL["last"](h, H), POOL["max"](h, H))
 
 
 @pytest.mark.parametrize(("cell", "activation"), NETWORKS)

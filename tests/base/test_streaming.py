@@ -259,6 +259,7 @@ def test_errors():
     for params, match in (
         ({"bidirectional": True}, "Fit one with bidirectional=False"),
         ({"pooling": "mean"}, "Fit one with pooling='last'"),
+        ({"pooling": ("last", "max")}, "Fit one with pooling='last'"),
     ):
         with pytest.raises(ValueError, match=match):
             classifier(**params).initial_state()

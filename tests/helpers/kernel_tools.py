@@ -312,8 +312,9 @@ class Network:
         for level, H in enumerate(self.spec.hidden, start=1):
             is_head = level == len(self.spec.hidden)
             pooled = is_head and self.spec.pooling != "all"
+            width = self.plan.n_features_out if is_head else self.plan.n_directions * H
             drawn = self.engine.dropout_multipliers(
-                len(self.lengths) if pooled else self.offsets[-1], self.plan.n_directions * H, rate,
+                len(self.lengths) if pooled else self.offsets[-1], width, rate,
                 mix64(self.seed, 2 * level),
             )  # fmt: skip
             drawn = drawn if pooled else np.split(drawn, self.offsets[1:-1])

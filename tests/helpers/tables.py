@@ -10,7 +10,7 @@ import oracle_heads
 import pytest
 
 ACTIVATIONS = list(oracle_cells.ACTIVATIONS)
-POOLINGS = list(oracle_heads.POOLINGS)
+POOLINGS = [*oracle_heads.POOLINGS, ("last", "mean", "max")]
 LOSSES = list(oracle_heads.LOSSES)
 # Every cell, with the activations that it reads.
 NETWORKS = [(cell, "tanh") for cell in oracle_cells.CELLS]

@@ -235,6 +235,9 @@ def test_pooling_by_hand():
         "all": lambda result: np.concatenate(result.outputs),
     }
     assert set(pooled) == set(POOLINGS)
+    pooled["last", "max"] = lambda result: np.hstack(
+        [pooled[one](result) for one in ("last", "max")]
+    )
     for pooling, pool in pooled.items():
         spec = Spec("lstm", (2,), True, pooling=pooling)
         problem = make_problem(spec)

@@ -16,7 +16,9 @@ from skrnn._network.plan import CELLS
 
 LENGTHS = [23, 1, 40, 9, 10, 11, 20]
 EXACT = 1e-10
+JOINED = ("last", "mean", "max")
 CHUNKED = [("last", "softmax"), ("last", "squared_error"), ("mean", "softmax"), ("max", "softmax")]
+CHUNKED += [(JOINED, "softmax"), (("last", "max"), "squared_error")]
 CHUNKED += [("all", loss) for loss in LOSSES if loss != "crf"]
 each_level = pytest.mark.parametrize("level", one_level())
 
@@ -64,7 +66,7 @@ def test_chunks_have_the_oracles_gradients(level, cell, size, pooling, loss):
 
 
 @each_level
-@each(cell=CELLS, pooling=("last", "mean", "max"))
+@each(cell=CELLS, pooling=("last", "mean", "max", JOINED))
 def test_two_directions_each_have_chunks_of_their_own(level, cell, pooling):
     spec = oracle.Spec(cell, (9,), True, pooling=pooling, alpha=0.3, bptt_steps=5)
     problem = problem_of(spec)
@@ -77,7 +79,7 @@ def test_two_directions_each_have_chunks_of_their_own(level, cell, pooling):
 
 @each_level
 @each(
-    pooling=("last", "mean", "max", "all"),
+    pooling=("last", "mean", "max", "all", JOINED),
     embedding=(None, ((7, 3), (40, 2))),
     two=(False, True),
 )
@@ -96,7 +98,9 @@ def test_dropout_and_embeddings(level, pooling, embedding, two):
 
 
 @each_level
-@pytest.mark.parametrize(("pooling", "two"), [("mean", False), ("all", False), ("max", True)])
+@pytest.mark.parametrize(
+    ("pooling", "two"), [("mean", False), ("all", False), ("max", True), (JOINED, True)]
+)
 @each(cell=CELLS)
 def test_the_same_bits_for_any_number_of_threads(level, cell, pooling, two):
     spec = oracle.Spec(cell, (40,) if two else (40, 16), two, pooling=pooling, bptt_steps=30)

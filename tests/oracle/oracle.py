@@ -29,6 +29,7 @@ from oracle_heads import (
     POOLINGS,
     QUANTILES,
     crf_marginals,
+    find_pooling,
     has_target,
     n_targets,
     viterbi,
@@ -68,9 +69,10 @@ class Spec:
     bidirectional : bool, default=False
     activation : {"tanh", "relu", "logistic"}, default="tanh"
         Of the rnn cell; the others ignore it.
-    pooling : {"last", "mean", "max", "all"}, default="last"
+    pooling : {"last", "mean", "max", "all"} or tuple of str, default="last"
         What the head sees of the top layer: each direction's own final state, the mean or the
-        maximum over the steps (the first step wins a tie), or every step by itself.
+        maximum over the steps (the first step wins a tie), or every step by itself; of a tuple
+        what each of them gives, side by side.
     loss : one of `LOSSES`, default="softmax"
         "crf", a linear-chain conditional random field over the labels, takes pooling "all".
     n_outputs : int, default=2
@@ -86,11 +88,16 @@ class Spec:
     hidden: tuple
     bidirectional: bool = False
     activation: str = "tanh"
-    pooling: str = "last"
+    pooling: str | tuple = "last"
     loss: str = "softmax"
     n_outputs: int = 2
     alpha: float = 0.0
     bptt_steps: int | None = None
+
+    @property
+    def n_poolings(self):
+        """How many poolings the head sees side by side."""
+        return 1 if isinstance(self.pooling, str) else len(self.pooling)
 
 
 @dataclass
@@ -187,7 +194,7 @@ def weight_shapes(spec, n_features, embedding=None, head=True):
         shapes[f"bias_ih_{suffix}"] = (n_gates * H,)
         shapes[f"bias_hh_{suffix}"] = (n_gates * H,)
     if head:
-        shapes["head_weight"] = (spec.n_outputs, n_directions * spec.hidden[-1])
+        shapes["head_weight"] = (spec.n_outputs, spec.n_poolings * n_directions * spec.hidden[-1])
         shapes["head_bias"] = (spec.n_outputs,)
     if head and spec.loss == "crf":
         shapes["crf_start"] = (spec.n_outputs,)
@@ -395,7 +402,7 @@ def run(
     has_head = "head_weight" in weights
     has_embedding = any(name.startswith("embedding_weight") for name in weights)
     assert spec.loss != "crf" or spec.pooling == "all"
-    pool_forward, pool_backward = POOLINGS[spec.pooling]
+    pool_forward, pool_backward = find_pooling(spec.pooling)
     total_loss = 0.0
 
     def states(given):

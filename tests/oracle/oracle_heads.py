@@ -68,6 +68,23 @@ POOLINGS = {
 }
 
 
+def find_pooling(name):
+    """Return forward and backward of a pooling, or of a tuple of them, whose rows stand abreast."""
+    if isinstance(name, str):
+        return POOLINGS[name]
+
+    def forward(outputs, H):
+        return np.hstack([POOLINGS[one][0](outputs, H) for one in name])
+
+    def backward(d_rows, outputs, H):
+        parts = np.split(d_rows, len(name), axis=1)
+        return sum(
+            POOLINGS[one][1](part, outputs, H) for one, part in zip(name, parts, strict=True)
+        )
+
+    return forward, backward
+
+
 # --------------------------------------------------------------------------------------------------
 # Linear-chain conditional random field (Lafferty, McCallum, Pereira 2001)
 #

@@ -110,7 +110,7 @@ cdef int _check_results(
     const Net* net, const idx[::1] offsets, const real[:, ::1] out, const real[:, ::1] features,
     const idx[::1] path,
 ) except -1:
-    cdef idx n = _n_targets(net, offsets), F = net.plan.H * net.plan.n_directions
+    cdef idx n = _n_targets(net, offsets), F = net.plan.H * net.segments
     if (
         (out is not None and (out.shape[0] != n or out.shape[1] != net.plan.n_outputs))
         or (features is not None and (features.shape[0] != n or features.shape[1] != F))

@@ -28,7 +28,7 @@ def predict(
     `distinct` is None, or DistinctTokens: then each of them goes through W_ih once, not each step.
 
     `states` is None, or CarriedStates: read as initial states and overwritten by the final ones.
-    `features` (rows, n_directions * H), if given, gets what the head reads.
+    `features` (rows, n_poolings * n_directions * H), if given, gets what the head reads.
     """
     cdef Net net
     cdef Stop stop
@@ -121,7 +121,7 @@ cdef void _scatter_features(Net* net, const idx* offsets, real* out) noexcept no
     for b in range(net.B):
         steps = net.lengths[b] if net.plan.pooling == ALL else 1
         for t in range(steps):
-            to = out + target_of(net, offsets, t, b) * H * net.plan.n_directions
-            for d in range(net.plan.n_directions):
-                memcpy(to + d * H, net.ws_features + head_row(net, t, b) * net.F + d * net.plan.Hp,
+            to = out + target_of(net, offsets, t, b) * H * net.segments
+            for d in range(net.segments):
+                memcpy(to + d * H, net.ws_features + head_row(net, t, b) * net.P + d * net.plan.Hp,
                        H * sizeof(real))

@@ -12,14 +12,14 @@ from ..weight_gradients cimport (
 
 cdef inline void head_product(Net* net) noexcept nogil:
     """Logits of the features."""
-    cdef idx r, D = net.plan.n_directions
-    cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.F * net.Op)
+    cdef idx r, D = net.segments
+    cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.P * net.Op)
     for r in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.P * net.Op):
             product(net.logits + r * PRODUCT_ROWS * net.Op, net.Op,
-                    net.ws_features + r * PRODUCT_ROWS * net.F, net.F,
+                    net.ws_features + r * PRODUCT_ROWS * net.P, net.P,
                     imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS),
                     (D - 1) * net.plan.Hp + net.plan.H, net.pack_head, net.Op // LANES,
                     net.pack_head_b, False)
@@ -29,8 +29,8 @@ cdef inline void head_product(Net* net) noexcept nogil:
 cdef inline void head_gradient(Net* net) noexcept nogil:
     """dW and db of the head, and dfeatures, from dlogits."""
     cdef WeightGradient g
-    cdef idx task, r, D = net.plan.n_directions
-    cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.F * net.Op)
+    cdef idx task, r, D = net.segments
+    cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.P * net.Op)
     g.runs, g.order, g.stop = NULL, 1, net.stop
     g.dW = net.grads + net.plan.head_w
     g.db = net.grads + net.plan.head_b
@@ -39,7 +39,7 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     g.cols = net.Op // LANES
     g.row_of = net.tables + net.plan.row_head
     g.X = net.ws_features
-    g.ldx = net.F
+    g.ldx = net.P
     g.segments = D
     g.width = net.plan.H
     g.stride = net.plan.Hp
@@ -53,9 +53,9 @@ cdef inline void head_gradient(Net* net) noexcept nogil:
     for r in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
-        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.F * net.Op):
-            product(net.dfeatures + r * PRODUCT_ROWS * net.F, net.F,
+        if not stopped(net.stop, 2.0 * PRODUCT_ROWS * net.P * net.Op):
+            product(net.dfeatures + r * PRODUCT_ROWS * net.P, net.P,
                     net.dlogits + r * PRODUCT_ROWS * net.Op, net.Op,
                     imin(PRODUCT_ROWS, net.R - r * PRODUCT_ROWS), net.Op, net.pack_dhead,
-                    net.F // LANES, NULL, False)
+                    net.P // LANES, NULL, False)
         restore_worker(net.caller_mode)

@@ -1,4 +1,12 @@
-"""Pooling over time: what the head reads of the top scan's outputs, and back."""
+"""Pooling over time: what the head reads of the top scan's outputs y (T, F), and back.
+
+    last   f = y_T of each direction, which ends at step 1 going backward
+    mean   f = (y_1 + ... + y_T) / T               dy_t = df / T
+    max    f_k = max_t y_tk, at the first of the maxima        dy_tk = df_k there, else 0
+
+Joined poolings stand side by side in a row of features, in this order, each of them F numbers; dy
+is the sum of what each hands back.
+"""
 from cython.parallel cimport prange
 from libc.string cimport memcpy
 
@@ -28,8 +36,8 @@ cdef inline void read_top(Net* net) noexcept nogil:
         flush_denormals()
         for b in range(net.part_starts[part], net.part_starts[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_forward(net, b, net.ws_features + b * net.F, net.ws_argmax + b * net.F, 0,
-                             net.lengths[b])
+                pool_forward(net, b, net.ws_features + b * net.P, net.F, net.ws_argmax + b * net.F,
+                             0, net.lengths[b])
         restore_worker(net.caller_mode)
     if drops:
         layer_dropout(net, net.ws_features, net.ws_features, net.R, top, net.plan.n_layers)
@@ -45,7 +53,7 @@ cdef inline void write_top(Net* net) noexcept nogil:
         return  # dfeatures and dy share a buffer
     if net.plan.pooling == LAST:
         for b in range(net.B):
-            last_backward(net, b, net.dfeatures + b * net.F)
+            last_backward(net, b, net.dfeatures + b * net.P)
         return
     threads = share_moving(net, net.F, net.N)
     for part in prange(threads, num_threads=threads, use_threads_if=threads > 1,
@@ -53,8 +61,8 @@ cdef inline void write_top(Net* net) noexcept nogil:
         flush_denormals()
         for b in range(net.part_starts[part], net.part_starts[part + 1]):
             if not stopped(net.stop, <double> MOVED * net.lengths[b] * net.F):
-                pool_backward(net, b, net.dfeatures + b * net.F, net.ws_argmax + b * net.F, 0,
-                              net.lengths[b])
+                pool_backward(net, b, net.dfeatures + b * net.P, net.F, net.ws_argmax + b * net.F,
+                              0, net.lengths[b])
         restore_worker(net.caller_mode)
 
 
@@ -70,77 +78,106 @@ cdef inline void leave_out_top(Net* net) noexcept nogil:
 cdef inline void pool_forward(
     Net* net,
     idx b,
-    real* out,             # in/out (F,)
+    real* out,             # in/out (n_poolings * ld,)
+    idx ld,                # from one pooling to the next
     idx* at,               # in/out (F,) steps of the maxima; max only
     idx t0,                # the first of these steps in the whole sequence, and how many that has
     idx length,
 ) noexcept nogil:
-    """Pool the hidden states y (N, F) of sequence b: last, mean or max over time. A chunk but the
-    first in its direction goes on with what stands there."""
-    cdef idx F = net.F
-    cdef idx Hp = net.plan.Hp
+    """Pool the hidden states y (N, F) of sequence b: last, mean or max over time, or several. A
+    chunk but the first in its direction goes on with what stands there."""
+    cdef idx Hp = net.plan.Hp, d
     cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
-    cdef const real* y = top.ws_y
-    cdef const real* row
-    cdef idx t, k, d, n = net.lengths[b]
     cdef bint back = top.plan.direction < 0
-    cdef bint begins = t0 + n == length if back else t0 == 0
-    cdef bint ends = t0 == 0 if back else t0 + n == length
-    cdef real share = <real> (1.0 / length)
-    if net.plan.pooling == LAST:
+    cdef bint begins = t0 + net.lengths[b] == length if back else t0 == 0
+    cdef bint ends = t0 == 0 if back else t0 + net.lengths[b] == length
+    cdef const real* row
+    if net.plan.pooling & LAST:  # of chunks the last one's stays
         for d in range(net.plan.n_directions):
-            row = y + last_row(net, b, top[d].plan.direction) * F
+            row = top.ws_y + last_row(net, b, top[d].plan.direction) * net.F
             memcpy(out + d * Hp, row + d * Hp, Hp * sizeof(real))
-        return
+        out += ld
+    if net.plan.pooling & MEAN:
+        mean_forward(net, b, top.ws_y, out, begins, ends, length)
+        out += ld
+    if net.plan.pooling & MAX:
+        max_forward(net, b, top.ws_y, out, at, begins, back, t0)
+
+
+cdef inline void mean_forward(
+    const Net* net, idx b, const real* y, real* out, bint begins, bint ends, idx length
+) noexcept nogil:
+    cdef const real* row
+    cdef idx t, k
+    cdef real share = <real> (1.0 / length)
     if begins:
-        memcpy(out, y + row_at(net, 0, b) * F, F * sizeof(real))
-        if net.plan.pooling == MAX:
-            for k in range(F):
-                at[k] = t0
-    elif back and net.plan.pooling == MAX:
-        for t in range(n - 1, -1, -1):  # of equals the first step wins
-            row = y + row_at(net, t, b) * F
-            for k in range(F):
+        memcpy(out, y + row_at(net, 0, b) * net.F, net.F * sizeof(real))
+    for t in range(begins, net.lengths[b]):
+        row = y + row_at(net, t, b) * net.F
+        for k in range(net.F):
+            out[k] += row[k]
+    if ends:
+        for k in range(net.F):
+            out[k] *= share
+
+
+cdef inline void max_forward(
+    const Net* net, idx b, const real* y, real* out, idx* at, bint begins, bint back, idx t0
+) noexcept nogil:
+    cdef const real* row
+    cdef idx t, k
+    if begins:
+        memcpy(out, y + row_at(net, 0, b) * net.F, net.F * sizeof(real))
+        for k in range(net.F):
+            at[k] = t0
+    elif back:
+        for t in range(net.lengths[b] - 1, -1, -1):  # of equals the first step wins
+            row = y + row_at(net, t, b) * net.F
+            for k in range(net.F):
                 if row[k] >= out[k]:
                     out[k] = row[k]
                     at[k] = t0 + t
         return
-    for t in range(begins, n):
-        row = y + row_at(net, t, b) * F
-        if net.plan.pooling == MEAN:
-            for k in range(F):
-                out[k] += row[k]
-        else:
-            for k in range(F):
-                if row[k] > out[k]:
-                    out[k] = row[k]
-                    at[k] = t0 + t
-    if net.plan.pooling == MEAN and ends:
-        for k in range(F):
-            out[k] *= share
+    for t in range(begins, net.lengths[b]):
+        row = y + row_at(net, t, b) * net.F
+        for k in range(net.F):
+            if row[k] > out[k]:
+                out[k] = row[k]
+                at[k] = t0 + t
 
 
 cdef inline void pool_backward(
     Net* net,
     idx b,
-    const real* d_out,     # in  (F,)
+    const real* d_out,     # in  (n_poolings * ld,)
+    idx ld,
     const idx* at,         # in  (F,) as in `pool_forward`, as are t0 and length
     idx t0,
     idx length,
 ) noexcept nogil:
-    """dy of all rows of sequence b, or a chunk; pooling 'last' leaves them to the states."""
-    cdef idx F = net.F
-    cdef real* dy = net.scans[net.plan.n_scans - net.plan.n_directions].dy
+    """dy of all rows of sequence b, or a chunk; pooling 'last' leaves its own to the states."""
+    cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
+    cdef bint means = net.plan.pooling & MEAN
     cdef real* row
     cdef idx t, k
     cdef real share = <real> (1.0 / length)
+    if net.plan.pooling & LAST:
+        if t0 == 0 if top.plan.direction < 0 else t0 + net.lengths[b] == length:
+            last_backward(net, b, d_out)
+        d_out += ld
     for t in range(net.lengths[b]):
-        row = dy + row_at(net, t, b) * F
-        if net.plan.pooling == MEAN:
-            for k in range(F):
+        row = top.dy + row_at(net, t, b) * net.F
+        if means:
+            for k in range(net.F):
                 row[k] = d_out[k] * share
+        if not net.plan.pooling & MAX:
+            continue
+        if means:
+            for k in range(net.F):
+                if at[k] == t0 + t:
+                    row[k] += d_out[ld + k]
         else:
-            for k in range(F):
+            for k in range(net.F):
                 row[k] = d_out[k] if at[k] == t0 + t else 0
 
 

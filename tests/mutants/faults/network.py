@@ -295,6 +295,27 @@ FAULTS = [
         "kernels/test_gradients.py::test_every_network_against_the_oracle",
     ),
     Fault(
+        "joined pooling: the maximum's gradient is the mean's",
+        "_kernels/heads/pooling.pxd",
+        "row[k] += d_out[ld + k]",
+        "row[k] += d_out[k]",
+        "kernels/test_gradients.py::test_every_network_against_the_oracle",
+    ),
+    Fault(
+        "joined pooling: the final state's gradient is left out",
+        "_kernels/heads/pooling.pxd",
+        "            last_backward(net, b, d_out)\n        d_out += ld",
+        "            pass\n        d_out += ld",
+        "kernels/test_gradients.py::test_every_network_against_the_oracle",
+    ),
+    Fault(
+        "joined pooling: dropout leaves all but the first as they are",
+        "_kernels/dropout.pxd",
+        "net.segments if layer == net.plan.n_layers else net.plan.n_directions",
+        "net.plan.n_directions",
+        "kernels/test_gradients.py::test_dropout",
+    ),
+    Fault(
         "max pooling: the last of equals wins",
         "_kernels/heads/pooling.pxd",
         "if row[k] > out[k]:",
