@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from skrnn._show_versions import show_versions
+from skrnn._trusted_types import trusted_types
 from skrnn._version import __version__
 
 if TYPE_CHECKING:  # for editors and type checkers
@@ -23,6 +24,7 @@ __all__ = [
     "Seq2SeqTranslator",
     "__version__",
     "show_versions",
+    "trusted_types",
 ]
 
 # Imported when first asked for: all estimators together take some 80 ms, each half of it.
@@ -37,6 +39,7 @@ _MODULES = {
 _SUBMODULES = [
     "datasets",
     "distributed",
+    "export",
     "inspection",
     "metrics",
     "model_selection",

@@ -12,12 +12,16 @@ from dataclasses import replace
 import joblib
 import numpy as np
 import pytest
-from problems import first_step, quick
+from problems import first_step, quick, token_lists
 from problems_trust import cases, predicted, run_python
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skrnn import LSTMForecaster
+import skrnn
+from skrnn import LSTMForecaster, RNNClassifier
 from skrnn._kernels import cpu
+from skrnn.preprocessing import PerStep, TokenEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 each_case = pytest.mark.parametrize("case", cases())
@@ -39,8 +43,9 @@ def through_joblib(model, folder):
 
 def through_skops(model, folder):
     skops = pytest.importorskip("skops.io", reason="skops is not installed: its files untested")
-    data = skops.dumps(model)
-    return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
+    data, trusted = skops.dumps(model), skrnn.trusted_types()
+    assert set(skops.get_untrusted_types(data=data)) <= set(trusted)
+    return skops.loads(data, trusted=trusted)
 
 
 @each_case
@@ -52,6 +57,32 @@ def test_round_trip(case, through, tmp_path):
         other = through(model, tmp_path)
     assert predicted(other, X) == predicted(model, X)
     assert other._params.tobytes() == model._params.tobytes()
+
+
+def test_skops_trusts_every_estimator_and_transformer():
+    classes = [getattr(module, name) for module in (skrnn, skrnn.preprocessing)
+               for name in module.__all__]  # fmt: skip
+    names = {f"{c.__module__}.{c.__name__}" for c in classes if hasattr(c, "get_params")}
+    assert names == set(skrnn.trusted_types()) - {"types.SimpleNamespace"}
+
+
+@pytest.mark.parametrize("case", ["classifier", "tagger", "forecaster"])
+def test_skops_and_a_warm_start(case, tmp_path):
+    model, X = fitted(case, warm_start=True)
+    other = through_skops(model, tmp_path)
+    assert other._optimizer.step == model._optimizer.step
+    y = cases()[case][2]
+    assert predicted(other.fit(X, y), X) == predicted(model.fit(X, y), X)
+
+
+def test_skops_and_a_pipeline(tmp_path):
+    X, y = first_step(30)
+    model = make_pipeline(PerStep(StandardScaler()), quick(RNNClassifier)).fit(X, y)
+    assert predicted(through_skops(model, tmp_path), X) == predicted(model, X)
+    words, labels = token_lists(30)
+    model = make_pipeline(TokenEncoder(), quick(RNNClassifier, embedding_dim=4))
+    model.fit(words, labels)
+    assert predicted(through_skops(model, tmp_path), words) == predicted(model, words)
 
 
 @pytest.mark.parametrize("through", [through_pickle, through_joblib, through_skops])
@@ -66,6 +97,29 @@ def test_dates_go_on_after_a_round_trip(through, freq, tmp_path):
         other = through(model, tmp_path)
         check = pd.testing.assert_series_equal if X.ndim == 1 else pd.testing.assert_frame_equal
         check(other.predict(), model.predict())
+
+
+def through_savez(weights, file):
+    np.savez(file, **weights)
+    return np.load(f"{file}.npz")
+
+
+def through_safetensors(weights, file):
+    numpy = pytest.importorskip(
+        "safetensors.numpy", reason="safetensors is not installed: its files are untested"
+    )
+    numpy.save_file(weights, file)
+    return numpy.load_file(file)
+
+
+@pytest.mark.parametrize("through", [through_savez, through_safetensors])
+@each_case
+def test_weights_alone(case, through, tmp_path):
+    model, X = fitted(case)
+    other, _ = fitted(case, random_state=1)
+    assert predicted(other, X) != predicted(model, X)
+    other.set_weights(through(model.weights_, tmp_path / "weights"))
+    np.testing.assert_allclose(other._params, model._params, rtol=1e-6)
 
 
 @pytest.mark.parametrize("case", ["classifier", "regressor", "forecaster"])

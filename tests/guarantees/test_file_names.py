@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skrnn
 import skrnn.datasets
+import skrnn.export
 import skrnn.inspection
 import skrnn.metrics
 import skrnn.model_selection
@@ -38,8 +39,8 @@ from skrnn.preprocessing import (
 )
 
 MODULES = (
-    skrnn, skrnn.datasets, skrnn.inspection, skrnn.metrics, skrnn.model_selection,
-    skrnn.preprocessing,
+    skrnn, skrnn.datasets, skrnn.export, skrnn.inspection, skrnn.metrics,
+    skrnn.model_selection, skrnn.preprocessing,
 )  # fmt: skip
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)

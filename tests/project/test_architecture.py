@@ -13,6 +13,7 @@ from planted_faults import FAULTS
 import skrnn
 import skrnn.datasets
 import skrnn.distributed
+import skrnn.export
 import skrnn.inspection
 import skrnn.metrics
 import skrnn.model_selection
@@ -36,13 +37,15 @@ MAY = {
     "metrics": {"_data"},
     "model_selection": {"_data", "metrics"},
     "preprocessing": {"_data"},
+    "export": {"_data", "_version", "preprocessing", *ESTIMATORS},
     "inspection": {"_base", "_network", "_data", "metrics", "preprocessing", *ESTIMATORS},
     "distributed": {"_base", "_data"},
     "datasets": set(),
     "_training": {"_base"},  # an old import path
     "_version": set(),
     "_show_versions": {"_version", "_kernels", "_network"},
-    "__init__": {"_version", "_show_versions", *ESTIMATORS},
+    "_trusted_types": set(),
+    "__init__": {"_version", "_show_versions", "_trusted_types", *ESTIMATORS},
 }
 
 
@@ -179,7 +182,11 @@ def test_what_is_imported_late_is_what_type_checkers_see():
         for node in block.body for alias in node.names
     }  # fmt: skip
     assert seen == skrnn._MODULES
-    assert {*seen, "__version__", "show_versions"} == set(skrnn.__all__) <= set(dir(skrnn))
+    assert (
+        {*seen, "__version__", "show_versions", "trusted_types"}
+        == set(skrnn.__all__)
+        <= set(dir(skrnn))
+    )
     assert all(getattr(skrnn, name).__name__ == name for name in seen)
     assert set(skrnn._SUBMODULES) == {
         path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -219,9 +226,8 @@ def test_faults_can_be_planted():
 def public():
     """Yield (name, object) of all that is public: functions, classes and their methods."""
     public_modules = (
-        skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.distributed, skrnn.inspection,
-        skrnn.metrics,
-        skrnn.model_selection,
+        skrnn, skrnn.preprocessing, skrnn.datasets, skrnn.distributed, skrnn.export,
+        skrnn.inspection, skrnn.metrics, skrnn.model_selection,
     )  # fmt: skip
     for module in public_modules:
         for name in module.__all__:

@@ -1,0 +1,189 @@
+"""A block of forecasts in nodes of ONNX: what a forecaster does before its network and after it.
+
+Names are those of ``_forecaster/transform.py`` and ``_forecaster/rollout.py``, whose steps these
+nodes repeat for sequences of different lengths in one array.
+"""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+
+from skrnn.export._network import add_network
+
+LOSSES = ("squared_error", "absolute_error", "quantile", "gaussian")
+
+
+def add_forecaster(graph, estimator, plan, values, lengths):
+    """Add the forecast of one block from histories (batch, time, n_targets)."""
+    frame, loss = estimator._frame, estimator._architecture["loss"]
+    _refuse(frame, loss)
+    h, k = frame.horizon, frame.n_targets
+    known = _Window.last_of(graph, values, lengths, frame.need)
+    y = known.with_values(
+        graph.add("Div", graph.add("Sub", known.values, frame.center), frame.scale)
+    )
+    read = _inputs(y, frame)
+    outputs = add_network(graph, plan, estimator._params, read.values, read.lengths)
+    if plan.pooling == "all":
+        outputs = read.with_values(outputs).before_end([0])
+    outputs = graph.add("Reshape", graph.cast(outputs, np.float64), graph.ints(0, h, k, -1))
+    details = _in_units(graph, frame, loss, outputs, _base(y, frame))
+    point = estimator._network().point
+    details = _keep_constant(known, frame, loss, details, point)
+    shape = ["batch", h, k]
+    names = {"forecast": point}
+    if loss == "gaussian":
+        names |= {"mean": 0, "std": 1}
+    for name, place in names.items():
+        number = graph.add("Gather", details, np.int64(place), axis=3)
+        graph.output(name, number, np.float64, shape)
+    if loss == "quantile":
+        graph.output("quantiles", details, np.float64, [*shape, len(plan.quantiles)])
+
+
+def _refuse(frame, loss):
+    """Raise for what no node stands for."""
+    if frame.n_covariates:
+        raise ValueError(
+            "An LSTMForecaster with covariates cannot be exported: a graph reads one array of "
+            "histories. Use predict, or a file of skops."
+        )
+    if frame.own_scale:
+        raise ValueError(
+            "An LSTMForecaster with scaling='series' cannot be exported: the scale is that of each "
+            "whole series. Fit with scaling='global' or 'none'."
+        )
+    if loss not in LOSSES:
+        raise ValueError(f"An LSTMForecaster with loss={loss!r} cannot be exported.")
+
+
+class _Window:
+    """Steps of series that are of different lengths, from the left: (batch, n, width).
+
+    Parameters
+    ----------
+    graph : Graph
+    values : str
+    lengths : str
+        int64, of shape (batch,).
+    """
+
+    def __init__(self, graph, values, lengths):
+        self.graph, self.values, self.lengths = graph, values, lengths
+
+    def with_values(self, values):
+        return _Window(self.graph, values, self.lengths)
+
+    @classmethod
+    def last_of(cls, graph, values, lengths, n):
+        """Return the last n steps of series, or all of shorter ones."""
+        kept = graph.add("Min", lengths, np.int64(n))
+        place = cls(graph, values, lengths).places(kept, n)
+        return cls(graph, graph.add("GatherND", values, place, batch_dims=1), kept)
+
+    def places(self, kept, n, back=0):
+        """Return where the last `kept` steps are, `back` steps earlier: (batch, at most n, 1)."""
+        graph = self.graph
+        size = graph.add("Min", graph.add("Squeeze", graph.dimension(self.values, 1)), np.int64(n))
+        ahead = graph.add("Range", np.int64(0), size, np.int64(1))
+        first = graph.add("Sub", graph.add("Sub", self.lengths, kept), np.int64(back))
+        return self._indices(graph.add("Add", graph.add("Unsqueeze", first, graph.ints(1)), ahead))
+
+    def _indices(self, places):
+        """Return places (batch, n) within the series, for GatherND."""
+        graph = self.graph
+        last = graph.add("Unsqueeze", graph.add("Sub", self.lengths, np.int64(1)), graph.ints(1))
+        places = graph.add("Max", graph.add("Min", places, last), np.int64(0))
+        return graph.add("Unsqueeze", places, graph.ints(2))
+
+    def at(self, places):
+        """Return the steps at some places (batch, n, 1): (batch, n, width)."""
+        return self.graph.add("GatherND", self.values, places, batch_dims=1)
+
+    def before_end(self, back):
+        """Return the steps so many before the last: (batch, len(back), width)."""
+        graph = self.graph
+        last = graph.add("Unsqueeze", graph.add("Sub", self.lengths, np.int64(1)), graph.ints(1))
+        return self.at(self._indices(graph.add("Sub", last, np.array(back, dtype=np.int64))))
+
+
+def _inputs(y, frame):
+    """Return what the network reads, the last `lookback` steps: `Frame.inputs`."""
+    graph, n, reach = y.graph, frame.lookback, frame.reach
+    kept = graph.add("Min", y.lengths, np.int64(n))
+    now = y.places(kept, n)
+    changes = y.at(now)
+    if reach:
+        before = y.at(y.places(kept, n, back=reach))
+        known = graph.add("GreaterOrEqual", now, np.int64(reach))
+        changes = graph.add("Where", known, graph.add("Sub", changes, before), np.float64(0))
+    changes = graph.add("Div", changes, np.asarray(frame.input_scale, dtype=np.float64))
+    return _Window(graph, changes, kept)
+
+
+def _base(y, frame):
+    """Return what forecasts are relative to: `Frame.last_base`, (batch, horizon, n_targets)."""
+    graph, ahead = y.graph, np.arange(1, frame.horizon + 1)
+    back = np.zeros(frame.horizon, np.int64)
+    if frame.difference == "season":
+        back = frame.season * -(-ahead // frame.season) - ahead
+    base = y.before_end([0])
+    if frame.difference is None:
+        base = graph.add("Mul", base, np.zeros((frame.horizon, 1)))
+    else:
+        # The last value of all where no season before is known.
+        last = graph.add("Unsqueeze", y.lengths, graph.ints(1, 2))
+        known = graph.add("Greater", last, back[:, np.newaxis])
+        base = graph.add("Where", known, y.before_end(back), base)
+    if frame.lag_weights is None:
+        return base
+    lagged = y.before_end(np.arange(frame.lags))
+    if frame.difference:
+        lagged = graph.add("Sub", lagged, y.before_end([0]))
+    linear = graph.add("Einsum", lagged, frame.lag_weights, equation="blk,lhk->bhk")
+    return graph.add("Add", base, linear)
+
+
+def _in_units(graph, frame, loss, outputs, base):
+    """Return (batch, horizon, n_targets, outputs per target) in the units of the series."""
+    k = frame.n_targets
+    size = np.broadcast_to(frame.target_scale, (frame.horizon, k))[..., np.newaxis]
+    center, scale = frame.center[:k, np.newaxis], frame.scale[:k, np.newaxis]
+    base = graph.add("Unsqueeze", base, graph.ints(3))
+    if loss == "gaussian":
+        mean, deviation = graph.add("Split", outputs, n_outputs=2, axis=3, num_outputs=2)
+        deviation = graph.add("Mul", graph.add("Mul", graph.add("Exp", deviation), size), scale)
+        outputs = mean
+    details = graph.add("Add", graph.add("Mul", outputs, size), base)
+    details = graph.add("Add", graph.add("Mul", details, scale), center)
+    if loss == "gaussian":
+        return graph.add("Concat", details, deviation, axis=3)
+    if loss == "quantile":  # quantiles learned apart may cross
+        n = graph.dimension(details, 3)
+        details, _ = graph.add("TopK", details, n, n_outputs=2, axis=3, largest=0)
+    return details
+
+
+def _keep_constant(known, frame, loss, details, point):
+    """Forecast a constant history as constant, unless training saw such ones move."""
+    if frame.constant_moves:
+        return details
+    graph = known.graph
+    last = known.before_end([0])
+    same = graph.add("Equal", known.values, last)
+    beyond = graph.add("Not", graph.mask(known.values, known.lengths))
+    same = graph.add("Or", same, graph.add("Unsqueeze", beyond, graph.ints(2)))
+    same = graph.add("ReduceMin", graph.cast(same, np.int32), graph.ints(1), keepdims=1)
+    constant = graph.add("Equal", same, np.int32(1))
+    long = graph.add("GreaterOrEqual", known.lengths, np.int64(frame.least_constant))
+    constant = graph.add("And", constant, graph.add("Unsqueeze", long, graph.ints(1, 2)))
+    constant = graph.add("Unsqueeze", constant, graph.ints(3))  # batch, 1, n_targets, 1
+    last = graph.add("Unsqueeze", last, graph.ints(3))
+    moved = np.array([1.0, 0.0]) if loss == "gaussian" else np.ones(1)  # a spread is not shifted
+    if frame.constant_moves is None:  # never seen in training: the network's spread stands
+        shift = graph.add("Sub", last, graph.add("Gather", details, graph.ints(point), axis=3))
+        flat = graph.add("Add", details, graph.add("Mul", shift, moved))
+    else:
+        flat = graph.add("Mul", last, moved)
+    return graph.add("Where", constant, flat, details)
