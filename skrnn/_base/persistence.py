@@ -21,6 +21,9 @@ from skrnn._network.plan import make_plan
 from skrnn._version import __version__
 
 VERSION_KEY = "_skrnn_version"
+# The optimizer's key in a file, whatever the attribute is called: the cases of damaged files, which
+# judge this package from outside, find it there.
+OPTIMIZER_KEY = "_optimiser"
 # Arrays of a fitted estimator beside its weights, alone, in lists or in data classes.
 FINITE = ("_transform", "_histories", "_futures", "_copula")
 # Tokens of a target: predictions need memory for twice the longest.
@@ -64,7 +67,8 @@ class StateMixin:
         if "_optimizer" in state:
             optimizer = state.pop("_optimizer") if self.warm_start else None
             # A namespace, so that a file names no class of this package.
-            state["_optimizer"] = optimizer and SimpleNamespace(**vars(optimizer))
+            state[OPTIMIZER_KEY] = optimizer and SimpleNamespace(**vars(optimizer))
+            state.pop("_optimizer", None)
         state[VERSION_KEY] = __version__
         return state
 
@@ -117,8 +121,8 @@ def check_state(made, state):
         )
     try:
         state = from_plain(state, made._state_classes)
-        if "_optimizer" in state:
-            state["_optimizer"] = _load_optimizer(state["_optimizer"])
+        if OPTIMIZER_KEY in state:
+            state["_optimizer"] = _load_optimizer(state.pop(OPTIMIZER_KEY))
         if "_params" in state or "_architecture" in state:
             plan = _check_network(state, made._plan_class)
             check_whole(state, plan, made._allowed, made._needed, made._state_checks)

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skrnn
 from skrnn import LSTMForecaster, RNNClassifier
+from skrnn._base.persistence import OPTIMIZER_KEY
 from skrnn._kernels import cpu
 from skrnn.preprocessing import PerStep, TokenEncoder
 
@@ -202,7 +203,7 @@ DAMAGES = {
     "unknown field": (changed_network(color="red"), "architecture"),
     "other numbers": (changed_network(dtype="int8"), "architecture"),
     "other outputs": (changed_network(n_outputs=40), "weights where"),
-    "an optimizer's place": (changed(_optimizer="adam"), "optimizer is none"),
+    "an optimizer's place": (changed(**{OPTIMIZER_KEY: "adam"}), "optimizer is none"),
     "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
 }
 
@@ -235,11 +236,11 @@ def test_damage_to_the_optimizer_is_refused(solver):
     model, _ = fitted("classifier", warm_start=True, solver=solver)
     assert pickle.loads(pickle.dumps(model))._optimizer.step == model._optimizer.step
     for change in (put(np.nan), lambda p: p[1:], lambda p: p.astype(np.float16), list):
-        broken = copy.copy(model.__getstate__()["_optimizer"])
+        broken = copy.copy(model.__getstate__()[OPTIMIZER_KEY])
         broken.m = change(broken.m)
-        refuses_to_load(model, changed(_optimizer=broken), "optimizer")
+        refuses_to_load(model, changed(**{OPTIMIZER_KEY: broken}), "optimizer")
     del broken.m
-    refuses_to_load(model, changed(_optimizer=broken), "optimizer")
+    refuses_to_load(model, changed(**{OPTIMIZER_KEY: broken}), "optimizer")
 
 
 def test_damage_to_labels_and_histories_is_refused():
@@ -257,8 +258,8 @@ def counters(**changes):
     """Change an optimizer that is saved for a warm start."""
 
     def damage(state):
-        state["_optimizer"] = copy.deepcopy(state["_optimizer"])
-        vars(state["_optimizer"]).update(changes)
+        state[OPTIMIZER_KEY] = copy.deepcopy(state[OPTIMIZER_KEY])
+        vars(state[OPTIMIZER_KEY]).update(changes)
 
     return damage
 

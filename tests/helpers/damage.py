@@ -30,7 +30,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
-from skrnn._base.persistence import make_plan
+from skrnn._base.persistence import OPTIMIZER_KEY, make_plan
 from skrnn.inspection import gradient_flow
 
 REFUSED = (ValueError, TypeError, AttributeError)
@@ -320,14 +320,14 @@ def with_weights_that_fit(state, plan_class, rng):
     with np.errstate(all="ignore"):
         fitting = np.resize(params.ravel(), plan.n_params).astype(plan.dtype, copy=False)
     state = {**state, "_params": fitting}
-    optimizer = state.get("_optimizer")
+    optimizer = state.get(OPTIMIZER_KEY)
     if isinstance(optimizer, SimpleNamespace) and rng.random() < 0.8:
         optimizer = copy.copy(optimizer)
         for key in ("m", "v"):
             moments = getattr(optimizer, key, None)
             if isinstance(moments, np.ndarray) and moments.size and moments.dtype.kind in "fiub":
                 setattr(optimizer, key, np.resize(moments, plan.n_params).astype(plan.dtype))
-        state["_optimizer"] = optimizer
+        state[OPTIMIZER_KEY] = optimizer
     return state
 
 
