@@ -44,10 +44,10 @@ def add_forecaster(graph, estimator, plan, values, lengths):
 
 def _refuse(frame, loss):
     """Raise for what no node stands for."""
-    if frame.n_covariates:
+    if frame.n_columns > frame.n_targets:
         raise ValueError(
-            "An LSTMForecaster with covariates cannot be exported: a graph reads one array of "
-            "histories. Use predict, or a file of skops."
+            "An LSTMForecaster with covariates, or of series with missing values, cannot be "
+            "exported: the graph reads targets alone. Use predict, or a file of skops."
         )
     if frame.own_scale:
         raise ValueError(

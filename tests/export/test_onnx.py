@@ -256,7 +256,7 @@ def test_every_part_of_a_frame_is_known_to_the_export():
     assert {field.name for field in dataclasses.fields(Frame)} == {
         "horizon", "lookback", "n_targets", "n_covariates", "difference", "season", "lags",
         "center", "scale", "own_scale", "input_scale", "target_scale", "lag_weights",
-        "constant_moves",
+        "constant_moves", "n_past", "n_indicators",
     }  # fmt: skip
 
 
