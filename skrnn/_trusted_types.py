@@ -8,6 +8,7 @@ TYPES = (
     "skrnn.RNNRegressor",
     "skrnn.Seq2SeqTranslator",
     "skrnn.preprocessing.CalendarFeatures",
+    "skrnn.preprocessing.Frames",
     "skrnn.preprocessing.PerSequence",
     "skrnn.preprocessing.PerStep",
     "skrnn.preprocessing.SlidingWindow",
