@@ -16,21 +16,21 @@ LOSSES = ("squared_error", "absolute_error", "quantile", "gaussian")
 
 def add_forecaster(graph, estimator, plan, values, lengths):
     """Add the forecast of one block from histories (batch, time, n_targets)."""
-    frame, loss = estimator._frame, estimator._architecture["loss"]
-    _refuse(frame, loss)
-    h, k = frame.horizon, frame.n_targets
-    known = _Window.last_of(graph, values, lengths, frame.need)
+    transform, loss = estimator._transform, estimator._architecture["loss"]
+    _refuse(transform, loss)
+    h, k = transform.horizon, transform.n_targets
+    known = _Window.last_of(graph, values, lengths, transform.need)
     y = known.with_values(
-        graph.add("Div", graph.add("Sub", known.values, frame.center), frame.scale)
+        graph.add("Div", graph.add("Sub", known.values, transform.center), transform.scale)
     )
-    read = _inputs(y, frame)
+    read = _inputs(y, transform)
     outputs = add_network(graph, plan, estimator._params, read.values, read.lengths)
     if plan.pooling == "all":
         outputs = read.with_values(outputs).before_end([0])
     outputs = graph.add("Reshape", graph.cast(outputs, np.float64), graph.ints(0, h, k, -1))
-    details = _in_units(graph, frame, loss, outputs, _base(y, frame))
+    details = _in_units(graph, transform, loss, outputs, _base(y, transform))
     point = estimator._network().point
-    details = _keep_constant(known, frame, loss, details, point)
+    details = _keep_constant(known, transform, loss, details, point)
     shape = ["batch", h, k]
     names = {"forecast": point}
     if loss == "gaussian":
@@ -42,14 +42,14 @@ def add_forecaster(graph, estimator, plan, values, lengths):
         graph.output("quantiles", details, np.float64, [*shape, len(plan.quantiles)])
 
 
-def _refuse(frame, loss):
+def _refuse(transform, loss):
     """Raise for what no node stands for."""
-    if frame.n_columns > frame.n_targets:
+    if transform.n_columns > transform.n_targets:
         raise ValueError(
             "An LSTMForecaster with covariates, or of series with missing values, cannot be "
             "exported: the graph reads targets alone. Use predict, or a file of skops."
         )
-    if frame.own_scale:
+    if transform.own_scale:
         raise ValueError(
             "An LSTMForecaster with scaling='series' cannot be exported: the scale is that of each "
             "whole series. Fit with scaling='global' or 'none'."
@@ -108,9 +108,9 @@ class _Window:
         return self.at(self._indices(graph.add("Sub", last, np.array(back, dtype=np.int64))))
 
 
-def _inputs(y, frame):
-    """Return what the network reads, the last `lookback` steps: `Frame.inputs`."""
-    graph, n, reach = y.graph, frame.lookback, frame.reach
+def _inputs(y, transform):
+    """Return what the network reads, the last `lookback` steps: `SeriesTransform.inputs`."""
+    graph, n, reach = y.graph, transform.lookback, transform.reach
     kept = graph.add("Min", y.lengths, np.int64(n))
     now = y.places(kept, n)
     changes = y.at(now)
@@ -118,38 +118,38 @@ def _inputs(y, frame):
         before = y.at(y.places(kept, n, back=reach))
         known = graph.add("GreaterOrEqual", now, np.int64(reach))
         changes = graph.add("Where", known, graph.add("Sub", changes, before), np.float64(0))
-    changes = graph.add("Div", changes, np.asarray(frame.input_scale, dtype=np.float64))
+    changes = graph.add("Div", changes, np.asarray(transform.input_scale, dtype=np.float64))
     return _Window(graph, changes, kept)
 
 
-def _base(y, frame):
-    """Return what forecasts are relative to: `Frame.last_base`, (batch, horizon, n_targets)."""
-    graph, ahead = y.graph, np.arange(1, frame.horizon + 1)
-    back = np.zeros(frame.horizon, np.int64)
-    if frame.difference == "season":
-        back = frame.season * -(-ahead // frame.season) - ahead
+def _base(y, transform):
+    """Return what forecasts are relative to: `SeriesTransform.last_base`, (batch, horizon, n_targets)."""
+    graph, ahead = y.graph, np.arange(1, transform.horizon + 1)
+    back = np.zeros(transform.horizon, np.int64)
+    if transform.difference == "season":
+        back = transform.season * -(-ahead // transform.season) - ahead
     base = y.before_end([0])
-    if frame.difference is None:
-        base = graph.add("Mul", base, np.zeros((frame.horizon, 1)))
+    if transform.difference is None:
+        base = graph.add("Mul", base, np.zeros((transform.horizon, 1)))
     else:
         # The last value of all where no season before is known.
         last = graph.add("Unsqueeze", y.lengths, graph.ints(1, 2))
         known = graph.add("Greater", last, back[:, np.newaxis])
         base = graph.add("Where", known, y.before_end(back), base)
-    if frame.lag_weights is None:
+    if transform.lag_weights is None:
         return base
-    lagged = y.before_end(np.arange(frame.lags))
-    if frame.difference:
+    lagged = y.before_end(np.arange(transform.lags))
+    if transform.difference:
         lagged = graph.add("Sub", lagged, y.before_end([0]))
-    linear = graph.add("Einsum", lagged, frame.lag_weights, equation="blk,lhk->bhk")
+    linear = graph.add("Einsum", lagged, transform.lag_weights, equation="blk,lhk->bhk")
     return graph.add("Add", base, linear)
 
 
-def _in_units(graph, frame, loss, outputs, base):
+def _in_units(graph, transform, loss, outputs, base):
     """Return (batch, horizon, n_targets, outputs per target) in the units of the series."""
-    k = frame.n_targets
-    size = np.broadcast_to(frame.target_scale, (frame.horizon, k))[..., np.newaxis]
-    center, scale = frame.center[:k, np.newaxis], frame.scale[:k, np.newaxis]
+    k = transform.n_targets
+    size = np.broadcast_to(transform.target_scale, (transform.horizon, k))[..., np.newaxis]
+    center, scale = transform.center[:k, np.newaxis], transform.scale[:k, np.newaxis]
     base = graph.add("Unsqueeze", base, graph.ints(3))
     if loss == "gaussian":
         mean, deviation = graph.add("Split", outputs, n_outputs=2, axis=3, num_outputs=2)
@@ -165,9 +165,9 @@ def _in_units(graph, frame, loss, outputs, base):
     return details
 
 
-def _keep_constant(known, frame, loss, details, point):
+def _keep_constant(known, transform, loss, details, point):
     """Forecast a constant history as constant, unless training saw such ones move."""
-    if frame.constant_moves:
+    if transform.constant_moves:
         return details
     graph = known.graph
     last = known.before_end([0])
@@ -176,12 +176,12 @@ def _keep_constant(known, frame, loss, details, point):
     same = graph.add("Or", same, graph.add("Unsqueeze", beyond, graph.ints(2)))
     same = graph.add("ReduceMin", graph.cast(same, np.int32), graph.ints(1), keepdims=1)
     constant = graph.add("Equal", same, np.int32(1))
-    long = graph.add("GreaterOrEqual", known.lengths, np.int64(frame.least_constant))
+    long = graph.add("GreaterOrEqual", known.lengths, np.int64(transform.least_constant))
     constant = graph.add("And", constant, graph.add("Unsqueeze", long, graph.ints(1, 2)))
     constant = graph.add("Unsqueeze", constant, graph.ints(3))  # batch, 1, n_targets, 1
     last = graph.add("Unsqueeze", last, graph.ints(3))
     moved = np.array([1.0, 0.0]) if loss == "gaussian" else np.ones(1)  # a spread is not shifted
-    if frame.constant_moves is None:  # never seen in training: the network's spread stands
+    if transform.constant_moves is None:  # never seen in training: the network's spread stands
         shift = graph.add("Sub", last, graph.add("Gather", details, graph.ints(point), axis=3))
         flat = graph.add("Add", details, graph.add("Mul", shift, moved))
     else:

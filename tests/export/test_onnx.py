@@ -21,7 +21,7 @@ from skrnn import (
     RNNRegressor,
     Seq2SeqTranslator,
 )
-from skrnn._forecaster.transform import Frame
+from skrnn._forecaster.transform import SeriesTransform
 from skrnn.export import onnx_inputs, to_onnx
 from skrnn.preprocessing import PerSequence, PerStep, TokenEncoder
 
@@ -228,8 +228,8 @@ def test_forecasters(params, width):
     shaken(model)
     X = walks(width=width, seed=1, shortest=1, constant=True)
     X = [x * 1e4 for x in X] if params.get("scaling") is None else X
-    for moves in (model._frame.constant_moves, True, False):
-        model._frame = dataclasses.replace(model._frame, constant_moves=moves)
+    for moves in (model._transform.constant_moves, True, False):
+        model._transform = dataclasses.replace(model._transform, constant_moves=moves)
         found = run(model, X)
         expected = model.predict(X).reshape(found["forecast"].shape)
         np.testing.assert_allclose(found["forecast"], expected, rtol=1e-5, atol=1e-5)
@@ -251,9 +251,9 @@ def test_forecasters_of_histories_and_targets():
     close(run(model, X)["forecast"][:, :, 0], model.predict(X))
 
 
-def test_every_part_of_a_frame_is_known_to_the_export():
+def test_every_part_of_a_transform_is_known_to_the_export():
     # A new one changes forecasts: _forecaster.py of the export has to say how, or to refuse it.
-    assert {field.name for field in dataclasses.fields(Frame)} == {
+    assert {field.name for field in dataclasses.fields(SeriesTransform)} == {
         "horizon", "lookback", "n_targets", "n_covariates", "difference", "season", "lags",
         "center", "scale", "own_scale", "input_scale", "target_scale", "lag_weights",
         "constant_moves", "n_past", "n_indicators",

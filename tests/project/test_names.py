@@ -21,7 +21,7 @@ GIVEN_UP = {
     r"\b_forms\b": "formats",
     r"\b_symbols\b": "special_tokens",
     r"\b_rolling\b": "rollout",
-    r"\b[Oo]ptimiser": "optimizer",  # "_optimiser" is a key in files, which cases of damage use
+    r"\b[Oo]ptimiser": "optimizer",  # with a "_" before it is a key in files, which cases use
     r"\b[Tt]rainer\b": "EpochRunner",
     r"\blay_open\b": "inspect_batch",
     r"\btake_over\b": "steal",
