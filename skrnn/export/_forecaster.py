@@ -123,7 +123,7 @@ def _inputs(y, transform):
 
 
 def _base(y, transform):
-    """Return what forecasts are relative to: `SeriesTransform.last_base`, (batch, horizon, n_targets)."""
+    """Return what forecasts are relative to, (batch, horizon, n_targets): `last_base`."""
     graph, ahead = y.graph, np.arange(1, transform.horizon + 1)
     back = np.zeros(transform.horizon, np.int64)
     if transform.difference == "season":
