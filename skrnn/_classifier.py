@@ -41,17 +41,13 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
 
     $cell_parameter
 
-    bidirectional : bool, default=False
-        Add a second network that runs from the last step to the first.
+    $direction_parameter
 
     $pooling_parameter
 
     $gradient_parameters
 
-    embedding_dim : int, array-like of int or None, default=None
-        Width of the embedding of token input, or one width per column of ids. None chooses it from
-        the vocabulary for sequences of `str`. For integers, a width declares that they are token
-        ids.
+    $embedding_parameter
 
     $dtype_parameter
 

@@ -93,9 +93,6 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     tag_scheme_ : str or None
         Scheme that predictions obey.
 
-    weights_ : dict of ndarray
-        Weights under the names of PyTorch and in its layout.
-
     $fitted_attributes
 
     See Also

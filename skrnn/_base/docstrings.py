@@ -111,6 +111,10 @@ cell : {'lstm', 'gru', 'rnn'}, default='lstm'
     the matrix product (as PyTorch and cuDNN do), or the simple recurrence
     `h_t = f(W_hh h_{t-1} + W_hx x_t + b)` [4]_.
 """,
+    "direction_parameter": """
+bidirectional : bool, default=False
+    Add a second network that runs from the last step to the first.
+""",
     "pooling_parameter": """
 pooling : {'last', 'mean', 'max'} or tuple of them, default='last'
     Pooling of the hidden states of the top layer, which the output layer reads: the final state
@@ -136,6 +140,12 @@ bptt_steps : int or None, default=None
     but gradients go back through chunks of this many steps only, counted from where a direction
     ends. None goes back to the start. Networks of one direction (without a CRF), and one layer in
     two directions below a pooling, then need memory for a chunk, not for the longest sequence.
+""",
+    "embedding_parameter": """
+embedding_dim : int, array-like of int or None, default=None
+    Width of the embedding of token input, or one width per column of ids. None chooses it from
+    the vocabulary for sequences of `str`. For integers, a width declares that they are token
+    ids.
 """,
     "dtype_parameter": """
 dtype : {'float32', 'float64'}, default='float32'

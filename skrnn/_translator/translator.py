@@ -88,9 +88,6 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Output of each target token, in sorted order. The end symbol is the output after them, the
         start symbol the row of that number of the embedding: neither can be confused with a token.
 
-    weights_ : dict of ndarray
-        Weights under the names of PyTorch and in its layout.
-
     $fitted_attributes
 
     See Also
