@@ -75,7 +75,7 @@ def _check_strata(labels, n_held, fraction):
     n_classes = len(classes)
     if min(n_held, len(labels) - n_held) < n_classes:
         raise ValueError(
-            f"validation_fraction={fraction} of {len(labels)} sequences parts them into "
+            f"validation_fraction={fraction} of {len(labels)} sequences splits them into "
             f"{len(labels) - n_held} and {n_held}, but each part should be greater or equal to the "
             f"number of classes, {n_classes}. Choose a validation_fraction between "
             f"{n_classes / len(labels):.2g} and {1 - n_classes / len(labels):.2g}, {REMEDY}."

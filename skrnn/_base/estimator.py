@@ -490,9 +490,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             if value != started.get(name, value):
                 name = self._plan_names.get(name, name)
                 raise ValueError(
-                    f"{name} has changed since the network was started, which is now to go on: "
-                    "warm_start and partial_fit need the same network. Start anew with fit and "
-                    "warm_start=False."
+                    f"{name} has changed since the network was started, but warm_start and "
+                    "partial_fit continue the same network. Set it back, or start anew with fit "
+                    "and warm_start=False."
                 )
         self._params = self._params.copy()
         params, plan = {name: getattr(self, name) for name in PARAMETERS}, self._get_plan()
@@ -588,7 +588,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         if missing := sorted(set(views) - set(weights)):
             raise ValueError(f"weights lack {', '.join(missing)}.")
         if unknown := sorted(set(weights) - set(views)):
-            raise ValueError(f"weights hold {', '.join(unknown)}, which this network has not.")
+            raise ValueError(
+                f"weights hold {', '.join(unknown)}, which this network does not have."
+            )
         for name, view in views.items():
             with np.errstate(over="ignore"):  # too large for float32: found as infinity below
                 new = np.asarray(weights[name], dtype=view.dtype)

@@ -115,7 +115,8 @@ def check_state(made, state):
     if found != __version__:
         warnings.warn(
             f"This {name} was saved by skrnn {found} and is loaded by {__version__}: it may not "
-            "work, or give other results. Fit it anew, or load it with the version that saved it.",
+            "work, or may give other results. Fit it anew, or load it with the version that "
+            "saved it.",
             UserWarning,
             stacklevel=3,
         )
@@ -138,7 +139,7 @@ def _load_optimizer(saved):
     if saved is None:
         return None
     if type(saved) is not SimpleNamespace:
-        raise Misfit("its optimizer is none")
+        raise Misfit("its optimizer is not a saved optimizer")
     try:
         return Optimizer(**vars(saved))
     except TypeError as error:
@@ -169,7 +170,7 @@ def _check_network(state, plan_class):
             raise ValueError("it names an instruction set")
         return make_plan(plan_class, architecture, params)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
-        raise Misfit(f"its architecture is none ({error!r})") from error
+        raise Misfit(f"its architecture does not describe a network ({error!r})") from error
 
 
 def check_whole(state, plan, allowed, needed, checks):
@@ -230,7 +231,7 @@ def check_optimizer(optimizer, plan):
     if optimizer is None:
         return
     if not isinstance(optimizer, Optimizer):
-        raise Misfit("its optimizer is none")
+        raise Misfit("its optimizer is not a saved optimizer")
     parts = vars(optimizer)
     params = parts.get("params")
     if (
@@ -286,19 +287,21 @@ def _per_output(key, positive=False, optional=False):
         if not has_shape(numbers, (plan.n_outputs,)):
             raise Misfit(f"{key} is not one number for each output")
         if not ((numbers > 0 if positive else numbers == numbers) & np.isfinite(numbers)).all():
-            raise Misfit(f"{key} holds NaN or infinity, or what is not positive")
+            raise Misfit(f"{key} holds NaN, infinity or a number that is not positive")
 
     return check
 
 
 def _check_classes(classes, state, plan):
     if not isinstance(classes, np.ndarray) or classes.shape != (plan.n_outputs,):
-        raise Misfit(f"classes_ has not one label for each of {plan.n_outputs} outputs")
+        raise Misfit(f"classes_ does not have one label for each of {plan.n_outputs} outputs")
 
 
 def _check_target_vocabulary(known, state, plan):
     if type(known) is not dict or len(known) + 1 != plan.n_outputs:
-        raise Misfit("target_vocabulary_ has not one token for each output but the end's")
+        raise Misfit(
+            "target_vocabulary_ does not have one token for each output except the end symbol"
+        )
     if plan.decoder.embedding[0][0] != len(known) + 2:
         raise Misfit("its embedding of targets does not fit its vocabulary")
 
@@ -306,7 +309,7 @@ def _check_target_vocabulary(known, state, plan):
 def _check_longest_targets(longest, state, plan):
     sound = isinstance(longest, np.ndarray) and longest.dtype == np.int64
     if not sound or longest.ndim != 2 or longest.shape[1] != 2:
-        raise Misfit("_longest_targets is no table of two columns of integers")
+        raise Misfit("_longest_targets is not a table of two columns of integers")
     if not (np.diff(longest, axis=0) > 0).all() or (longest < 0).any():
         raise Misfit("_longest_targets does not rise")
     if len(longest) and longest[-1].max() > LONGEST_TARGET:
@@ -325,7 +328,7 @@ def _check_token_counts(counts, state, plan):
 
 def _check_own_symbols(n, state, plan):
     if not is_count(n, 1) or plan.embedding is None or plan.n_outputs != plan.embedding[0][0]:
-        raise Misfit("its outputs are not one for each token that it reads")
+        raise Misfit("it does not have one output for each token that it reads")
 
 
 def _check_vocabularies(vocabularies, state, plan):
@@ -336,7 +339,7 @@ def _check_vocabularies(vocabularies, state, plan):
         or type(columns) is not list
         or type(known) is not list
     ):
-        raise Misfit("its vocabularies are none")
+        raise Misfit("its vocabularies are of another type")
     sizes = [len(words) if type(words) is dict else None for words in known]
     if len(columns) != len(sizes) or sizes != np.ravel(state.get("_token_counts")).tolist():
         raise Misfit("its vocabularies do not fit its embeddings")

@@ -39,7 +39,7 @@ def read_state(state, width, dtype):
         array = np.asarray(state)
     except ValueError:
         raise ValueError(
-            "state is no array: its rows have different lengths, or are of different networks. "
+            "state is not an array: its rows have different lengths, or are of different networks. "
             f"Every row must have {width} numbers."
         ) from None
     if array.dtype.kind not in "fiu" or array.ndim == 0:
@@ -137,7 +137,7 @@ def as_numbers(x):
         array = np.asarray(x)
     except ValueError:
         raise ValueError(
-            "x is no array: its sequences have steps of different numbers of features."
+            "x is not an array: its sequences have steps of different numbers of features."
         ) from None
     return to_numbers(array, "x")
 
@@ -161,7 +161,7 @@ def _check_count(x, n):
     except TypeError:
         found = None
     if found is None:
-        of_dict = " Of a dict of features pass [list(x.values())], in the order of fit."
+        of_dict = " For a dict of features, pass [list(x.values())], in the order of fit."
         raise TypeError(
             f"x must hold one step per sequence, in an array or a list; got {type(x).__name__}."
             f"{of_dict if isinstance(x, dict) else ''}"

@@ -146,8 +146,8 @@ class TrainingLoop:
         if alpha > MOST_PENALTY * self.penalty_weight:
             raise ValueError(
                 f"The weights (sample_weight, class_weight) add up to {self.penalty_weight:.3g}, "
-                f"beside which the L2 penalty, alpha={alpha}, is all that would be learned. A "
-                "weight counts as so many repetitions: multiply the weights until their mean is "
+                f"so that beside them only the L2 penalty, alpha={alpha}, would be learned. A "
+                "weight counts as that many repetitions: multiply the weights until their mean is "
                 "about 1, or set alpha=0."
             )
 
@@ -156,8 +156,8 @@ class TrainingLoop:
         part = self.validation
         if not part.targets.given().any():
             raise ValueError(
-                "No step of the validation part has a target, so that it says nothing of the "
-                "weights. Increase validation_fraction, or pass X_val and y_val."
+                "No step of the validation part has a target, so that it cannot tell good weights "
+                "from bad ones. Increase validation_fraction, or pass X_val and y_val."
             )
         return self.make_runner(
             part.sequences, part.targets, min(batch_size, len(part.sequences)),
@@ -252,8 +252,8 @@ class TrainingLoop:
         if np.isnan(score):
             raise ValueError(
                 f"The score of the validation part is NaN after epoch {history['n_iter_']}, so "
-                "that early stopping cannot tell good weights from bad ones. See what "
-                f"scoring={self.settings['scoring']!r} makes of so few or such targets, or set "
+                "that early stopping cannot tell good weights from bad ones. Check that "
+                f"scoring={self.settings['scoring']!r} is defined for these targets, or set "
                 "scoring='loss'."
             )
         best, lowest = history["best_validation_score_"], self.best_validation_loss

@@ -54,8 +54,8 @@ def warn_if_labels_of_steps(n_labels, lengths):
     if (lengths == n_labels).all():
         warnings.warn(
             f"y has {n_labels} columns of 0 and 1, and every sequence has {n_labels} steps: each "
-            "column is read as a label that holds of a sequence or not. LSTMTagger learns a label "
-            "for each step.",
+            "column is read as one label that a sequence has or does not have (multilabel). "
+            "LSTMTagger learns a label for each step.",
             UserWarning,
             stacklevel=6,
         )
@@ -127,7 +127,7 @@ def _first_sequence(labels):
 def _labels_of_steps(row, i):
     return ValueError(
         f"y should be a 1d array, one label for each sequence, but has {np.size(row)} for sequence "
-        f"{i}. LSTMTagger learns a label for each step. Of several labels that hold of a sequence "
+        f"{i}. LSTMTagger learns a label for each step. For several labels per sequence, "
         "MultiLabelBinarizer makes columns of 0 and 1."
     )
 
@@ -135,8 +135,8 @@ def _labels_of_steps(row, i):
 def _check_class_label(label, i):
     if is_date(label):
         raise TypeError(
-            f"y has {label!r} for sequence {i}: a date is no label. Make strings of dates first, "
-            "for example the name of the month or y.astype(str)."
+            f"y has {label!r} for sequence {i}: a date is not a label. Convert dates to strings "
+            "first, for example the name of the month or y.astype(str)."
         )
     if is_missing(label):
         raise ValueError(

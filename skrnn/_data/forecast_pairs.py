@@ -214,7 +214,7 @@ def _one(y, name):
     if index is not None and not index.is_unique:
         raise ValueError(f"{name} has the step {index[index.duplicated()][0]} twice.")
     if np.ndim(y) == 0:
-        raise TypeError(f"{name} is {y!r:.60}, which is no series. Pass {_FORMS}.")
+        raise TypeError(f"{name} is {y!r:.60}, which is not a series. Pass {_FORMS}.")
     values = read_numbers(y, name, "step").astype(np.float64)
     return SeriesValues([values], [index], [columns], None, True)
 
@@ -276,8 +276,8 @@ def _fit_forecast(true, pred, i, inner, name, given):
         if len(index) > len(labels):
             extra = index[~index.isin(labels)][0]
             raise ValueError(
-                f"{name} of {called} has a forecast for {extra}, which y_true has not. Give both "
-                "the same index, with NaN in y_true for steps that are not scored."
+                f"{name} of {called} has a forecast for {extra}, which y_true does not have. Give "
+                "both the same index, with NaN in y_true for steps that are not scored."
             )
         part = part[at]
     elif len(part) != len(true.parts[i]):

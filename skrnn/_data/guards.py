@@ -31,7 +31,7 @@ class OneFit:
             if other is not None and other._thread != self._thread:
                 raise RuntimeError(
                     f"This {type(estimator).__name__} is being fitted by another thread. Fit a "
-                    "copy of it, as sklearn.base.clone makes one, or wait."
+                    "copy made by sklearn.base.clone, or wait."
                 )
             self._running[self._id] = self
 

@@ -46,8 +46,8 @@ def plain_tokens(row, i, name):
         number = isinstance(token, (Integral, float, np.floating))
         if is_missing(token) or (number and token < 0):
             raise ValueError(
-                f"sequence {i} of {name} has {token!r} at step {t}, which is no token: None, NaN "
-                f"and {PADDING} are padding, at the end of a sequence only. Leave out what is "
+                f"sequence {i} of {name} has {token!r} at step {t}, which is not a token: None, "
+                f"NaN and {PADDING} are padding, at the end of a sequence only. Leave out what is "
                 "missing, and write negative integers as strings."
             )
     return [int(token) if _is_whole_float(token) else token for token in row]
@@ -180,9 +180,9 @@ def plain_labels(labels, offsets):
     if (row := next((row for row in integers if labels[row] < 0), None)) is not None:
         i, t = locate(offsets, row)
         raise ValueError(
-            f"sequence {i} has the label {labels[row]} at step {t}, but labels that are integers "
-            f"are not negative; {PADDING} is padding, at the end of a sequence only. Write None "
-            "(or NaN) where a step has no label, and strings where negative numbers are meant."
+            f"sequence {i} has the label {labels[row]} at step {t}, but integer labels must not be "
+            f"negative; {PADDING} is padding, at the end of a sequence only. Write None (or NaN) "
+            "where a step has no label, and strings where negative numbers are meant."
         )
     return labels
 
@@ -214,8 +214,8 @@ def read_classes(classes):
     for label in given:
         if is_missing(label) or (isinstance(label, (Integral, float)) and label < 0):
             raise ValueError(
-                f"classes has {label}, which is no label of a step: None and NaN are none, and "
-                "labels that are integers are not negative."
+                f"classes has {label}, which is not a label of a step: None and NaN mark a missing "
+                "label, and integer labels must not be negative."
             )
     return plain_labels(given, np.array([0, len(given)]))
 

@@ -120,8 +120,8 @@ def _as_array(values, name):
         widths = [np.size(item) for item in values]
         i = next((i for i, width in enumerate(widths) if width != widths[0]), 0)
         raise ValueError(
-            f"{name} is no array: it has {widths[0]} number(s) for sequence 0 and {widths[i]} for "
-            f"sequence {i}. Give every sequence as many."
+            f"{name} is not an array: it has {widths[0]} number(s) for sequence 0 and {widths[i]} "
+            f"for sequence {i}. Give every sequence the same number."
         ) from error
     if array.dtype.kind == "U" and isinstance(values, (list, tuple)):
         return np.asarray(values, dtype=object)  # NumPy has made strings of the numbers
@@ -144,5 +144,5 @@ def _no_number(value, name, where):
         value = value.item() if isinstance(value, np.generic) else value
         remedy = "Convert strings first, for example with numpy.asarray(..., dtype=float)."
     elif is_date(value):
-        remedy = "Make numbers of dates first, for example the days since the first one."
+        remedy = "Convert dates to numbers first, for example days since the first date."
     return TypeError(f"{name} has {value!r}{where}, where a number is expected. {remedy}")

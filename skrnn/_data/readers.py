@@ -255,11 +255,11 @@ def _uneven(steps, where):
     widths = [len(step) if hasattr(step, "__len__") else 1 for step in steps]
     t = next((t for t, width in enumerate(widths) if width != widths[0]), None)
     if t is None:
-        return ValueError(f"{where} is no array: a step is a number or a list of numbers.")
+        return ValueError(f"{where} is not an array: a step is a number or a list of numbers.")
     return ValueError(
-        f"{where} is no array: its steps have different numbers of features, {widths[0]} at step 0 "
-        f"and {widths[t]} at step {t}. Give every step the same; NaN stands for a missing value, "
-        "which PerStep(SimpleImputer()) in a pipeline fills."
+        f"{where} is not an array: its steps have different numbers of features, {widths[0]} at "
+        f"step 0 and {widths[t]} at step {t}. Give every step the same; NaN stands for a missing "
+        "value, which PerStep(SimpleImputer()) in a pipeline fills."
     )
 
 

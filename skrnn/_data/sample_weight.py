@@ -110,8 +110,8 @@ def check_even_weights(weights, offsets):
             t = int(np.argmax(weights[start:stop] == some.max()))
             raise ValueError(
                 f"sequence {i} weighs {some.max()} at step {t} and {some.min()} elsewhere, but "
-                "with crf=True the steps of a sequence weigh the same, or 0. Give one weight for "
-                "each sequence, or set crf=False."
+                "with crf=True the steps of a sequence must weigh the same, or 0. Give one weight "
+                "for each sequence, or set crf=False."
             )
 
 

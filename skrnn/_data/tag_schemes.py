@@ -203,7 +203,7 @@ def choose_scheme(tag_scheme, classes, codes, offsets):
             return scheme
     i, t = locate(offsets, rows[0])
     warnings.warn(
-        f"The labels look like {schemes[0]}, but y itself does not keep to it: sequence {i} has "
+        f"The labels look like {schemes[0]}, but y itself violates it: sequence {i} has "
         f"{classes.tolist()[codes[rows[0]]]!r} at step {t}. Predictions are left free; "
         f"tag_scheme={schemes[0]!r} holds them to it, and tag_scheme=None silences this warning.",
         UserWarning,

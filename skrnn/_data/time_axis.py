@@ -209,7 +209,7 @@ def _offset(freq):
         offset = pd.tseries.frequencies.to_offset(freq)
     except ValueError as error:
         raise ValueError(
-            f"freq={freq!r} is no frequency of pandas, such as 'D' or 'MS'."
+            f"freq={freq!r} is not a frequency of pandas, such as 'D' or 'MS'."
         ) from error
     if isinstance(offset, pd.offsets.Week):  # the day of the week is that of each series
         return pd.offsets.Day(7 * offset.n)
@@ -281,7 +281,7 @@ def _is_jump(index, points, offset, where):
         row = int(np.argmax(places < 0))
         name = getattr(offset, "freqstr", str(offset))
         raise ValueError(
-            f"{where.series(row)} has the date {index[row]}, which is none of the frequency "
-            f"{name!r}. Set freq to that of the dates, or bring them to it first."
+            f"{where.series(row)} has the date {index[row]}, which does not fall on the "
+            f"frequency {name!r}. Set freq to that of the dates, or resample the series first."
         )
     return np.diff(places) != 1

@@ -76,9 +76,9 @@ def encode_ids(estimator, sequences, *, reset, learn_from, vocabulary):
         row, column = np.argwhere(wrong)[0]
         i, t = locate(offsets, row)
         raise ValueError(
-            f"sequence {i} has {values[row, column]} at step {t} (column {column}), but a token "
-            "id must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None for "
-            "numbers to be numbers."
+            f"sequence {i} has {values[row, column]} at step {t} (column {column}), but a token id "
+            "must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None to read "
+            "numbers as features."
         )
     known = [] if vocabulary is None else _as_vocabulary(vocabulary, int)
     if known and values.shape[1] > 1:

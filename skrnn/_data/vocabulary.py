@@ -165,5 +165,5 @@ class Vocabularies:
             try:
                 distinct[:, c] = [known.get(part, UNKNOWN) for part in column.view(place)]
             except OverflowError:
-                raise ValueError("A vocabulary holds a number that is no id.") from None
+                raise ValueError("A vocabulary holds a number that is not an id.") from None
         return distinct[rows]

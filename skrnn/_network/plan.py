@@ -468,7 +468,7 @@ def make_plan(plan_class, architecture, params=None):
             raise ValueError("it is larger than its weights")
         plan = plan_class(**architecture)
     except (TypeError, LookupError, OverflowError) as error:
-        raise ValueError(f"the architecture is none: {error!r}") from error
+        raise ValueError(f"the architecture does not describe a network: {error!r}") from error
     plan.architecture = dict(architecture)
     return plan
 

@@ -115,7 +115,7 @@ def target_labels(rows, vocabulary, held=None):
     try:
         return np.array(labels, dtype=np.intp), offsets
     except OverflowError:
-        raise ValueError("target_vocabulary_ holds a number that is no output.") from None
+        raise ValueError("target_vocabulary_ holds a number that is not an output.") from None
 
 
 def decoder_inputs(labels, offsets, n_tokens):

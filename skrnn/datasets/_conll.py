@@ -434,7 +434,8 @@ def _refuse_tokens_among_comments(name, rows, y, columns, comments):
         ):
             raise ValueError(
                 f"{_where(name, number)}: begins with comments={comments!r}, but has the columns "
-                "of a token. Make comments longer, so that it begins no token, as '# id '."
+                "of a token. Make comments longer, so that no token begins with it, for example "
+                "'# id '."
             )
 
 

@@ -195,15 +195,16 @@ def _decode(name, content, encoding):
         codec = codecs.lookup(encoding)
     except (LookupError, TypeError):
         raise ValueError(
-            f"encoding={encoding!r} is none that Python knows, as 'utf-8' or 'latin-1'."
+            f"encoding={encoding!r} is not an encoding that Python knows, such as 'utf-8' or "
+            "'latin-1'."
         ) from None
     try:
         return content.decode(encoding).removeprefix("\ufeff").split("\n"), {}
     except UnicodeDecodeError as error:
         if codec.name != "utf-8":  # in others a line end may be more than one byte
             raise ValueError(
-                f"{name} is not of the encoding {encoding!r}: {error.reason} at byte "
-                f"{error.start}. Pass the encoding that it has."
+                f"{name} is not encoded in {encoding!r}: {error.reason} at byte "
+                f"{error.start}. Pass the encoding of the file."
             ) from None
     lines, broken = [], {}
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):

@@ -140,8 +140,8 @@ def gradient_flow(estimator, X, y=None, *, align="start"):
     """
     if not isinstance(estimator, BaseRecurrentNetwork):
         raise TypeError(
-            f"gradient_flow takes an estimator of skrnn, got {type(estimator).__name__}. Of a "
-            "pipeline pass the last step, and X as the steps before it make it."
+            f"gradient_flow takes an estimator of skrnn, got {type(estimator).__name__}. For a "
+            "pipeline, pass its last step, and X as transformed by the steps before it."
         )
     if not issubclass(estimator._plan_class, Plan):
         raise TypeError(

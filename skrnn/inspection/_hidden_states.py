@@ -54,8 +54,8 @@ def hidden_states(estimator, X):
     if not (labels_steps or isinstance(estimator, FeaturesMixin)):
         raise TypeError(
             "hidden_states takes an RNNClassifier, an RNNRegressor or an LSTMTagger, got "
-            f"{type(estimator).__name__}. Of a pipeline pass the last step, and X as the steps "
-            "before it make it."
+            f"{type(estimator).__name__}. For a pipeline, pass its last step, and X as transformed "
+            "by the steps before it."
         )
     check_is_fitted(estimator)
     sequences, plan = estimator._sequences(X), estimator._get_plan()

@@ -78,8 +78,8 @@ class LossCurveDisplay:
         """
         if not hasattr(estimator, "loss_curve_"):
             raise ValueError(
-                f"This {type(estimator).__name__} has no loss_curve_: call fit first. Of a "
-                "pipeline pass the last step."
+                f"This {type(estimator).__name__} has no loss_curve_: call fit first. For a "
+                "pipeline, pass its last step."
             )
         scores = getattr(estimator, "validation_scores_", None)
         best = getattr(estimator, "best_epoch_", None)
@@ -111,7 +111,7 @@ class LossCurveDisplay:
         n_scored = 0 if self.validation_scores is None else len(self.validation_scores)
         if n_scored > len(epochs):
             raise ValueError(
-                f"There are {n_scored} validation scores, but losses of {len(epochs)} epochs only."
+                f"There are {n_scored} validation scores, but losses of only {len(epochs)} epochs."
             )
         if self.best_epoch is not None and not 1 <= self.best_epoch <= len(epochs):
             raise ValueError(

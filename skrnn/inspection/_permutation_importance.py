@@ -135,8 +135,8 @@ def permutation_importance(
     if y is None:
         if not hasattr(estimator, "_last_steps"):
             raise ValueError(
-                "y is None: permutation_importance needs the targets. Pass y; a language model, "
-                "which has none, has no features either."
+                "y is None: permutation_importance needs the targets. Pass y. A language model "
+                "has neither targets nor features to permute."
             )
         X, y = estimator._last_steps(X)
     steps = Steps(X)

@@ -124,7 +124,7 @@ def backtest(
     if held_out and held_out < horizon:
         raise ValueError(
             f"calibrate={held_out} steps hold no error of {horizon} steps ahead. Hold out at least "
-            "horizon, and as many more as errors are needed."
+            "horizon steps, and one more for each further error."
         )
     slices = TimeSlices(X, final_step(forecaster).n_targets)
     model, frames = None, []

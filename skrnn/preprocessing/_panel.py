@@ -104,7 +104,7 @@ def _at_freq(panel, freq, pd):
         if (foreign := ~part.index.isin(whole.index)).any():
             date = part.index[int(foreign.argmax())]
             raise ValueError(
-                f"series {name!r} has the date {date}, which is none of freq={freq!r}."
+                f"series {name!r} has the date {date}, which does not fall on freq={freq!r}."
             )
         parts[name] = whole
     return pd.concat(parts, names=panel.index.names)

@@ -189,9 +189,9 @@ class TransformerOfSteps(SequenceTransformerMixin, BaseEstimator):
             )
         if len(made) != len(table):
             raise ValueError(
-                f"{name} made {len(made)} row(s) of {len(table)} step(s): it would not be known "
-                "which step each of them is. Use a transformer that keeps the number of rows, and "
-                "leave out steps before the pipeline, of X and y together."
+                f"{name} made {len(made)} row(s) of {len(table)} step(s): it is unknown which step "
+                "each row belongs to. Use a transformer that keeps the number of rows, and leave "
+                "out steps before the pipeline, of X and y together."
             )
         if hasattr(made, "iloc") and not _in_order(made.index, getattr(table, "index", None)):
             raise ValueError(

@@ -176,8 +176,8 @@ class StepTable:
         elif is_panel(self.X) or hasattr(self.X.index, "freq"):  # else a frame would be no series
             if container == "polars" or is_polars(table):
                 raise ValueError(
-                    "X has the dates of its series as its index, which a DataFrame of polars has "
-                    "not. Set the output to 'default' or 'pandas', or pass a list of arrays."
+                    "X has the dates of its series as its index, but a DataFrame of polars has no "
+                    "index. Set the output to 'default' or 'pandas', or pass a list of arrays."
                 )
             return to_frame(table, "pandas", names).set_axis(self.X.index)
         if container != "default":

@@ -203,7 +203,7 @@ DAMAGES = {
     "unknown field": (changed_network(color="red"), "architecture"),
     "other numbers": (changed_network(dtype="int8"), "architecture"),
     "other outputs": (changed_network(n_outputs=40), "weights where"),
-    "an optimizer's place": (changed(**{OPTIMIZER_KEY: "adam"}), "optimizer is none"),
+    "an optimizer's place": (changed(**{OPTIMIZER_KEY: "adam"}), "is not a saved optimizer"),
     "an embedding": (changed(_token_counts=np.array([3, 4])), "embedding"),
 }
 
@@ -246,7 +246,7 @@ def test_damage_to_the_optimizer_is_refused(solver):
 def test_damage_to_labels_and_histories_is_refused():
     few = changed(classes_=np.array(["a"]))
     for case in ("classifier", "tagger", "crf tagger"):
-        refuses_to_load(fitted_once(case), few, "classes_ has not one label")
+        refuses_to_load(fitted_once(case), few, "classes_ does not have one label")
     ends = [np.array([[np.inf]])] * 30
     refuses_to_load(fitted_once("forecaster"), changed(_histories=ends), "_histories")
     refuses_to_load(fitted_once("classifier"), changed(_transform=np.array([np.nan])), "_transform")

@@ -151,7 +151,7 @@ def test_a_missing_value_of_pandas(kind):
     steps = [x.tolist() for x in X]
     steps[3] = [[1.0, 2.0], [1.0]]  # Arrow does not ask for equal lengths
     steps = pd.Series(steps, dtype=arrow("double**"))
-    with pytest.raises(ValueError, match="sequence 3 is no array: its steps have different"):
+    with pytest.raises(ValueError, match="sequence 3 is not an array: its steps have different"):
         quick().fit(steps, y)
 
 

@@ -261,7 +261,7 @@ def test_bad_sample_weight(name):
 def test_uneven_weights_in_a_sequence_with_crf():
     message = (
         f"sequence {I} weighs 3.0 at step 2 and 1.0 elsewhere, but with crf=True the steps of a "
-        "sequence weigh the same, or 0. Give one weight for each sequence, or set crf=False"
+        "sequence must weigh the same, or 0. Give one weight for each sequence, or set crf=False"
     )
     refuses(ValueError, message, lambda m: m.fit(X, Y, step_weights(3.0)), crf=True)
     tagger(crf=True).fit(X, Y, step_weights(0.0))

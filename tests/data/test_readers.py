@@ -163,7 +163,7 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("name", NO_NUMBERS)
 @pytest.mark.parametrize("make", ONE_EACH)
 def test_dates_are_no_targets(make, name):
-    remedy = "Make strings of dates" if make is RNNClassifier else "Make numbers of dates"
+    remedy = "Convert dates to strings" if make is RNNClassifier else "Convert dates to numbers"
     with pytest.raises(TypeError, match=f"for sequence 0.*{remedy}"):
         quick(make).fit(X, NO_NUMBERS[name])
     if make is not RNNClassifier:

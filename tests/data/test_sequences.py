@@ -412,9 +412,9 @@ def test_sequence_of_wrong_dimensions(shape):
         ([[1j, 2], [1]], "Complex data not supported"),
         (
             [[[1, 2], [3]], [[1, 2]]],
-            "sequence 0 is no array: its steps have .* 2 at step 0 and 1 at step 1",
+            "sequence 0 is not an array: its steps have .* 2 at step 0 and 1 at step 1",
         ),
-        ([[[[1, 2], [3]]]], "sequence 0 is no array: a step is a number or a list"),
+        ([[[[1, 2], [3]]]], "sequence 0 is not an array: a step is a number or a list"),
         (np.array([[np.nan, 1]]), r"Input X contains NaN.\nsequence 0 has NaN at step 0"),
         (np.array([[1, np.nan], [np.nan, np.nan]]), "sequence 1 is empty"),
     ],

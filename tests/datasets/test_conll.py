@@ -123,10 +123,12 @@ class TestBoth:
         with pytest.raises(ValueError, match=r"line 1: a NUL character. Set encoding, perhaps"):
             reader(path)
         path.write_text("ä", "utf-8")
-        with pytest.raises(ValueError, match="is not of the encoding 'ascii': ordinal not in"):
+        with pytest.raises(ValueError, match="is not encoded in 'ascii': ordinal not in"):
             reader(path, encoding="ascii")
         for encoding in ("klingon", None):
-            with pytest.raises(ValueError, match=f"encoding={encoding!r} is none that Python"):
+            with pytest.raises(
+                ValueError, match=f"encoding={encoding!r} is not an encoding that Python"
+            ):
                 reader(path, encoding=encoding)
 
     def test_errors(self, reader, text, expected, tmp_path):

@@ -24,7 +24,7 @@ def test_loss_curve_display(pyplot):
     np.testing.assert_array_equal(display.validation_line_.get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(display.validation_line_.get_ydata(), model.validation_scores_)
     assert display.validation_ax_.figure is display.figure_
-    with pytest.raises(ValueError, match="3 validation scores, but losses of 2 epochs"):
+    with pytest.raises(ValueError, match="3 validation scores, but losses of only 2 epochs"):
         LossCurveDisplay(model.loss_curve_[:2], model.validation_scores_).plot()
 
 

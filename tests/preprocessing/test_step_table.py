@@ -235,7 +235,7 @@ def test_one_series_with_dates(kind):
     pd.testing.assert_series_equal(series, out["heat"])
     one = kind(PCA(1)).set_output(transform="pandas").fit_transform(frame)
     assert one.shape == (3, 1) and one.index.equals(frame.index)
-    with pytest.raises(ValueError, match="which a DataFrame of polars has not"):
+    with pytest.raises(ValueError, match="a DataFrame of polars has no index"):
         kind(StandardScaler()).set_output(transform="polars").fit_transform(frame)
 
 
