@@ -184,8 +184,8 @@ def share_steps(
     flops : int
         Of one step of a sequence.
     parallel : bool
-        A thread for each task, the first of which waits in its first step until it is stolen from;
-        else one cursor after the other.
+        A thread for each task: the others begin when the first has, and the first waits in its
+        first step until it is stolen from. Else one cursor after the other.
 
     Returns
     -------
@@ -226,7 +226,10 @@ cdef void note_steps(
     Net* net, idx k, bint parallel, idx* by, idx* turn, idx* taken
 ) noexcept nogil:
     cdef Cursor cursor = start_cursor(net, k)
-    cdef idx b, at, stop = net.tasks[0].stop, patience = 100000
+    cdef idx b, at, stop = net.tasks[0].stop, patience = 20000
+    while parallel and k > 0 and net.tasks[0].next == 0 and patience > 0:
+        usleep(100)
+        patience -= 1
     while next_step(net, &cursor, True):
         while parallel and k == 0 and net.tasks[0].stop == stop and patience > 0:
             usleep(100)
