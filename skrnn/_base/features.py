@@ -10,11 +10,11 @@ class FeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """`transform` of an estimator whose output layer reads one row of features per sequence."""
 
     def transform(self, X):
-        """Return what the output layer reads of each sequence.
+        """Return the features of each sequence that the output layer reads.
 
-        These are the hidden states of the top layer, pooled over time as `pooling` says, before
-        the output layer makes a prediction of them: features for another estimator. For hidden
-        states of every step see :func:`skrnn.inspection.hidden_states`.
+        These are the hidden states of the top layer, pooled over time as `pooling` says, before the
+        output layer: features for another estimator. For hidden states of every step see
+        :func:`skrnn.inspection.hidden_states`.
 
         Parameters
         ----------
@@ -24,9 +24,9 @@ class FeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray or DataFrame of shape (n_sequences, n_directions * hidden_layer_sizes[-1])
-            Of the network's dtype. Those of the forward direction come first; where `pooling` joins
-            several, all of one pooling before those of the next. `set_output` chooses the
-            container, `get_feature_names_out` gives the names.
+            Features, in the dtype of the network, those of the forward direction first; if
+            `pooling` joins several poolings, all features of one come before those of the next.
+            `set_output` chooses the container, and `get_feature_names_out` returns the names.
         """
         sequences = self._sequences(X)
         features = top_states(self._get_plan(), self._params, sequences)

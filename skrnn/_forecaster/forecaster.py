@@ -47,7 +47,7 @@ from skrnn._network.batches import Targets, TrainingData
 
 
 class Histories(NamedTuple):
-    """What is to be forecast from."""
+    """Histories that forecasts are made from."""
 
     known: Sequences
     future: Sequences  # covariates of steps to come
@@ -82,8 +82,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Number of steps to forecast.
 
     lookback : int or None, default=None
-        Number of steps of history that a forecast is made from. None takes the length of the
-        longest series, at most 96.
+        Number of steps of history that a forecast reads. None takes the length of the longest
+        series, at most 96.
 
     loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian'}, default='squared_error'
         Loss function. It decides what is forecast: the mean; the median; the `quantiles` (pinball
@@ -94,17 +94,18 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
 
     n_targets : int or None, default=None
         Number of columns, counted from the first, that are forecast. The other columns are
-        covariates known beforehand, such as calendar features, which are read for the future steps
-        as well, unless `past_covariates` or `static_covariates` names them. None forecasts all
-        columns.
+        covariates. Those that neither `past_covariates` nor `static_covariates` names are known in
+        advance, such as calendar features, and are read for the future steps as well. None
+        forecasts all columns.
 
     scaling : {'global', 'series', 'none'}, default='global'
         Scaling of the values: 'global' divides by one standard deviation for all series, 'series'
         by that of the given history of each series; 'none' does not scale.
 
     difference : {'last', 'season'} or None, default='last'
-        Differencing of the values read and forecast: relative to the value before ('last'), to the
-        value of the season before ('season', `season_length` steps), or not at all.
+        Differencing of the values that are read and forecast: relative to the previous value
+        ('last') or to the value one season before ('season', `season_length` steps). None does not
+        difference.
 
     season_length : int or None, default=None
         Number of steps per season, for `difference='season'`.
@@ -114,28 +115,28 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         own past, whose residuals the network then learns [8]_. None uses the network alone.
 
     freq : str or None, default=None
-        Frequency of dated series, as pandas writes it ('D', 'B', 'ME'). None takes that of the
-        index or finds it. Dates that do not have it are refused.
+        Frequency of dated series, as pandas writes it ('D', 'B', 'ME'). None takes the frequency of
+        the index, or infers it. Dates that do not fall on it are refused.
 
     past_covariates : str, int, or sequence of these, default=None
-        Columns, by name or number, whose values are not known beforehand, such as the weather as it
-        was. They are read up to the last known step; in rows of steps to come they are ignored.
+        Columns, by name or number, whose values are known only for the past, such as observed
+        weather. They are read up to the last known step and ignored in rows of future steps.
 
     static_covariates : str, int, or sequence of these, default=None
-        Columns that have one value per series, such as its region. Rows of steps to come need not
-        have them.
+        Columns that have one value per series, such as its region. Rows of future steps may lack
+        them.
 
     categorical_covariates : 'from_dtype', str, int, or sequence of these, default='from_dtype'
-        Columns whose values are categories, of any of the three kinds: strings, integers, anything
-        that can be compared. The network reads each category as a column of 0 and 1, whose weights
-        are its embedding. 'from_dtype' takes the columns behind the targets that hold strings or
-        have the type `category` of pandas. At most 255 categories per column.
+        Columns whose values are categories: strings, integers or any values that can be compared.
+        They may be covariates of any kind, and are one-hot encoded. 'from_dtype' takes the
+        covariates that hold strings or have the type `category` of pandas. A column has at most 255
+        categories.
 
     missing : {'error', 'mask'}, default='error'
-        Whether NaN in the history is refused, or read: 'mask' puts the last value in its place
-        (that of a season before with `difference='season'`), an indicator column beside it, and
-        leaves the step out of the loss. NaN before the first known target is no part of a series.
-        NaN in place of the targets at the end of a series is to be forecast in either case.
+        Treatment of NaN in the history. 'error' refuses it; 'mask' replaces it by the last value
+        (with `difference='season'` by the value one season before), adds an indicator column, and
+        leaves the step out of the loss. Steps before the first known target are not part of a
+        series. NaN in the targets at the end of a series marks steps to be forecast in either case.
 
     $training_parameters
 
@@ -148,7 +149,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     Attributes
     ----------
     horizon_, lookback_ : int
-        Number of steps forecast at once, and of steps read for a forecast.
+        Number of steps forecast at once, and number of steps read for a forecast.
 
     $fitted_attributes
 
@@ -163,7 +164,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     Series longer than two lookbacks are learned in pieces: each step counts once, after at least
     one lookback of history (less at the start of a series). With `bptt_steps` the pieces have that
     many steps and are consecutive, and the state is carried from each to the next; `batch_size`
-    series advance together.
+    series are read in parallel.
 
     References
     ----------
@@ -322,7 +323,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             column per feature. Several series: a panel, which is a Series or DataFrame whose index
             has two levels (series, time); a list of arrays of shape (n_timesteps,) or
             (n_timesteps, n_features), a 3-D array, or a 2-D array with one series per row. Dates
-            must be in order and without gaps; columns are known by their names from then on.
+            must be in order and without gaps; later calls match columns by name.
 
         y : array-like of shape (n,), (n, horizon) or (n, horizon, n_targets), default=None
             Values that followed each of the n series of X. None learns from the series themselves,
@@ -341,8 +342,8 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Raises
         ------
         ValueError, TypeError
-            For input the network cannot learn from; the text names the series, the step and a
-            remedy, and the estimator stays as it was.
+            If the network cannot learn from the input. The message names the series, the step and a
+            remedy, and the estimator is left unchanged.
         """
         validation = X_val, y_val, sample_weight_val
         self._fit(X, y, sample_weight, validation=validation, complete=True)
@@ -583,23 +584,24 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             targets are NaN. None forecasts from the ends of the fitted series.
 
         horizon : int, default=None
-            Number of steps to forecast, from 1 on. More than the network was trained for feeds its
-            forecasts back as input. None takes, for each series, the number of its future rows, or
-            `horizon` of the estimator where a series has none.
+            Number of steps to forecast, at least 1. For more steps than the network was trained
+            for, forecasts are fed back as input. None takes, for each series, the number of its
+            future rows, or the parameter `horizon` of the estimator if it has none.
 
         X_future : rows of the steps to come, default=None
-            Covariates that are known beforehand, of all the steps to be forecast and no others: a
-            DataFrame with the dates that follow (of a panel, the series and dates), or an array, or
-            a list of one per series. Tables may hold the other columns of X as well, which are not
-            read; arrays hold the columns known beforehand, or all. `future_index` has the dates.
+            Covariates known in advance, for exactly the steps to be forecast: a DataFrame with the
+            dates that follow as its index (for a panel, series and dates), an array, or a list with
+            one of these per series. Tables may also hold the other columns of X, which are ignored;
+            arrays hold either the columns known in advance or all columns. `future_index` returns
+            the dates.
 
         Returns
         -------
         ndarray of shape (n, horizon), or (n, horizon, n_targets) for several targets
-            Forecasts; of shape (n,) if `fit` had such a y. Where series have different numbers of
-            future rows, `horizon` is the largest, and NaN fills the rest. For a single series
-            (horizon,) or (horizon, n_targets), as a pandas Series or DataFrame with the dates that
-            follow if the series was one. Of a panel, a DataFrame with the index (series, time).
+            Forecasts; of shape (n,) if `fit` had such a y. If series have different numbers of
+            future rows, `horizon` is the largest, and NaN fills the rest. For a single series the
+            shape is (horizon,) or (horizon, n_targets); for one of pandas, a Series or DataFrame
+            with the dates that follow. For a panel, a DataFrame with the index (series, time).
         """
         given = self._read_histories(X, horizon, X_future)
         points = self._forecast(given)[..., self._network().point]
@@ -611,9 +613,10 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Parameters
         ----------
         X : series
-            New observations of each fitted series, in their order; those of a panel are found by
-            name, and not all series need have some. Dates go on where those of `fit` have ended;
-            what has none is taken to follow them. Rows of covariates to come replace the earlier.
+            New observations of each fitted series, in the order of `fit`; series of a panel are
+            matched by name, and some may be absent. Dates must continue those of `fit`;
+            observations without dates are taken to follow them. Rows of future covariates replace
+            earlier ones.
 
         Returns
         -------
@@ -622,7 +625,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Raises
         ------
         ValueError
-            For dates that are known already, or leave a gap; for unknown series and columns.
+            If dates are known already or leave a gap, or if a series or a column is unknown.
         """
         self._check_whole()
         kept = self._form
@@ -666,7 +669,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
     def future_index(self, horizon=None):
         """Return the dates that follow the fitted series and their updates.
 
-        Covariates of the steps to come, such as those of `CalendarFeatures`, are made for them.
+        Use them to compute covariates of future steps, for example with `CalendarFeatures`.
 
         Parameters
         ----------
@@ -676,7 +679,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         Returns
         -------
         DatetimeIndex, PeriodIndex, RangeIndex or MultiIndex
-            Of a panel, (series, time).
+            For a panel, a MultiIndex (series, time).
 
         Raises
         ------

@@ -44,10 +44,11 @@ def _held_out_errors(network, origins, horizon, by_series):
 
 
 def error_units(transform, known):
-    """Return what errors of each series are multiples of: (n, 1, n_targets).
+    """Return the unit of the errors of each series, of shape (n, 1, n_targets).
 
-    The root mean square of its last changes, over what a forecast reads. (The deviation of a whole
-    history would not do: that of a random walk grows with its length, its errors do not.)
+    It is the root mean square of the recent changes, over the steps that a forecast reads. (The
+    deviation of a whole history would not do: that of a random walk grows with its length, its
+    errors do not.)
     """
     units, k = [], transform.n_targets
     for values in known.split():
@@ -75,13 +76,14 @@ class IntervalsMixin:
             As in `predict`.
 
         quantiles : sequence of float, default=None
-            Levels; None for those of the estimator. With `loss='quantile'` only levels that it was
-            trained for, with 'gaussian' any, with other losses any after `calibrate`.
+            Levels; None takes those of the estimator. With `loss='quantile'` only the levels that
+            the network was trained for are allowed; with 'gaussian' all are, and with other losses
+            all are after `calibrate`.
 
         horizon : int, default=None
             As in `predict`. Beyond the steps that the network forecasts at once, quantiles are
-            those of sample paths (see `sample_paths`); of a network of point forecasts there are
-            as many as were calibrated.
+            those of sample paths (see `sample_paths`); a network of point forecasts has quantiles
+            up to the calibrated horizon.
 
         n_paths : int, default=1000
             Number of sample paths per series, where they are needed.
@@ -95,14 +97,14 @@ class IntervalsMixin:
         Returns
         -------
         ndarray
-            As of `predict`, with an axis of quantiles at the end, in the order asked for; with
-            dates a DataFrame, whose columns are the levels, or (target, level).
+            As returned by `predict`, with an axis of quantiles at the end, in the given order. With
+            dates, a DataFrame whose columns are the levels, or (target, level).
 
         Raises
         ------
         ValueError
-            For levels that are not between 0 and 1 or not known to the network, and for intervals
-            that have not been calibrated: at all, so many steps ahead, or by enough errors.
+            If a level is not between 0 and 1 or unknown to the network, or if the network has not
+            been calibrated, or only on fewer steps ahead or too few errors.
         """
         given = X, horizon, X_future
         return self._quantiles(given, quantiles, n_paths, random_state)
@@ -152,15 +154,17 @@ class IntervalsMixin:
             As in `predict`.
 
         coverage : float, default=0.9
-            Probability that a value lies within; its rest is shared by both sides.
+            Probability that a value lies within the interval; the remaining probability is divided
+            equally between both sides.
 
         horizon, n_paths, random_state, X_future : as in `predict_quantiles`
 
         Returns
         -------
         ndarray
-            As of `predict`, with an axis (lower, upper) at the end; with dates a DataFrame, whose
-            columns are 'lower' and 'upper', or (target, 'lower') and (target, 'upper').
+            As returned by `predict`, with an axis (lower, upper) at the end. With dates, a
+            DataFrame whose columns are 'lower' and 'upper', or (target, 'lower') and (target,
+            'upper').
 
         Raises
         ------
@@ -177,10 +181,11 @@ class IntervalsMixin:
     def sample_paths(self, X=None, n_paths=100, *, horizon=None, random_state=None, X_future=None):
         """Draw continuations of each series from the distribution that the network forecasts.
 
-        Steps of a path depend on each other, as sums over steps, and the first day above a limit,
-        ask for. Within the steps that the network forecasts at once they do as its errors in
-        training did; beyond, what was sampled is fed back as input [10]_. Of a network of point
-        forecasts a path is the forecast plus the errors of one origin of `calibrate`.
+        The steps of a path depend on one another, which is needed for sums over steps or the first
+        day above a limit. Within the steps that the network forecasts at once, they depend on one
+        another as its training errors did; beyond, the sampled values are fed back as input [10]_.
+        For a network of point forecasts, a path is the forecast plus the errors of one origin of
+        `calibrate`.
 
         Parameters
         ----------
@@ -194,8 +199,8 @@ class IntervalsMixin:
             As in `predict`.
 
         random_state : int, RandomState instance or None, default=None
-            An int draws the same paths at every call. Each series has its own numbers, which do
-            not depend on the other series.
+            With an int, every call draws the same paths. Each series has random numbers of its own,
+            which do not depend on the other series.
 
         X_future : rows of the steps to come, default=None
             As in `predict`.
@@ -203,14 +208,14 @@ class IntervalsMixin:
         Returns
         -------
         ndarray of shape (n, n_paths, horizon), or (n, n_paths, horizon, n_targets)
-            Without the first axis for a single series; with dates a DataFrame, whose columns are
-            the numbers of the paths, or (target, number).
+            Sample paths, without the first axis for a single series. With dates, a DataFrame whose
+            columns are the numbers of the paths, or (target, number).
 
         Raises
         ------
         ValueError
-            If the network knows no distribution: with `loss='quantile'` of a single level, and
-            with a loss of a point before `calibrate`.
+            If the network has no distribution: with `loss='quantile'` and a single level, or with a
+            point loss before `calibrate`.
 
         References
         ----------
@@ -272,15 +277,16 @@ class IntervalsMixin:
     def calibrate(self, X, *, horizon=None, n_steps=None):
         """Measure the errors on series held out, for intervals of a network of point forecasts.
 
-        Split-conformal prediction [9]_: at each origin of X with a whole lookback before it and a
-        whole horizon behind, the errors of each step ahead are kept; `predict_quantiles` adds their
-        quantiles to its forecasts. X must not have been used in `fit`, save as history. Coverage
-        holds as far as errors to come are like those of X: where they change with the season,
-        calibrate anew on the last weeks. A later `fit` or `partial_fit` ends the calibration.
+        This is split-conformal prediction [9]_. At each origin of X with a whole lookback before it
+        and a whole horizon after it, the error of each step ahead is kept, and `predict_quantiles`
+        adds quantiles of these errors to the forecasts. X must not have been used in `fit`, except
+        as history. The coverage holds as long as future errors resemble those on X; if errors
+        change with the season, calibrate again on the last weeks. A later `fit` or `partial_fit`
+        discards the calibration.
 
         Errors of several series, or of series that are scaled by themselves (`scaling='series'`),
-        are kept as multiples of the root mean square of each series' last changes. So a small
-        series gets a narrow interval beside a large one.
+        are kept as multiples of the root mean square of the recent changes of each series, so that
+        a small series gets a narrower interval than a large one.
 
         Parameters
         ----------
@@ -288,12 +294,13 @@ class IntervalsMixin:
             As in `fit`, for example the last part of the training series.
 
         horizon : int, default=None
-            Steps ahead whose errors are measured, forecasts being fed back; None for those the
-            network makes at once. There are no intervals further ahead.
+            Number of steps ahead whose errors are measured; forecasts are fed back if there are
+            more than the network makes at once, which is the number that None takes. Intervals
+            reach no further ahead.
 
         n_steps : int, default=None
-            Measure the errors of the last so many steps of each series alone; those before are
-            history. None takes all that have a lookback before them.
+            Number of steps at the end of each series whose errors are measured; the steps before
+            are history. None takes all steps that have a lookback before them.
 
         Returns
         -------

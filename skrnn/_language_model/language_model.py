@@ -37,7 +37,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
 
     From sequences it also learns where they start and end, by boundary tokens that cannot be
     confused with a token. A document is one long text, without a start or an end, which is cut into
-    `batch_size` parts that advance together.
+    `batch_size` parts that are read in parallel.
 
     Parameters
     ----------
@@ -262,8 +262,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         ----------
         X, y, sample_weight : as in `fit`
             Tokens that are neither in the first call nor in its `vocabulary` are unknown. The first
-            call decides between sequences and documents: a list, of one sequence too, is sequences,
-            unless `boundary_tokens` is False.
+            call decides between sequences and documents: a list, even of a single sequence, is read
+            as sequences, unless `boundary_tokens` is False.
 
         vocabulary : array-like of str or of int, default=None
             All tokens (or ids) that will ever occur, for the first call only; None takes those of
@@ -576,9 +576,9 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
             Number of most probable tokens to draw from; None draws from all.
 
         top_p : float, default=1.0
-            Share of the probability: of the tokens that `temperature` and `top_k` leave, only the
-            fewest most probable ones that make up this share are drawn from (nucleus sampling
-            [10]_).
+            Probability mass to draw from: after `temperature` and `top_k`, only the smallest set of
+            most probable tokens whose probabilities sum to at least this value is kept (nucleus
+            sampling [10]_).
 
         prefix : sequence of tokens, default=()
             Beginning of all sequences. Without one, after a fit to documents, the first token is

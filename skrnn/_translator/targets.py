@@ -71,7 +71,7 @@ def target_vocabulary(tokens):
     """
     vocabulary = {token: k for k, token in enumerate(sorted(set(tokens)))}
     if not vocabulary:
-        raise ValueError("Every target is empty: there is nothing to learn to say.")
+        raise ValueError("Every target is empty: there is nothing to learn.")
     return vocabulary
 
 

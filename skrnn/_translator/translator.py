@@ -58,8 +58,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         [8]_, which takes more time. Without attention the final states carry all information.
 
     beam_width : int, default=1
-        Number of hypotheses that prediction follows per source, until none of them can become
-        better than the worst of as many results; 1 takes the most probable token at each step.
+        Number of hypotheses that beam search keeps per source. The search ends when none of them
+        can become better than the worst of `beam_width` results. 1 takes the most probable token at
+        each step.
 
     length_penalty : float, default=1.0
         Exponent of the length: hypotheses are compared by `log_probability / length **
@@ -67,9 +68,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         [10]_.
 
     max_length : int or None, default=None
-        Maximum number of tokens of a prediction; None is twice the length of the longest target of
-        sources that were not longer in training, and 16 more, but at most twice the length of the
-        longest target of all.
+        Maximum number of tokens of a prediction. None allows 16 tokens more than twice the longest
+        target among the training sources that were not longer, but at most twice the longest target
+        of all.
 
     min_freq : int, default=1
         Minimum frequency in training; rarer `str` tokens of the source count as unknown.

@@ -1,4 +1,4 @@
-"""Probes of single parts: sorting, packing, panels and stealing, each alone, for tests of its own."""
+"""Probes of single parts, each called alone by its tests: sorting, packing, panels, stealing."""
 from cython.parallel cimport prange
 from libc.string cimport memset
 from posix.unistd cimport usleep
