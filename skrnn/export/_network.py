@@ -3,6 +3,8 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import numpy as np
 
 # Gates of ONNX, as places in PyTorch's order, which is that of the weights here:
@@ -32,6 +34,11 @@ def add_network(graph, plan, params, values, lengths):
         Outputs, float32: (batch, n_outputs), or (batch, time, n_outputs) for a head on every step.
     """
     weights = {name: w.astype(np.float32) for name, w in plan.views(params).items()}
+    parts = r"(weight|bias)_(ih|hh)_l\d+(_reverse)?|head_(weight|bias)|embedding_weight(_\d+)?"
+    if unknown := [name for name in weights if not re.fullmatch(parts, name)]:
+        raise ValueError(
+            f"A network with {unknown[0]} cannot be exported: to_onnx has no nodes for that part."
+        )
     if plan.embedding is not None:
         values = _embed(graph, values, [weights[name] for name in plan.embedding_names])
     else:
@@ -46,7 +53,9 @@ def add_network(graph, plan, params, values, lengths):
         # time, directions, batch, H -> time, batch, directions * H
         x = graph.add("Transpose", states, perm=(0, 2, 1, 3))
         x = graph.add("Reshape", x, graph.ints(0, 0, -1))
-    read = _pool(graph, plan.pooling, x, last, lengths)
+    names = (plan.pooling,) if isinstance(plan.pooling, str) else plan.pooling
+    read = [_pool(graph, name, x, last, lengths) for name in names]
+    read = read[0] if len(read) == 1 else graph.add("Concat", *read, axis=1)
     outputs = graph.add("MatMul", read, np.ascontiguousarray(weights["head_weight"].T))
     return graph.add("Add", outputs, weights["head_bias"])
 
@@ -98,6 +107,8 @@ def _pool(graph, pooling, states, last, lengths):
     if pooling == "max":
         states = graph.add("Where", real, states, np.float32(-np.inf))
         return graph.add("ReduceMax", states, graph.ints(1), keepdims=0)
+    if pooling != "mean":
+        raise ValueError(f"pooling={pooling!r} cannot be exported.")
     states = graph.add("Where", real, states, np.float32(0))
     total = graph.add("ReduceSum", states, graph.ints(1), keepdims=0)
     count = graph.cast(graph.add("Unsqueeze", lengths, graph.ints(1)), np.float32)

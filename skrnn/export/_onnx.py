@@ -212,6 +212,8 @@ def _add_classifier(graph, estimator, plan, values, lengths):
 def _add_regressor(graph, estimator, plan, values, lengths):
     outputs = graph.cast(_outputs(graph, estimator, plan, values, lengths), np.float64)
     loss = estimator._architecture["loss"]
+    if loss not in ("squared_error", "absolute_error", "quantile", "poisson"):
+        raise ValueError(f"An RNNRegressor with loss={loss!r} cannot be exported.")
     if loss == "poisson":
         found = graph.add("Mul", graph.add("Exp", outputs), estimator._target_scale)
     else:

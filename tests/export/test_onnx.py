@@ -70,7 +70,9 @@ def close_steps(found, expected):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+@pytest.mark.parametrize(
+    "pooling", ["last", "mean", "max", ("mean", "last"), ("last", "mean", "max")]
+)
 @pytest.mark.parametrize(
     ("cell", "activation"),
     [("lstm", "tanh"), ("gru", "tanh"), ("rnn", "tanh"), ("rnn", "relu"), ("rnn", "logistic")],
@@ -350,4 +352,13 @@ def test_what_is_not_installed_is_named(package, inner, monkeypatch):
     model = make_pipeline(PerStep(inner), quick()).fit(*first_step(20))
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=f"pip install {package}"):
+        to_onnx(model)
+
+
+def test_a_part_that_the_export_does_not_know_is_refused(monkeypatch):
+    model = quick().fit(*first_step(20))
+    plan = model._get_plan()
+    views = {"char_weight": np.zeros(2), **plan.views(model._params)}
+    monkeypatch.setattr(plan, "views", lambda params: views)
+    with pytest.raises(ValueError, match="char_weight cannot be exported"):
         to_onnx(model)
