@@ -9,7 +9,7 @@ from skrnn._network.batches import Diverged
 from skrnn._network.optimizer import MAX_HALVINGS
 
 AUTO_BATCH_SIZE = 32
-# Where the penalty is so many times as large as alpha itself, it is all that is learned.
+# Largest ratio of alpha to the total weight of the data: beyond, only the penalty is learned.
 MOST_PENALTY = 1e6
 # Parameters of an estimator that the loop obeys.
 SETTINGS = (

@@ -175,7 +175,7 @@ def class_weights(class_weight, classes, codes, sample_weight):
     codes : ndarray of shape (n,), dtype=intp
         Labels as places in `classes`.
     sample_weight : ndarray of shape (n,), or None
-        A weight counts like so many repetitions.
+        A weight counts like that many repetitions.
 
     Returns
     -------

@@ -245,7 +245,7 @@ def forbidden_paths(classes, scheme):
     Raises
     ------
     ValueError
-        For a label that the scheme has not, or labels of which none may stand alone.
+        If the scheme does not have a label, or if none of the labels may stand alone.
     """
     rules = SCHEMES[scheme]
     suffix = has_suffixes(classes.tolist())

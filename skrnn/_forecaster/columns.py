@@ -178,7 +178,7 @@ def read_columns(estimator, X):
     Raises
     ------
     ValueError
-        For columns that X has not, or that are named as two things.
+        If a column is missing in X, or is named for two purposes.
     """
     tables = _tables(X)
     first = tables[0] if tables else None
