@@ -122,8 +122,8 @@ FAULTS = [
     Fault(
         "features: the forward direction twice",
         "_kernels/entries/predict.pxi",
-        "net.F + d * net.plan.Hp,",
-        "net.F,",
+        "net.P + d * net.plan.Hp,",
+        "net.P,",
         "base/test_features.py::test_the_states_are_the_oracle_s",
     ),
     Fault(
