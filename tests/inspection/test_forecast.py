@@ -78,4 +78,4 @@ def test_a_forecast_of_a_pipeline_a_panel_and_a_truth_with_dates(pyplot):
     display = ForecastDisplay.from_estimator(model, panel, series=1, coverage=0.8)
     assert np.allclose(display.lines_[0].get_ydata(), 10 + series)
     assert display.lines_[1].get_xdata()[0] == days[-1] + pd.Timedelta(days=1)
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()][-1] == "interval"
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()][-1] == "80 % interval"
