@@ -98,9 +98,12 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         advance, such as calendar features, and are read for the future steps as well. None
         forecasts all columns.
 
-    scaling : {'global', 'series', 'none'}, default='global'
+    scaling : {'auto', 'global', 'series', 'none'}, default='auto'
         Scaling of the values: 'global' divides by one standard deviation for all series, 'series'
-        by that of the given history of each series; 'none' does not scale.
+        by the mean absolute change, from step to step or season to season, of the given history of
+        each series; 'none' does not scale. 'auto' is 'series' where
+        `fit` learns from several series, and 'global' for a single one, and for histories whose
+        continuation is y.
 
     difference : {'last', 'season'} or None, default='last'
         Differencing of the values that are read and forecast: relative to the previous value
@@ -196,7 +199,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "gaussian"})],
         "quantiles": ["array-like"],
         "n_targets": [Interval(Integral, 1, None, closed="left"), None],
-        "scaling": [StrOptions({"global", "series", "none"})],
+        "scaling": [StrOptions({"auto", "global", "series", "none"})],
         "difference": [StrOptions({"last", "season"}), None],
         "season_length": [Interval(Integral, 1, None, closed="left"), None],
         "autoregression": [Interval(Integral, 1, None, closed="left"), None],
@@ -222,7 +225,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         loss="squared_error",
         quantiles=(0.05, 0.5, 0.95),
         n_targets=None,
-        scaling="global",
+        scaling="auto",
         difference="last",
         season_length=None,
         autoregression=None,
@@ -394,7 +397,7 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             learned, held = self._split(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
-            self._transform = learn_transform(self, learned.known, learned.weights)
+            self._transform = learn_transform(self, learned.known, learned.weights, len(known))
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
         asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
         self._transform, pieces = learn(

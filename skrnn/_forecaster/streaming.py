@@ -35,13 +35,13 @@ class SeriesStreamingMixin(StreamingMixin):
         Raises
         ------
         ValueError
-            With `scaling='series'`, because the scale is that of the whole series.
+            Where series are scaled by themselves (`scaling='series'`, or 'auto' with several).
         """
         size = self._stream(1).n_state
         if self._transform.own_scale:
             raise ValueError(
-                "scaling='series' scales by the whole series, which is not known step by step. Fit "
-                "a forecaster with scaling='global' or 'none'."
+                "scaling='series' (and 'auto', with several series) scales by the whole series, "
+                "which is not known step by step. Fit a forecaster with scaling='global' or 'none'."
             )
         return np.zeros(
             (check_count(n_sequences), size + 1 + self._n_kept * self._transform.n_targets)

@@ -125,7 +125,8 @@ class SeriesTransform:
         k = self.n_targets
         if not self.own_scale:
             return self.center[:k], self.scale[:k]
-        return y.mean(axis=-2, keepdims=True), std(y)[..., np.newaxis, :]
+        lag = self.reach if y.shape[-2] > self.reach > 1 else 1
+        return y.mean(axis=-2, keepdims=True), mean_change(y, lag)[..., np.newaxis, :]
 
     def n_blocks(self, steps):
         """Return how many blocks of `horizon` steps hold so many steps."""
@@ -298,7 +299,7 @@ def _ridge(squares):
     return np.where(ridge > 0, ridge, 1.0)[..., np.newaxis, np.newaxis] * np.eye(p)
 
 
-def learn_transform(estimator, known, weights):
+def learn_transform(estimator, known, weights, n_series):
     """Learn the scales of training series.
 
     Parameters
@@ -306,6 +307,8 @@ def learn_transform(estimator, known, weights):
     estimator : LSTMForecaster
     known : Sequences
     weights : ndarray of shape (n_series,)
+    n_series : int
+        Series that `fit` was given, of which some may be held out.
 
     Returns
     -------
@@ -324,7 +327,10 @@ def learn_transform(estimator, known, weights):
             f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
             "divide them by a power of ten first."
         )
-    if estimator.scaling == "none":
+    scaling = estimator.scaling
+    if scaling == "auto":
+        scaling = "series" if n_series > 1 and estimator._every_step else "global"
+    if scaling == "none":
         center[:k], scale[:k] = 0, 1
     center[columns.are_flags], scale[columns.are_flags] = 0, 1
     # Of what was always the same nothing is learned: it is read as 0 whatever it is later.
@@ -342,7 +348,7 @@ def learn_transform(estimator, known, weights):
         lags=estimator.autoregression or 0,
         center=center,
         scale=scale,
-        own_scale=estimator.scaling == "series",
+        own_scale=scaling == "series",
         n_past=columns.n_past,
         n_indicators=len(columns.indicated),
     )
@@ -386,6 +392,21 @@ def std(values, weights=None):
     deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
     flat = deviation <= TINY * np.abs(values).max(axis=-2, initial=0.0)
     return np.where(flat, 1.0, deviation * unit)
+
+
+def mean_change(values, lag):
+    """Return the mean absolute change of each column over `lag` steps; 1 for a constant one.
+
+    That of a random walk does not grow with its length, as its deviation does, and a shift of the
+    level counts once.
+    """
+    if values.shape[-2] <= lag:
+        return np.ones((*values.shape[:-2], values.shape[-1]))
+    unit = power_of_two_scale(values)
+    values = values / unit[..., np.newaxis, :]
+    mean = np.abs(values[..., lag:, :] - values[..., :-lag, :]).mean(axis=-2)
+    flat = mean <= TINY * np.abs(values).max(axis=-2)
+    return np.where(flat, 1.0, mean * unit)
 
 
 def power_of_two_scale(values):

@@ -212,9 +212,10 @@ class ForecastDisplay:
         return self
 
     def _plot_several(self, axes, n_history, kwargs):
-        """Draw each series on axes of its own; the first has the legend."""
+        """Draw each series on axes of its own, with one legend for all."""
         n = len(self.names)
-        if axes is None:
+        own_figure = axes is None
+        if own_figure:
             axes = _small_multiples(self, n)
         axes = np.ravel(axes)
         if len(axes) < n:
@@ -227,11 +228,14 @@ class ForecastDisplay:
             )
             part.plot(ax, n_history=n_history, **kwargs)
             ax.set_title(name, fontsize="medium")
-            if i:
+            if i or own_figure:
                 ax.get_legend().remove()
             parts.append(part)
         self.ax_, self.figure_ = axes[:n], axes[0].figure
         self.lines_, self.band_ = [part.lines_ for part in parts], [part.band_ for part in parts]
+        if own_figure:
+            legend = axes[0].get_legend_handles_labels()
+            self.figure_.legend(*legend, loc="outside lower center", ncols=4, frameon=False)
         return self
 
 

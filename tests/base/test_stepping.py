@@ -51,7 +51,8 @@ def steppers():
             np.array([[0], [1], [2]], np.intp),
         ),
         "language model": (LSTMLanguageModel((8,), **QUICK).fit(words), ["a", "b", "a"]),
-        "forecaster": (LSTMForecaster(2, 9, hidden_layer_sizes=(8,), **QUICK).fit(wave),
+        "forecaster": (LSTMForecaster(2, 9, hidden_layer_sizes=(8,), scaling="global",
+                                      **QUICK).fit(wave),
                        np.array([[0.1], [0.2], [0.3]])),
     }  # fmt: skip
 

@@ -64,6 +64,22 @@ def test_scaling_by_series():
     model = forecaster(scaling="series").fit([x[:100] for x in series])
     errors = model.predict([x[:100] for x in series]) - [x[100:108] for x in series]
     assert (np.abs(errors).max(axis=1) / sizes < 0.5).all()
+    assert_array_equal(quick(scaling="series").fit(series).predict(), quick().fit(series).predict())
+    windows, targets = SlidingWindow(32, 8).transform(WAVE)
+    for alone in [(WAVE,), ([WAVE],), (windows, targets)]:
+        found = quick().fit(*alone).predict(windows)
+        assert_array_equal(found, quick(scaling="global").fit(*alone).predict(windows))
+
+
+@pytest.mark.parametrize(("difference", "expected"), [("last", 13 / 4), ("season", 4 / 3)])
+def test_the_scale_of_a_series_is_its_mean_change(difference, expected):
+    frame = SeriesTransform(1, 9, 1, 0, difference, 2 * (difference == "season"), 0, np.zeros(1), np.ones(1),
+                  own_scale=True)  # fmt: skip
+    y = np.array([[[5.0], [6], [3], [7], [2]], [[4.0]] * 5])
+    center, scale = frame.scales(np.concatenate([y, 1e5 * y]))
+    assert_allclose(center[..., 0, 0], [4.6, 4, 4.6e5, 4e5])
+    assert_allclose(scale[..., 0, 0], [expected, 1, 1e5 * expected, 1])
+    assert frame.scales(y[:, :1])[1].tolist() == [[[1.0]], [[1.0]]]
 
 
 def test_many_ragged_series_share_a_network():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skrnn import LSTMForecaster
@@ -79,3 +80,52 @@ def test_a_forecast_of_a_pipeline_a_panel_and_a_truth_with_dates(pyplot):
     assert np.allclose(display.lines_[0].get_ydata(), 10 + series)
     assert display.lines_[1].get_xdata()[0] == days[-1] + pd.Timedelta(days=1)
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()][-1] == "80 % interval"
+
+
+def test_small_multiples_of_a_panel(pyplot):
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2024-01-01", periods=44, freq="D")
+    panel = pd.concat({
+        name: pd.DataFrame({"y": i + np.sin(np.arange(44)), "promo": i, "kind": "a"}, index=days)
+        for i, name in enumerate("abcd")
+    })  # fmt: skip
+    known, later = panel.groupby(level=0).head(40), panel.groupby(level=0).tail(4)
+    model = LSTMForecaster(4, 8, n_targets=1, loss="gaussian", hidden_layer_sizes=(3,), max_iter=1)
+    display = ForecastDisplay.from_estimator(
+        model.fit(known), known, series=["d", "b"], coverage=0.8, truth=later,
+        X_future=later[["promo", "kind"]], n_history=9,
+    )  # fmt: skip
+    assert [ax.get_title() for ax in display.ax_] == ["d", "b"]
+    (legend,) = display.figure_.legends
+    found = [text.get_text() for text in legend.get_texts()]
+    assert found == ["history", "forecast", "what came", "80 % interval"]
+    for i, lines in zip([3, 1], display.lines_, strict=True):
+        assert np.allclose(lines[0].get_ydata(), i + np.sin(np.arange(31, 40)))
+        assert np.allclose(lines[2].get_ydata(), i + np.sin(np.arange(40, 44)))
+        assert list(pd.DatetimeIndex(lines[1].get_xdata())) == list(days[40:])
+    expected = model.predict(known, X_future=later[["promo", "kind"]]).loc["b", "y"]
+    assert np.allclose(display.lines_[1][1].get_ydata(), expected)
+    one = ForecastDisplay.from_estimator(
+        model, known, series="b", truth=later, X_future=later[["promo", "kind"]]
+    )
+    assert np.allclose(one.lines_[1].get_ydata(), expected)
+    assert type(one.ax_.xaxis.get_major_formatter()).__name__ == "ConciseDateFormatter"
+    with pytest.raises(ValueError, match="X has no series 'e'"):
+        ForecastDisplay.from_estimator(model, known, series=["e"])
+
+
+def test_a_search_and_small_multiples_of_a_list(pyplot):
+    waves = [np.sin(np.arange(60) / 5) + i for i in range(3)]
+    search = GridSearchCV(
+        LSTMForecaster(4, 8, max_iter=1), {"hidden_layer_sizes": [(2,), (3,)]}, cv=3
+    )
+    display = ForecastDisplay.from_estimator(search.fit(waves), waves, series=[0, 2])
+    expected = search.best_estimator_.predict(waves)
+    for i, lines in zip([0, 2], display.lines_, strict=True):
+        assert np.allclose(lines[1].get_ydata(), expected[i])
+    _, axes = pyplot.subplots(1, 2)
+    display.plot(axes)
+    assert axes[0].get_legend() is not None
+    assert axes[1].get_legend() is None
+    with pytest.raises(ValueError, match="ax holds 1 Axes, but there are 2 series"):
+        display.plot(axes[0])

@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skrnn import LSTMForecaster
 from skrnn._data.time_slices import TimeSlices
-from skrnn.metrics import mean_absolute_scaled_error
-from skrnn.model_selection import backtest
+from skrnn.metrics import mean_absolute_scaled_error, mean_absolute_scaled_error_scorer
+from skrnn.model_selection import TimeSeriesPanelSplit, backtest
 from skrnn.preprocessing import CalendarFeatures, PerStep
 
 pd = pytest.importorskip("pandas")
@@ -239,3 +239,79 @@ def test_without_pandas(naive, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="backtest needs pandas"):
         backtest(naive, UP)
+
+
+# Real forecasters of panels
+
+
+def panel(n=60):
+    rng, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=n, freq="D")
+    parts = {
+        name: pd.DataFrame(
+            {"y": size * rng.normal(size=n).cumsum(), "x": rng.random(n)}, index=days
+        )
+        for name, size in [("a", 1), ("b", 10), ("c", 1000)]
+    }
+    return pd.concat(parts, names=["shop", "day"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("refit", "fitted"), [(True, [0, 1, 2, 3]), (False, [0] * 4),
+                                               (3, [0, 0, 0, 3])])  # fmt: skip
+def test_windows_of_a_panel_by_hand(refit, fitted):
+    X = panel()
+    frame = backtest(small(n_targets=1), X, n_windows=4, refit=refit)
+    for window, at in enumerate(fitted):
+        model = small(n_targets=1).fit(X.groupby(level=0).head(48 + 3 * at))
+        stop = 48 + 3 * window
+        ahead = X.groupby(level=0).head(stop + 3).groupby(level=0).tail(3)
+        expected = model.predict(X.groupby(level=0).head(stop), X_future=ahead[["x"]])
+        found = frame[frame["cutoff"] == X.loc["a"].index[stop - 1]]
+        assert_allclose(found["forecast"], expected["y"])
+        assert_array_equal(found["truth"], ahead["y"])
+        assert found["id"].tolist() == np.repeat(["a", "b", "c"], 3).tolist()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("refit", [True, False])
+def test_conformal_intervals_are_calibrated_in_each_window(refit):
+    X = panel()[["y"]]
+    frame = backtest(small(), X, n_windows=2, calibrate=15, quantiles=(0.1, 0.9), refit=refit)
+    for window in range(2):
+        stop = 54 + 3 * window
+        learned = X.groupby(level=0).head(stop - 15 if refit else 54 - 15)
+        known = X.groupby(level=0).head(stop)
+        tail = known.groupby(level=0).tail(15 + 7)  # what a lookback of 6 reads, and the errors
+        model = small(scaling="global").fit(learned).calibrate(tail)
+        expected = model.predict_quantiles(known, (0.1, 0.9))
+        own = backtest(small(scaling="global"), X, n_windows=2, calibrate=15, refit=refit,
+                       quantiles=(0.1, 0.9))  # fmt: skip
+        found = own[own["cutoff"] == X.loc["a"].index[stop - 1]]
+        assert_allclose(found[["q0.1", "q0.9"]], expected)
+    width = (frame["q0.9"] - frame["q0.1"]).groupby(frame["id"]).mean()
+    assert width["c"] > 20 * width["b"] > 20 * width["a"]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_calibration_that_is_too_short():
+    with pytest.raises(ValueError, match="calibrate=2 steps hold no error of 3 steps ahead"):
+        backtest(small(), panel()[["y"]], calibrate=2)
+    with pytest.raises(ValueError, match="and calibrate=50, need 65"):
+        backtest(small(), panel()[["y"]], calibrate=50)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_search_over_a_panel_by_hand():
+    X, cv = panel(), TimeSeriesPanelSplit(n_splits=2, test_size=3)
+    search = GridSearchCV(small(n_targets=1), {"lookback": [3, 6]}, cv=cv, error_score="raise",
+                          scoring=mean_absolute_scaled_error_scorer).fit(X)  # fmt: skip
+    for i, lookback in enumerate([3, 6]):
+        for split in range(2):
+            stop = 54 + 3 * split
+            known = X.groupby(level=0).head(stop)
+            truth = X.groupby(level=0).head(stop + 3).groupby(level=0).tail(3)
+            model = small(n_targets=1, lookback=lookback).fit(known)
+            error = mean_absolute_scaled_error(
+                truth[["y"]], model.predict(known, X_future=truth[["x"]]), y_train=known[["y"]]
+            )
+            assert search.cv_results_[f"split{split}_test_score"][i] == pytest.approx(-error)
