@@ -142,7 +142,7 @@ MADE = {
     "tagger, in parts": lambda: with_partial_fit(
         quick(LSTMTagger), words, tags, classes=sorted({tag for row in tags for tag in row})
     ),
-    "forecaster": lambda: in_use(forecaster(warm_start=True).fit(walks())),
+    "forecaster": lambda: in_use(forecaster(warm_start=True, scaling="global").fit(walks())),
     "forecaster, lags": lambda: forecaster(autoregression=3, difference="season",
                                            season_length=2, n_targets=1).fit(walks(width=2)),
     "forecaster, gaussian": lambda: forecaster(loss="gaussian", scaling="series").fit(walks()),
