@@ -73,13 +73,13 @@ def test_scaling_by_series():
 
 @pytest.mark.parametrize(("difference", "expected"), [("last", 13 / 4), ("season", 4 / 3)])
 def test_the_scale_of_a_series_is_its_mean_change(difference, expected):
-    frame = SeriesTransform(1, 9, 1, 0, difference, 2 * (difference == "season"), 0, np.zeros(1), np.ones(1),
-                  own_scale=True)  # fmt: skip
+    season = 2 * (difference == "season")
+    transform = frame(difference=difference, season=season, own_scale=True)
     y = np.array([[[5.0], [6], [3], [7], [2]], [[4.0]] * 5])
-    center, scale = frame.scales(np.concatenate([y, 1e5 * y]))
+    center, scale = transform.scales(np.concatenate([y, 1e5 * y]))
     assert_allclose(center[..., 0, 0], [4.6, 4, 4.6e5, 4e5])
     assert_allclose(scale[..., 0, 0], [expected, 1, 1e5 * expected, 1])
-    assert frame.scales(y[:, :1])[1].tolist() == [[[1.0]], [[1.0]]]
+    assert transform.scales(y[:, :1])[1].tolist() == [[[1.0]], [[1.0]]]
 
 
 def test_many_ragged_series_share_a_network():
