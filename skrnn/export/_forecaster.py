@@ -51,8 +51,8 @@ def _refuse(transform, loss):
         )
     if transform.own_scale:
         raise ValueError(
-            "An LSTMForecaster with scaling='series' cannot be exported: the scale is that of each "
-            "whole series. Fit with scaling='global' or 'none'."
+            "An LSTMForecaster with scaling='series' (or 'auto', with several series) cannot be "
+            "exported: the scale is that of each whole series. Fit with scaling='global' or 'none'."
         )
     if loss not in LOSSES:
         raise ValueError(f"An LSTMForecaster with loss={loss!r} cannot be exported.")
