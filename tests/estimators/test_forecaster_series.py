@@ -100,7 +100,7 @@ def test_another_frequency_is_refused():
         model.predict(pd.Series(WAVE, index=pd.date_range("2024", periods=120, freq="2D")))
     with pytest.raises(ValueError, match="at the frequency 'h'"):
         quick(freq="h").fit(pd.Series(WAVE, index=DAYS))
-    with pytest.raises(ValueError, match="no frequency of pandas"):
+    with pytest.raises(ValueError, match="is not a frequency of pandas"):
         quick(freq="daily").fit(pd.Series(WAVE, index=DAYS))
 
 
