@@ -37,6 +37,7 @@ TASKS = [
     ("text", "text", "text"),
     ("forecasting", "forecasting", "forecasting"),
     ("tagging-memory", "tagging", "memory"),
+    ("text-memory", "text", "memory"),
 ]
 # What PyTorch's LSTM library calls our levels.
 ONEDNN_LEVEL = {"avx512": "AVX512_CORE", "avx2": "AVX2", "base": "SSE41"}

@@ -53,6 +53,20 @@ def tagging(side_name):
     return peak_memory()
 
 
+def language(embedding_dim):
+    """Train a language model of many tokens, and return what training adds to data and weights."""
+    import ours
+    from text import many_tokens
+
+    model, X = many_tokens(int(embedding_dim))
+    before = peak_memory()  # nothing large has been freed yet
+    with ours.threads(2):
+        model.fit(X)
+    peak = peak_memory()
+    weights = sum(array.nbytes for array in model.weights_.values()) / 2**20
+    return peak - before - weights, weights
+
+
 def import_time(statement, before):
     """Time one import statement in this fresh process, after another."""
     exec(before, {})
@@ -62,5 +76,7 @@ def import_time(statement, before):
 
 
 if __name__ == "__main__":
-    measures = {"memory": memory, "tagging": tagging, "import": import_time}
+    measures = {
+        "memory": memory, "tagging": tagging, "language": language, "import": import_time,
+    }  # fmt: skip
     print(json.dumps(measures[sys.argv[1]](*sys.argv[2:])))

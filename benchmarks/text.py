@@ -5,6 +5,7 @@ from importlib import import_module
 
 import numpy as np
 import ours
+from around import in_child
 from report import Table, race_row
 from sklearn.exceptions import ConvergenceWarning
 from timing import alternate, best_threads
@@ -21,6 +22,7 @@ LANGUAGE = {
     "max_iter": 1,
 }
 SYMBOLS, BATCHES = 65, 20
+MANY_TOKENS = 50_000
 TRANSLATION = {
     "hidden_layer_sizes": (128,),
     "embedding_dim": 64,
@@ -54,6 +56,30 @@ def text(run):
     _language_row(run, peer, table)
     for attention in ("dot", "additive"):
         _translation_rows(run, peer, table, {**TRANSLATION, "attention": attention})
+    return table
+
+
+def many_tokens(embedding_dim):
+    """Make a language model of `MANY_TOKENS` tokens, and two batches that hold all of them."""
+    model = skrnn.LSTMLanguageModel(
+        **{**LANGUAGE, "embedding_dim": embedding_dim, "max_iter": 2}, random_state=0
+    )
+    return model, np.random.default_rng(0).permutation(64_000) % MANY_TOKENS
+
+
+def memory(run):
+    """Print what two epochs with many tokens add to data and weights, in a process of their own."""
+    table = Table(
+        f"Peak memory of a language model of {MANY_TOKENS:,} tokens",
+        ["embedding", "weights", "beside data and weights", "goal", "verdict"],
+        "As above, but one stream of 64,000 tokens. The high-water mark of a process that trains "
+        "for two epochs, less what it was before and less the weights once; so their gradients and "
+        "the two moments of Adam, as large as the weights each, are counted.",
+    )
+    for width in (128, 256):
+        added, weights = in_child("language", str(width))
+        met = "met" if added <= 400 else "**missed**"
+        table.add(str(width), f"{weights:.0f} MB", f"{added:.0f} MB", "<= 400 MB", met)
     return table
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._network.batches import Diverged
-from skrnn._network.optimizer import MAX_HALVINGS
+from skrnn._network.optimizer import MAX_HALVINGS, all_finite
+from skrnn._network.snapshot import Snapshot
 
 AUTO_BATCH_SIZE = 32
 # Largest ratio of alpha to the total weight of the data: beyond, only the penalty is learned.
@@ -183,7 +184,7 @@ class TrainingLoop:
         """Go once through the data; on divergence go back, halve the step size and try again."""
         optimizer, runner, history = self.optimizer, self.runner, self.history
         units = runner.n_units
-        before = history["n_iter_"], self.params.copy(), optimizer.snapshot()
+        before = history["n_iter_"], optimizer.step, Snapshot(*self._moving())
         if self.sound is None:
             self.sound = before
         optimizer.epoch_begins(0 if self.incremental else history["n_iter_"], self.epochs)
@@ -193,7 +194,7 @@ class TrainingLoop:
             try:
                 report = runner.epoch(order, optimizer.settings(self.seed, self.penalty_weight))
                 # The kernel looks before a step, so that nothing looks behind the last one.
-                if not (np.isfinite(self.params).all() and optimizer.is_finite()):
+                if not (all_finite(self.params) and optimizer.is_finite()):
                     raise Diverged(len(report) - 1, *report[-1, :2])
                 break
             except Diverged as fault:
@@ -212,14 +213,18 @@ class TrainingLoop:
         if loss <= self.lowest:
             self.lowest, self.sound = loss, before
 
+    def _moving(self):
+        """Return the arrays that a step changes."""
+        return self.params, self.optimizer.m, self.optimizer.v
+
     def _recover(self, fault):
         """Go back and halve the step size, or give up with an error that says where.
 
         Back is before the best epoch: later weights are finite, but may be on their way out.
         """
         optimizer, n_iter = self.optimizer, self.history["n_iter_"]
-        epoch, self.params[:], snapshot = self.sound
-        optimizer.restore(snapshot)
+        epoch, optimizer.step, snapshot = self.sound
+        snapshot.restore(*self._moving())
         where = (
             f"epoch {n_iter + 1}, batch {fault.batch + 1}: loss {fault.loss:.6g}, "
             f"gradient norm {fault.norm:.6g}"

@@ -130,6 +130,7 @@ cdef inline idx transposed_blocks(const Net* net, const Scan* scan) noexcept nog
 
 
 cdef inline void pack_head(Net* net) noexcept nogil:
+    """Weights of the output layer; those of wide outputs are read as they lie."""
     cdef const idx* row_of = net.tables + net.plan.row_head
     cdef const real* W = net.params + net.plan.head_w
     cdef idx D = net.segments
@@ -137,6 +138,8 @@ cdef inline void pack_head(Net* net) noexcept nogil:
     cdef idx K = (D - 1) * net.plan.Hp + net.plan.H
     cdef idx block, c
     cdef idx starts[BLOCK_COLS]
+    if net.logit_rows > 0:
+        return
     for block from 0 <= block < net.Op // LANES by BLOCK_COLS:
         for c in range(BLOCK_COLS):
             starts[c] = (block + c) * LANES

@@ -25,9 +25,10 @@ from libc.string cimport memcpy, memset
 from .batch cimport load_batch, share_moving
 from .denormals cimport flush_denormals, restore_worker
 from .dropout cimport layer_dropout
-from .heads.losses cimport BatchSize, head_loss, row_weight
+from .heads.losses cimport head_loss
 from .heads.output_layer cimport head_gradient, head_product
 from .heads.pooling cimport last_backward, pool_backward, pool_forward
+from .heads.targets cimport BatchSize, row_weight
 from .network cimport (
     clear_state_gradients, head_backward, head_forward, layers_backward, layers_forward,
 )
@@ -284,7 +285,7 @@ cdef inline double truncated_batch(
             if net.plan.pooling == ALL:
                 head_forward(&branch.net)
                 loss += head_loss(&branch.net, branch.offsets, data.labels, data.targets,
-                                  data.weights, &part)
+                                  data.weights, &part, learns)
                 if learns and part.weight > 0:
                     backward_pass(branch, net, passes)
             elif net.plan.pooling != LAST or left == 0:
@@ -309,7 +310,7 @@ cdef inline double pooled_batch(
     if net.dropout > 0:
         layer_dropout(net, net.ws_features, net.ws_features, net.R, top, net.plan.n_layers)
     head_product(net)
-    loss = head_loss(net, data.offsets, data.labels, data.targets, data.weights, &size)
+    loss = head_loss(net, data.offsets, data.labels, data.targets, data.weights, &size, learns)
     if not learns:
         return loss
     head_gradient(net)

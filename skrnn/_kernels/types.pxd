@@ -263,8 +263,10 @@ cdef struct Net:
     idx Op                          # stride of outputs
     real* ws_features               # (R, P) what the head reads; may be the top layer's y
     idx* ws_argmax                  # (B, F) step of each maximum
-    real* logits                    # (R, Op)
-    real* dlogits                   # (R, Op)
+    real* logits                    # (R, Op); of wide outputs (n_outputs, logit_rows), a chunk
+    real* dlogits                   # (R, Op); of wide outputs they take the place of logits
+    idx logit_rows                  # of a chunk of wide outputs (wide_output.pxd); 0: all at once
+    real* scratch_turned            # (segments * H, logit_rows) features, then their gradient
     real* dfeatures                 # (R, P); the top layer's dy where the head reads every step
     real* pack_head
     real* pack_head_b

@@ -125,15 +125,20 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
     net.R = N if net.plan.pooling == ALL else B
     net.ws_features = reals(arena, net.R * net.P)
     net.ws_argmax = indices(arena, B * net.F if net.plan.pooling & MAX else 0)
-    net.logits = reals(arena, net.R * net.Op)
-    net.pack_head = reals(arena, net.P * net.Op)
-    net.pack_head_b = reals(arena, net.Op)
+    if net.logit_rows > 0:
+        net.logits = reals(arena, net.plan.n_outputs * net.logit_rows)
+        net.scratch_turned = reals(arena, net.segments * net.plan.H * net.logit_rows)
+    else:
+        net.logits = reals(arena, net.R * net.Op)
+        net.pack_head = reals(arena, net.P * net.Op)
+        net.pack_head_b = reals(arena, net.Op)
     if net.training:
-        net.dlogits = reals(arena, net.R * net.Op)
+        if net.logit_rows == 0:
+            net.dlogits = reals(arena, net.R * net.Op)
+            net.pack_dhead = reals(arena, net.P * net.Op)
         net.dfeatures = net.dy[(net.plan.n_layers - 1) % 2]
         if net.plan.pooling != ALL:
             net.dfeatures = reals(arena, net.R * net.P)
-        net.pack_dhead = reals(arena, net.P * net.Op)
         net.scratch_row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
         net.scratch_row_weight = <double*> take(arena, net.R, sizeof(double))
         net.scratch_squares = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))

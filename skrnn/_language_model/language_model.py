@@ -18,7 +18,7 @@ from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
 from skrnn._data.validation import check_sequences
-from skrnn._language_model.likelihood import cut, log_likelihoods
+from skrnn._language_model.likelihood import ContinuedDocument, cut, log_likelihoods
 from skrnn._language_model.sampling import draw, uniform_numbers
 from skrnn._language_model.special_tokens import SpecialTokens
 from skrnn._language_model.streaming import TokenStreamingMixin
@@ -304,10 +304,9 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
             offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
         if not self._own_symbols and not validation:
             lengths = np.diff(offsets)
-            n_learned = int(lengths[~held].sum())
-            steps = -(-n_learned // self._n_streams(n_learned))
+            steps = self._n_steps_of_a_stream(int(lengths[~held].sum()))
             if len(held) > len(inputs):
-                order, counts, offsets = self._with_lead(offsets, steps)
+                order, counts, offsets = self._with_lead(offsets)
                 ids, lengths = ids[order], np.diff(offsets)
                 labels = np.where(counts, labels[order], -1)
                 weights = None if weights is None else weights[order]
@@ -332,12 +331,20 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         offsets, sequence = cut(offsets, steps)
         return offsets, held[sequence], sequence
 
-    @staticmethod
-    def _with_lead(offsets, steps):
-        """Let the held-out end of a document begin with steps before it, which do not count.
+    def _n_steps_of_a_stream(self, n_steps):
+        """Return the steps of each of the parts of a document that advance together."""
+        return -(-n_steps // self._n_streams(n_steps))
 
-        So the state is carried on into what is held out, as training carries it: from `steps`
-        before it on, but no more steps than are held out, so that the time at most doubles.
+    def _n_lead(self, start, stop):
+        """Return how many steps are read before those from `start` to `stop`, which are held out.
+
+        So the state is carried on into them, as training carries it, but over no more steps than
+        are held out, so that the time at most doubles.
+        """
+        return min(start, self._n_steps_of_a_stream(start), stop - start)
+
+    def _with_lead(self, offsets):
+        """Let the held-out end of a document begin with steps before it, which do not count.
 
         Returns
         -------
@@ -348,7 +355,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         offsets : ndarray of shape (3,)
         """
         _, start, stop = offsets.tolist()
-        lead = min(start, steps, stop - start)
+        lead = self._n_lead(start, stop)
         order = np.append(np.arange(start), np.arange(start - lead, stop))
         counts = np.ones(len(order), bool)
         counts[start : start + lead] = False
@@ -377,7 +384,10 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         lengths = [len(x) for x in X]
         parts, held = self._parts(lengths_to_offsets(lengths), sample_weight, seed)
         if len(held) > len(X):
-            return [take_items(X[0], np.arange(parts[1], parts[2]))], None, None
+            start, stop = (parts[1:] - 1).tolist()
+            lead = self._n_lead(start, stop)
+            document = take_items(X[0], np.arange(start - lead, stop + 1))
+            return ContinuedDocument(document, lead + 1), None, None
         held = np.flatnonzero(held)
         weights = None if sample_weight is None else take_items(sample_weight, held)
         return take_items(X, held), None, weights
@@ -464,10 +474,11 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
             token evenly: there are assumed to be as many as were too rare in training
             (`min_freq`), but at least one.
         """
-        return self._log_likelihoods(self._sequences(X))[0]
+        return self._log_likelihoods(X)[0]
 
-    def _log_likelihoods(self, sequences, unknown="include"):
+    def _log_likelihoods(self, X, unknown="include"):
         """Return the log-likelihood of each sequence, and how many tokens and ends it counts."""
+        sequences, n_read = self._sequences(X), getattr(X, "n_read", 0)
         share = np.log(self._n_unseen)
         unk = self._special_tokens.unk
         inputs, labels = self._special_tokens.next_tokens(sequences)
@@ -476,11 +487,13 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         unseen = labels == unk
         logs[unseen] = logs[unseen] - share if unknown == "include" else 0
         counted = ~unseen | (unknown == "include")
+        if n_read:  # of a document whose next tokens are predicted from the second on
+            logs[: n_read - 1], counted[: n_read - 1] = 0, False
         rows = np.repeat(np.arange(len(inputs)), inputs.lengths)
         sums, counts = np.zeros((2, len(inputs)))  # bincount of nothing would be integers
         sums += np.bincount(rows, weights=logs, minlength=len(inputs))
         counts += np.bincount(rows, weights=counted, minlength=len(inputs))
-        if not self._own_symbols:
+        if not self._own_symbols and not n_read:
             given = sequences.lengths > 0
             first = self._special_tokens.of(sequences)[sequences.offsets[:-1][given]]
             logs, unseen = self._log_frequencies[first], first == unk
@@ -533,7 +546,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         """
         if unknown not in ("include", "exclude"):
             raise ValueError(f"unknown must be 'include' or 'exclude'; got {unknown!r}.")
-        sums, counts = self._log_likelihoods(self._sequences(X), unknown)
+        sums, counts = self._log_likelihoods(X, unknown)
         if counts.sum() == 0:
             raise ValueError(
                 "X has no token that counts: perplexity needs a token"

@@ -11,6 +11,20 @@ from skrnn._network.threads import effective_n_threads
 PIECE_STEPS = 256  # of a sequence that is scored, at a time
 
 
+class ContinuedDocument(list):
+    """X of a single document, the first `n_read` >= 1 tokens of which are read, but not scored.
+
+    Parameters
+    ----------
+    document : sequence of tokens
+    n_read : int
+    """
+
+    def __init__(self, document, n_read):
+        super().__init__([document])
+        self.n_read = n_read
+
+
 def cut(offsets, steps):
     """Cut sequences into pieces, the last of each with what is left.
 

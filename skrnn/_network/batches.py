@@ -25,6 +25,10 @@ from skrnn._network.threads import effective_n_threads
 # to begin than they save in memory.
 CHUNK_STEPS = 64
 
+# Outputs of a batch in training, in numbers: more are computed in chunks of rows. 32 MiB of float32
+# are 128 rows of 50,000 outputs; with fewer rows the weights come from memory more often.
+LOGIT_NUMBERS = 8_388_608
+
 
 class Targets(NamedTuple):
     """Labels or numbers that the loss compares with, and weights; one per sequence, or per step."""
@@ -120,6 +124,14 @@ def pair_limits(source_lengths, target_lengths, batch_size):
     return PairLimits(
         batch_limits(source_lengths, batch_size), batch_limits(target_lengths, batch_size)
     )
+
+
+def logit_rows(plan, rows):
+    """Return how many of the rows of a batch have their outputs in memory at once; 0 for all."""
+    if plan.loss != "softmax" or rows * plan.n_outputs <= LOGIT_NUMBERS:
+        return 0
+    block = plan.engine.block_cols * plan.engine.lanes
+    return max(1, LOGIT_NUMBERS // plan.n_outputs // block) * block
 
 
 def chunk_steps(plan):
@@ -240,7 +252,8 @@ class EpochRunner:
         self.limits = batch_limits(lengths, batch_size)
         if plan.embedding is None:  # numbers are no words
             dropout_rates["word_dropout"] = 0.0
-        self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
+        rows = self.limits.n_steps if plan.pooling == "all" else self.limits.n_sequences
+        self._set_options(plan, rows, dropout_rates)
         self.workspace = workspace(self.options, self.limits)
 
     def _keep(self, plan, targets, params, optimizer, normalize):
@@ -251,6 +264,13 @@ class EpochRunner:
         self.optimizer = optimizer
         self.total_weight = targets.total_weight()
         return targets.normalized() if normalize else targets
+
+    def _set_options(self, plan, rows, dropout_rates):
+        """Set the options of a network whose head has so many rows at most."""
+        self.options = Options(
+            training=True, threads=effective_n_threads(), logit_rows=logit_rows(plan, rows),
+            **dropout_rates,
+        )  # fmt: skip
 
     def loss(self):
         """Return the mean loss of all sequences as the weights stand; the penalty is not in it."""

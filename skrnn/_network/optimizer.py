@@ -19,6 +19,11 @@ PARAMETERS = (
 )  # fmt: skip
 
 
+def all_finite(array):
+    """Whether all numbers are finite, without a mask of them all."""
+    return bool(np.isfinite(array.min(initial=0)) and np.isfinite(array.max(initial=0)))
+
+
 @dataclass(eq=False)
 class Optimizer:
     """Moments, step count and current learning rate.
@@ -75,7 +80,7 @@ class Optimizer:
 
     def is_finite(self):
         """Whether moments are finite: one that is not would stop its weight for good."""
-        return bool(np.isfinite(self.m).all() and np.isfinite(self.v).all())
+        return all_finite(self.m) and all_finite(self.v)
 
     def settings(self, seed=0, penalty_weight=1.0):
         """Return what the kernel needs for the next batches.
@@ -100,16 +105,6 @@ class Optimizer:
             "step": self.step,
             "seed": seed,
         }
-
-    def snapshot(self):
-        """Copy what a step changes."""
-        return self.step, self.m.copy(), self.v.copy()
-
-    def restore(self, snapshot):
-        """Undo the steps since a snapshot."""
-        self.step, m, v = snapshot
-        self.m[:] = m
-        self.v[:] = v
 
     def epoch_begins(self, epoch, epochs):
         """Apply the 'linear' schedule: from lr_init in the first epoch towards 0 after the last."""

@@ -107,6 +107,7 @@ class Options(NamedTuple):
     label_smoothing: float = 0.0
     paths: bool = False  # prediction scores whole label sequences
     distinct: int = 0  # prediction: token rows that differ, each of which is projected once
+    logit_rows: int = 0  # training with softmax: rows whose outputs are in memory at once; 0: all
 
 
 class Plan:

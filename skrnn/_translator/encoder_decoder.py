@@ -8,8 +8,7 @@ import numpy as np
 
 from skrnn._network.batches import EpochRunner, equal_bounds, kernel_data, pair_limits
 from skrnn._network.border import TargetSequences
-from skrnn._network.plan import Options, Parameter, Plan, check_switch
-from skrnn._network.threads import effective_n_threads
+from skrnn._network.plan import Parameter, Plan, check_switch
 from skrnn._translator.targets import decoder_inputs
 
 ATTENTION = (None, "dot", "additive")
@@ -129,7 +128,7 @@ class EncoderDecoderRunner(EpochRunner):
         self.limits = pair_limits(lengths, np.diff(offsets), batch_size)
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
         self.targets = TargetSequences(offsets, ids, targets.labels, targets.weights)
-        self.options = Options(training=True, threads=effective_n_threads(), **dropout_rates)
+        self._set_options(pair.decoder, self.limits.target.n_steps, dropout_rates)
         self.workspace = pair.workspace(self.options, self.limits, n)
 
     def _train(self, moments, order, bounds, report, carried_states, settings):

@@ -244,12 +244,18 @@ def test_partial_fit_reads_one_sequence_after_another():
 
 @each(bptt_steps=(5, 50, None))
 def test_early_stopping_carries_the_state_on(bptt_steps):
-    # from as many steps before as are held out: the last of three parts of the rest is longer
-    text = stream(101)
+    text = stream(101)  # as many steps before as are held out: the last of three parts is longer
     how = {"early_stopping": True, "batch_size": 3, "bptt_steps": bptt_steps, "max_iter": 1}
     model = document_learner(alpha=0.0, rate=1e-12, **how).fit([text])
     logs = model.score_samples([text[80:], text[80:91]])
     assert model.validation_scores_[0] == pytest.approx((logs[0] - logs[1]) / 10, rel=1e-9)
+    for scoring, right in (
+        (None, logs[0] - logs[1]),
+        (lambda model, X: -model.perplexity(X), -np.exp((logs[1] - logs[0]) / 10)),
+        (lambda model, X: model.score([text[:9]]), model.score([text[:9]])),  # another text
+    ):
+        scored = document_learner(alpha=0.0, rate=1e-12, scoring=scoring, **how).fit([text])
+        assert scored.validation_scores_[0] == pytest.approx(right, rel=1e-9)
 
 
 @each(piece=(1, 3, 100))

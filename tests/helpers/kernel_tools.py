@@ -191,6 +191,8 @@ class Network:
         Compute the gradient of the inputs.
     tied : bool, default=False
         `head_weight` is the embedding.
+    **options
+        Other fields of `Options`.
 
     Attributes
     ----------
@@ -204,6 +206,7 @@ class Network:
         self, spec, weights, sequences, targets=None, sample_weight=None, h0=None, c0=None,
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
         recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True, tied=False,
+        **options,
     ):  # fmt: skip
         tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
@@ -231,7 +234,9 @@ class Network:
         self.h0, self.c0, self.d_hn, self.d_cn = h0, c0, d_hn, d_cn
         self.d_outputs = None if d_outputs is None else np.concatenate(d_outputs)
 
-        self.options = Options(True, wants_dx, threads, dropout, recurrent_dropout, word_dropout)
+        self.options = Options(
+            True, wants_dx, threads, dropout, recurrent_dropout, word_dropout, **options
+        )
         self.limits = BatchLimits(len(sequences), int(self.offsets[-1]), int(self.lengths.max()))
         self.workspace = self.plan.workspace(self.options, self.limits)
 
@@ -281,10 +286,11 @@ class Network:
         c_n = None
         if has_c:
             c_n = [self._sequences(layer["c"][layer["last"]], packed) for layer in layers]
-        if self.spec.pooling == "all":
-            logits = self._steps(raw["logits"], raw["rows"])
-        else:
-            logits = self._sequences(raw["logits"], packed)
+        logits = raw.get("logits")  # there are none where the output layer is computed in chunks
+        if logits is not None and self.spec.pooling == "all":
+            logits = self._steps(logits, raw["rows"])
+        elif logits is not None:
+            logits = self._sequences(logits, packed)
         return oracle.Result(
             loss=raw["loss"] + self._cotangent_loss(outputs, h_n, c_n),
             outputs=outputs,

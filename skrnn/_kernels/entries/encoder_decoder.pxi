@@ -19,9 +19,10 @@ from .attention cimport (
 from .batch cimport load_batch
 from .denormals cimport flush_denormals, restore_mode
 from .dropout cimport layer_dropout
-from .heads.losses cimport BatchSize, head_loss
+from .heads.losses cimport head_loss
 from .heads.output_layer cimport head_gradient, head_product
 from .heads.pooling cimport read_top, write_top
+from .heads.targets cimport BatchSize
 from .network cimport clear_state_gradients, layers_backward, layers_forward
 from .optimizer cimport Optimizer, optimizer_step, penalize
 from .pack cimport pack_weights
@@ -276,7 +277,7 @@ def translate_train(
                        batch_offsets[k + 1] - batch_offsets[k], seed + opt.step)
             encoder_decoder_forward(&model)
             loss = head_loss(&model.decoder, pairs.target_offsets, pairs.labels, NULL,
-                             pairs.weights, &size)
+                             pairs.weights, &size, learns)
             if stopped(&stop, 0):
                 break
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
@@ -312,8 +313,9 @@ def translate_inspect_batch(
     Returns
     -------
     dict
-        `logits` (target steps, n_outputs) and `attention` (target steps, longest source), in the
-        user's order; in training `loss` and `norm`, and `grads` is filled.
+        `logits` (target steps, n_outputs; None where the output layer is computed in chunks) and
+        `attention` (target steps, longest source), in the user's order; in training `loss` and
+        `norm`, and `grads` is filled.
     """
     cdef EncoderDecoder model
     cdef Optimizer opt
@@ -333,16 +335,17 @@ def translate_inspect_batch(
         encoder_decoder_forward(&model)
         check_stopped(&stop)
         rows = _row_order(&model.decoder, pairs.target_offsets)
-        result = {"logits": np.empty((len(target.labels), plan.n_outputs), real_dtype),
-                  "attention": None}
-        result["logits"][rows] = _copy(model.decoder.logits, model.decoder.N, model.decoder.Op,
-                                       plan.n_outputs)
+        result = {"logits": None, "attention": None}
+        if model.decoder.logit_rows == 0:
+            result["logits"] = np.empty((len(target.labels), plan.n_outputs), real_dtype)
+            result["logits"][rows] = _copy(model.decoder.logits, model.decoder.N,
+                                           model.decoder.Op, plan.n_outputs)
         if model.attention.plan.score != NONE:
             result["attention"] = _attention_rows(&model, pairs.target_offsets, len(target.labels))
         if options.training:
             memset(grads_pointer(grads), 0, plan.n_params * sizeof(real))
             loss = head_loss(&model.decoder, pairs.target_offsets, pairs.labels, NULL,
-                             pairs.weights, &size)
+                             pairs.weights, &size, True)
             encoder_decoder_backward(&model)
             check_stopped(&stop)
             opt.alpha = alpha

@@ -3,7 +3,8 @@ from cython.parallel cimport prange
 
 from .batch cimport load_batch
 from .denormals cimport flush_denormals, restore_mode, restore_worker
-from .heads.losses cimport softmax_row, target_of_row
+from .heads.losses cimport softmax_row
+from .heads.targets cimport target_of_row
 from .network cimport network_forward
 from .pack cimport pack_weights
 from .products cimport PRODUCT_ROWS

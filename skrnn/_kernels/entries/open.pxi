@@ -3,7 +3,9 @@ from libc.string cimport memcpy, memset
 
 from .batch cimport move_states
 from .optimizer cimport ADAM, Optimizer
-from .types cimport CRF, Net, NetPlan, ScanPlan, idx, real
+from .types cimport (
+    BLOCK_COLS, CRF, LANES, Net, NetPlan, SOFTMAX, ScanPlan, ceil_div, idx, real,
+)
 from .workspace cimport carve, connect_parameters
 
 cdef struct States:
@@ -46,6 +48,9 @@ cdef const ScanPlan* _describe(Net* net, plan, options) except NULL:
     net.word_dropout = options.word_dropout
     net.label_smoothing = options.label_smoothing
     net.n_distinct = options.distinct
+    net.logit_rows = ceil_div(options.logit_rows, BLOCK_COLS * LANES) * BLOCK_COLS * LANES
+    if net.logit_rows > 0 and (not net.training or net.plan.loss != SOFTMAX):
+        raise ValueError("only softmax in training is computed in chunks of rows")
     net.quantiles = &quantiles[0] if quantiles.shape[0] else NULL
     net.paths = options.paths or (net.training and net.plan.loss == CRF)
     return <const ScanPlan*> &scans[0, 0]

@@ -6,7 +6,8 @@ from .batch cimport load_batch
 from .denormals cimport flush_denormals, restore_mode, restore_worker
 from .embedding cimport project_tokens
 from .heads.crf cimport best_path, crf_prepare, marginals
-from .heads.losses cimport head_row, softmax_row, target_of
+from .heads.losses cimport softmax_row
+from .heads.targets cimport head_row, target_of
 from .network cimport network_forward
 from .pack cimport pack_weights
 from .stopping cimport check_stopped, stopped, watch

@@ -5,7 +5,8 @@ from libc.string cimport memcpy, memset
 from .batch cimport load_batch
 from .denormals cimport FLUSH_BITS, flush_denormals, read_mode, restore_mode, write_mode
 from .dropout cimport dropout_rows, layer_dropout
-from .heads.losses cimport BatchSize, head_loss
+from .heads.losses cimport head_loss
+from .heads.targets cimport BatchSize
 from .network cimport head_backward, input_gradient, layers_backward, network_forward
 from .optimizer cimport Optimizer, penalize
 from .pack cimport pack_weights
@@ -44,8 +45,9 @@ def inspect_batch(
     Returns
     -------
     dict
-        `logits` of packed rows; `rows`, the user's row of each packed row; `sequences`, the place
-        in `batch_indices` of each packed sequence; `tokens` (n_columns, N) as looked up; `scans`,
+        `logits` of packed rows, unless the output layer is computed in chunks; `rows`, the user's
+        row of each packed row; `sequences`, the place in `batch_indices` of each packed sequence;
+        `tokens` (n_columns, N) as looked up; `scans`,
         for each layer and direction `h` and (in training) `c` of all packed rows, the recurrent
         dropout `mask`, and the packed rows of the `last` steps. In training also `loss`, the
         batch's `rows_with_target`, `norm` (of the gradient), `d_h0`, `d_c0` and, with `wants_dx`
@@ -90,7 +92,8 @@ def inspect_batch(
         result = {}
         rows = _row_order(&net, &offsets[0])
         top = &net.scans[net.plan.n_scans - net.plan.n_directions]
-        result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
+        if net.logit_rows == 0:
+            result["logits"] = _copy(net.logits, net.R, net.Op, net.plan.n_outputs)
         result["rows"] = rows
         result["sequences"] = place
         result["tokens"] = np.array(<idx[:net.plan.n_columns, :net.N]> net.tokens) \
@@ -106,7 +109,7 @@ def inspect_batch(
                 _put_states(net.scans[k].dc, &net, k, None if d_cn is None else d_cn[k], place)
         if targets is not None:
             loss = head_loss(&net, &offsets[0], _pointer(labels), _reals(target_values),
-                             NULL if weights is None else &weights[0], &size)
+                             NULL if weights is None else &weights[0], &size, True)
             head_backward(&net)
         _add_cotangents(&net, top.dy, d_outputs, rows)
         if trace:
@@ -253,8 +256,8 @@ def repeat_loss(
     _open(&net, plan, options, limits, workspace, params, grads)
     batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
     _check_data(&net, data, limits, batch_indices, batch_offsets)
-    if net.plan.pooling != ALL or net.plan.n_columns or not net.training:
-        raise ValueError("needs a head on every step, and training")
+    if net.plan.pooling != ALL or net.plan.n_columns or not net.training or net.logit_rows > 0:
+        raise ValueError("needs a head on every step, training, and all logits")
     _check_targets(&net, offsets, labels, None, None, batch_indices, batch_offsets)
     load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &batch_indices[0],
                batch_indices.shape[0])
@@ -266,7 +269,7 @@ def repeat_loss(
     with nogil:
         net.caller_mode = flush_denormals()
         for k in range(repeats):
-            loss = head_loss(&net, &offsets[0], label, NULL, NULL, &size)
+            loss = head_loss(&net, &offsets[0], label, NULL, NULL, &size, True)
         restore_mode(net.caller_mode)
     gradient = np.empty((net.N, O), real_dtype)
     gradient[rows] = _copy(net.dlogits, net.N, net.Op, O)

@@ -3,8 +3,9 @@ from libc.math cimport isfinite
 
 from .batch cimport load_batch
 from .denormals cimport flush_denormals, restore_mode
-from .heads.losses cimport BatchSize, head_loss
+from .heads.losses cimport head_loss
 from .heads.pooling cimport leave_out_top
+from .heads.targets cimport BatchSize
 from .network cimport clear_state_gradients, head_backward, layers_backward, network_forward
 from .optimizer cimport Optimizer, optimizer_step, penalize
 from .pack cimport pack_weights
@@ -98,7 +99,8 @@ def train(
                 if stopped(&stop, 0):
                     break
                 _move(&net, &states, False)
-                loss = head_loss(&net, &offsets[0], label, target_value, weight, &size)
+                loss = head_loss(&net, &offsets[0], label, target_value, weight, &size,
+                                 learns)
             report[k, 0], report[k, 1], report[k, 2] = loss, 0, size.rows
             if size.weight <= 0 or not learns:
                 done += 1

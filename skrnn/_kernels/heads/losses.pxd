@@ -1,4 +1,4 @@
-"""The losses of the head with their gradients, and the targets that they compare with."""
+"""The losses of the head with their gradients."""
 from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p
 from libc.string cimport memcpy, memset
@@ -8,15 +8,12 @@ from ..products cimport PRODUCT_ROWS
 from ..stopping cimport stopped
 from ..types cimport (
     ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, LANES, Net, POISSON, QUANTILE, SOFTMAX,
-    SQUARED_ERROR, ceil_div, exp_negative, idx, imax, imin, load, max_lanes, max_vec, real, row_at,
-    splat, store, sum_lanes, useful_threads, vec,
+    SQUARED_ERROR, ceil_div, exp_negative, idx, imax, imin, load, max_lanes, max_vec, real, splat,
+    store, sum_lanes, useful_threads, vec,
 )
 from .crf cimport crf_loss
-
-cdef struct BatchSize:
-    double rows            # of the head that have a target
-    double weight          # sum of their weights
-
+from .targets cimport BatchSize, head_row, row_weight, target_of, target_of_row
+from .wide_output cimport wide_head
 
 cdef inline double head_loss(
     Net* net,
@@ -25,12 +22,14 @@ cdef inline double head_loss(
     const real* targets,   # in  (n_targets, n_outputs), or NULL
     const double* weights,  # in  (n_targets,), or NULL for ones
     BatchSize* size,       # out rows of the batch that have a target, and the sum of their weights
+    bint learns,           # False: gradients of wide outputs are left out
 ) noexcept nogil:
-    """Loss of a batch, sum_r w_r l_r / rows over the rows that have a target, and dlogits.
+    """Loss of a batch, sum_r w_r l_r / rows over the rows that have a target, and dlogits; of wide
+    outputs all gradients of the output layer.
 
     The batch's own weights do not divide it: a row weighs the same in whatever batch it stands.
     """
-    cdef idx b, t, r, at, steps, threads, block, M = net.plan.n_targets
+    cdef idx b, t, r, at, steps, M = net.plan.n_targets
     cdef double loss = 0, rows
     size.rows, size.weight = 0, 0
     for b in range(net.B):
@@ -44,11 +43,27 @@ cdef inline double head_loss(
     else:
         rows = size.rows
     if size.weight <= 0:
-        memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
+        if net.logit_rows == 0:
+            memset(net.dlogits, 0, net.R * net.Op * sizeof(real))
         return 0
     if net.plan.loss == CRF:
         return crf_loss(net, offsets, labels, rows)
-    threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
+    if net.logit_rows > 0:
+        wide_head(net, offsets, labels, rows, learns)
+    else:
+        row_losses(net, offsets, labels, targets, rows)
+    for r in range(net.R):
+        if net.scratch_row_weight[r] > 0:
+            loss += net.scratch_row_weight[r] * net.scratch_row_loss[r]
+    return loss / rows
+
+
+cdef inline void row_losses(
+    Net* net, const idx* offsets, const idx* labels, const real* targets, double rows
+) noexcept nogil:
+    """Loss of every row (`scratch_row_loss`) and dlogits."""
+    cdef idx r, at, block, M = net.plan.n_targets
+    cdef idx threads = useful_threads(net.threads, 10.0 * net.R * net.Op)
     for block in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                         use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
@@ -61,54 +76,6 @@ cdef inline double head_loss(
                 imax(labels[at], 0) if labels != NULL else 0, targets + at * M,
                 net.scratch_row_weight[r] / rows)
         restore_worker(net.caller_mode)
-    for r in range(net.R):
-        if net.scratch_row_weight[r] > 0:
-            loss += net.scratch_row_weight[r] * net.scratch_row_loss[r]
-    return loss / rows
-
-
-cdef inline double row_weight(
-    const idx* labels, const real* targets, const double* weights, idx at, idx M, BatchSize* size
-) noexcept nogil:
-    """Weight of a row, 0 where it has no target, which is added to the size of the batch."""
-    cdef double weight = 1.0 if weights == NULL else weights[at]
-    if (labels != NULL and labels[at] < 0) or (
-        targets != NULL and all_missing(targets + at * M, M)
-    ):
-        return 0
-    size.rows += 1
-    size.weight += weight
-    return weight
-
-
-cdef inline idx head_row(const Net* net, idx t, idx b) noexcept nogil:
-    """Row of the head for step t of sequence b: one per step, or (t = 0) one per sequence."""
-    return row_at(net, t, b) if net.plan.pooling == ALL else b
-
-
-cdef inline idx target_of(const Net* net, const idx* offsets, idx t, idx b) noexcept nogil:
-    """Where the target (and weight) of a head row stands in the user's arrays."""
-    if net.plan.pooling == ALL:
-        return offsets[net.order[b]] + t
-    return net.sequences[b]
-
-
-cdef inline idx target_of_row(const Net* net, const idx* offsets, idx r) noexcept nogil:
-    """The same by the row: its step is the last t that starts at or before it in its slice."""
-    cdef idx lo = 0, hi = net.T, s = 0, middle
-    cdef const idx* first
-    if net.plan.pooling != ALL:
-        return net.sequences[r]
-    while s + 1 < net.n_slices and r >= net.slice_rows[s + 1]:
-        s += 1
-    first = net.first + s * net.T
-    while hi - lo > 1:
-        middle = (lo + hi) // 2
-        if first[middle] + net.slices[s] <= r:
-            lo = middle
-        else:
-            hi = middle
-    return target_of(net, offsets, lo, r - first[lo])
 
 
 cdef inline double row_loss(
@@ -129,14 +96,6 @@ cdef inline double row_loss(
     if net.plan.loss == BINARY_LOG_LOSS:
         return binary_log_loss(dz, z, M, Op, y, weight)
     return gaussian_loss(dz, z, M, Op, y, weight)
-
-
-cdef inline bint all_missing(const real* y, idx M) noexcept nogil:
-    cdef idx j
-    for j in range(M):
-        if y[j] == y[j]:
-            return False
-    return True
 
 
 # p_j = exp(z_j - max z) / s with s their sum;  log p_y = z_y - max z - log s

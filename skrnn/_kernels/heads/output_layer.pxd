@@ -11,9 +11,11 @@ from ..weight_gradients cimport (
 
 
 cdef inline void head_product(Net* net) noexcept nogil:
-    """Logits of the features."""
+    """Logits of the features; wide ones are computed with their loss."""
     cdef idx r, D = net.segments
     cdef idx threads = useful_threads(net.threads, 2.0 * net.R * net.P * net.Op)
+    if net.logit_rows > 0:
+        return
     for r in prange(ceil_div(net.R, PRODUCT_ROWS), num_threads=threads,
                     use_threads_if=threads > 1, schedule='static'):
         flush_denormals()
@@ -27,10 +29,13 @@ cdef inline void head_product(Net* net) noexcept nogil:
 
 
 cdef inline void head_gradient(Net* net) noexcept nogil:
-    """dW and db of the head, and dfeatures, from dlogits."""
+    """dW and db of the head, and dfeatures, from dlogits; those of wide outputs are there already.
+    """
     cdef WeightGradient g
     cdef idx task, r, D = net.segments
     cdef idx threads = useful_threads(net.threads, 4.0 * net.R * net.P * net.Op)
+    if net.logit_rows > 0:
+        return
     g.runs, g.order, g.stop = NULL, 1, net.stop
     g.dW = net.grads + net.plan.head_w
     g.db = net.grads + net.plan.head_b

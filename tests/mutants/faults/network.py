@@ -217,7 +217,7 @@ FAULTS = [
     ),
     Fault(
         "targets of the second slice counted as if they were of the first",
-        "_kernels/heads/losses.pxd",
+        "_kernels/heads/targets.pxd",
         "first[middle] + net.slices[s] <= r",
         "first[middle] <= r",
         "kernels/test_gradients.py::test_slices",
@@ -338,14 +338,14 @@ FAULTS = [
     ),
     Fault(
         "sample weights ignored",
-        "_kernels/heads/losses.pxd",
+        "_kernels/heads/targets.pxd",
         "1.0 if weights == NULL else weights[at]",
         "1.0",
         "kernels/test_gradients.py::test_every_network_against_the_oracle",
     ),
     Fault(
         "labels of -1 count",
-        "_kernels/heads/losses.pxd",
+        "_kernels/heads/targets.pxd",
         "(labels != NULL and labels[at] < 0)",
         "(labels != NULL and False)",
         "kernels/test_gradients.py::test_labels_that_do_not_count",
@@ -373,7 +373,7 @@ FAULTS = [
     ),
     Fault(
         "a row without any number counts",
-        "_kernels/heads/losses.pxd",
+        "_kernels/heads/targets.pxd",
         "targets != NULL and all_missing(targets + at * M, M)",
         "targets != NULL and False",
         "kernels/test_gradients.py::test_numbers_that_are_missing",
