@@ -441,7 +441,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 "hidden_layer_sizes must name at least one layer of at least one unit, for "
                 f"example (64,); got {self.hidden_layer_sizes!r}."
             )
-        hidden, embedding = tuple(map(int, hidden)), None
+        hidden, embedding, pooling = tuple(map(int, hidden)), None, self.pooling
+        if not isinstance(pooling, str):
+            pooling = choose_pooling(pooling)
         if self._token_counts is not None:
             parts = hasattr(self, "vocabulary_")
             embedding = embedding_sizes(self._token_counts, self.embedding_dim, parts)
@@ -450,7 +452,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             "hidden": hidden,
             "bidirectional": bool(self.bidirectional),
             "activation": self.activation,
-            "pooling": choose_pooling(self.pooling),
+            "pooling": pooling,
             "loss": self._loss,
             "bptt_steps": self.bptt_steps,
             "embedding": embedding,

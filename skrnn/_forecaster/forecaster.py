@@ -785,6 +785,11 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return self._every_step or len(self._futures.values) > 0
 
     @property
+    def _frame(self):
+        """The transform by its old name, under which code outside the package knows it."""
+        return self._transform
+
+    @property
     def horizon_(self):
         """Number of steps forecast at once."""
         return self._transform.horizon

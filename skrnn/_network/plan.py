@@ -28,14 +28,12 @@ POOLINGS = (*POOLED, *combinations(POOLED, 2), POOLED)
 
 
 def choose_pooling(pooling):
-    """Return one of `POOLINGS`: the name, or the names in their order, that the user has given.
+    """Return one of `POOLINGS` for several names that the user has given: the names in their order.
 
     Parameters
     ----------
-    pooling : str, or tuple or list of str
+    pooling : tuple or list of str
     """
-    if isinstance(pooling, str):
-        return pooling
     if not pooling or len(set(pooling)) < len(pooling) or not set(pooling) <= set(POOLED):
         raise ValueError(
             "pooling must be 'last', 'mean' or 'max', or a tuple of several of them, each at most "

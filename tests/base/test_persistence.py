@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import skrnn
 from skrnn import LSTMForecaster, RNNClassifier
 from skrnn._base.persistence import OPTIMIZER_KEY
-from skrnn._kernels import cpu
+from skrnn._kernels import cpu, get_engine
 from skrnn.preprocessing import PerStep, TokenEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -409,7 +409,9 @@ def test_a_model_goes_to_another_instruction_set(case, monkeypatch):
     data, names = pickle.dumps(model), set()
     expected = np.concatenate([np.ravel(row) for row in model.predict_proba(X)])
     for level in cpu.levels():
-        monkeypatch.setattr("skrnn._kernels.LEVEL", level)
+        monkeypatch.setattr(
+            "skrnn._network.plan.get_engine", lambda dtype, _, level=level: get_engine(dtype, level)
+        )
         other = pickle.loads(data)
         names.add(other._get_plan().engine.__name__)
         got = np.concatenate([np.ravel(row) for row in other.predict_proba(X)])
