@@ -99,6 +99,11 @@ def _by_series(X, form, n_series):
             raise ValueError(f"X_future lacks the rows of series {lacking[0]!r}. {_INDEX}.")
         dates = X.index.get_level_values(1)
         return [X.iloc[found[name]].set_axis(dates[found[name]], axis=0) for name in ids]
+    if isinstance(X, dict) or np.ndim(X) == 0:
+        raise TypeError(
+            f"X_future is of type {type(X).__name__}; it must be a DataFrame, an array, or a list of "
+            f"one per series. {_INDEX}."
+        )
     single = form is not None and form.kind == "single"
     if hasattr(X, "columns") or hasattr(X, "iloc"):
         tables = [X]
@@ -146,10 +151,14 @@ def _check_dates(found, expected, called):
             f"X_future has a {type(found).__name__} of {called}, but its history has dates of the "
             f"kind of {type(expected).__name__}. {_INDEX}."
         )
-    try:
-        wrong = np.asarray(found != expected)
-    except TypeError as error:  # one has a time zone, the other none
-        raise ValueError(f"The dates of X_future are of another kind: {error}.") from None
+    if getattr(found, "tz", None) is not getattr(expected, "tz", None) and (
+        str(found.tz) != str(expected.tz)
+    ):
+        raise ValueError(
+            f"The dates of X_future have the time zone {found.tz} for {called}, but its history has "
+            f"{expected.tz}. {_INDEX}."
+        )
+    wrong = np.asarray(found != expected)
     if not wrong.any():
         return
     t = int(wrong.argmax())

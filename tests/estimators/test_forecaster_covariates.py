@@ -224,6 +224,11 @@ REFUSED = {
     "a category": (lambda F: F.assign(kind="d"),
                    r"X_future of series 'north' has the category 'd' in column 'kind' at 2024-03-01"
                    r".*has seen 'a', 'b', 'c'.*CategoricalDtype"),
+    "a time zone": (
+        lambda F: F.set_axis(F.index.set_levels(F.index.levels[1].tz_localize("UTC"), level=1)),
+        r"time zone UTC for series 'north', but its history has None",
+    ),
+    "a dict": (lambda F: {"promo": [1.0] * 4}, r"X_future is of type dict; it must be"),
     "one series": (lambda F: F.loc["north"], r"rows of one series, but the histories are a panel"),
     "arrays too few": (lambda F: [F.to_numpy()[:4]], r"rows of 1 series, but 3 are to be forecast"),
     "an index of numbers": (lambda F: F.set_axis(pd.MultiIndex.from_product([NAMES, range(4)])),
