@@ -101,8 +101,8 @@ def _by_series(X, form, n_series):
         return [X.iloc[found[name]].set_axis(dates[found[name]], axis=0) for name in ids]
     if isinstance(X, dict) or np.ndim(X) == 0:
         raise TypeError(
-            f"X_future is of type {type(X).__name__}; it must be a DataFrame, an array, or a list of "
-            f"one per series. {_INDEX}."
+            f"X_future is of type {type(X).__name__}; it must be a DataFrame, an array, or a list "
+            f"of one per series. {_INDEX}."
         )
     single = form is not None and form.kind == "single"
     if hasattr(X, "columns") or hasattr(X, "iloc"):
@@ -155,8 +155,8 @@ def _check_dates(found, expected, called):
         str(found.tz) != str(expected.tz)
     ):
         raise ValueError(
-            f"The dates of X_future have the time zone {found.tz} for {called}, but its history has "
-            f"{expected.tz}. {_INDEX}."
+            f"The dates of X_future have the time zone {found.tz} for {called}, but its history "
+            f"has {expected.tz}. {_INDEX}."
         )
     wrong = np.asarray(found != expected)
     if not wrong.any():
