@@ -12,6 +12,7 @@ from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
 from skrnn._base.sklearn_api import StrOptions, _fit_context, _num_samples
 from skrnn._base.streaming import StreamingMixin
+from skrnn._base.word_input import TokensMixin
 from skrnn._data.class_labels import (
     check_partial_weights,
     class_weights,
@@ -28,7 +29,9 @@ MIN_CLASSES = 2
 
 
 @documented
-class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurrentNetwork):
+class RNNClassifier(
+    StreamingMixin, FeaturesMixin, ClassifierMixin, TokensMixin, BaseRecurrentNetwork
+):  # fmt: skip
     """Recurrent network that classifies sequences.
 
     The network is trained by back-propagation through time on the softmax cross-entropy or, if a
@@ -54,6 +57,10 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
     class_weight : dict, 'balanced' or None, default=None
         Weight of each class, multiplied by `sample_weight`; 'balanced' weights classes inversely to
         their frequency.
+
+    $subword_parameters
+
+    $embeddings_parameters
 
     Attributes
     ----------
@@ -91,9 +98,12 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         "pooling": POOLINGS,
     }
     _needed: tuple = ("classes_",)
+    _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        **TokensMixin._token_constraints,
+        **TokensMixin._embedding_constraints,
     }
 
     def __init__(
@@ -132,6 +142,12 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
         embedding_dim=None,
         dtype="float32",
         class_weight=None,
+        subwords=False,
+        min_freq=1,
+        word_dropout=0.0,
+        embeddings=None,
+        freeze_embeddings=False,
+        embeddings_vocabulary="training",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -168,6 +184,12 @@ class RNNClassifier(StreamingMixin, FeaturesMixin, ClassifierMixin, BaseRecurren
             dtype=dtype,
         )
         self.class_weight = class_weight
+        self.subwords = subwords
+        self.min_freq = min_freq
+        self.word_dropout = word_dropout
+        self.embeddings = embeddings
+        self.freeze_embeddings = freeze_embeddings
+        self.embeddings_vocabulary = embeddings_vocabulary
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

@@ -12,6 +12,7 @@ from skrnn._base.features import FeaturesMixin
 from skrnn._base.sklearn_api import Interval, StrOptions, _check_y, _fit_context
 from skrnn._base.streaming import StreamingMixin
 from skrnn._base.target_scale import fold, learn_scale, unfold
+from skrnn._base.word_input import TokensMixin
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
@@ -19,7 +20,9 @@ from skrnn._network.plan import POOLINGS
 
 
 @documented
-class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentNetwork):
+class RNNRegressor(
+    StreamingMixin, FeaturesMixin, RegressorMixin, TokensMixin, BaseRecurrentNetwork
+):  # fmt: skip
     """Recurrent network that predicts one or more numbers for each sequence.
 
     The network is trained by back-propagation through time on half the squared error, or on another
@@ -49,6 +52,10 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
 
     quantile : float, default=0.5
         Level of the quantile, between 0 and 1, for `loss='quantile'`.
+
+    $subword_parameters
+
+    $embeddings_parameters
 
     Attributes
     ----------
@@ -82,10 +89,13 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         "pooling": POOLINGS,
     }
     _needed: tuple = ("_y_ndim", "_target_center", "_target_scale")
+    _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "poisson"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
+        **TokensMixin._token_constraints,
+        **TokensMixin._embedding_constraints,
     }
 
     def __init__(
@@ -125,6 +135,12 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         dtype="float32",
         loss="squared_error",
         quantile=0.5,
+        subwords=False,
+        min_freq=1,
+        word_dropout=0.0,
+        embeddings=None,
+        freeze_embeddings=False,
+        embeddings_vocabulary="training",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -162,6 +178,12 @@ class RNNRegressor(StreamingMixin, FeaturesMixin, RegressorMixin, BaseRecurrentN
         )
         self.loss = loss
         self.quantile = quantile
+        self.subwords = subwords
+        self.min_freq = min_freq
+        self.word_dropout = word_dropout
+        self.embeddings = embeddings
+        self.freeze_embeddings = freeze_embeddings
+        self.embeddings_vocabulary = embeddings_vocabulary
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

@@ -1,14 +1,14 @@
 """LSTMTagger: label every step of a sequence."""
 
 from itertools import pairwise
-from numbers import Integral, Real
 
 import numpy as np
 
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
-from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
+from skrnn._base.sklearn_api import StrOptions, _fit_context
 from skrnn._base.streaming import StreamingMixin
+from skrnn._base.word_input import TokensMixin
 from skrnn._data.class_labels import check_partial_weights, class_weights
 from skrnn._data.formats import check_targets
 from skrnn._data.labels import label_classes, read_classes, read_labels, split_steps
@@ -20,12 +20,10 @@ from skrnn._network.predict import best_labels, label_marginals, predict
 from skrnn.metrics import token_accuracy_score
 
 MIN_CLASSES = 2
-# Parts of words that stand in for a word never seen; measured in docs/development/performance.md.
-PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
 
 
 @documented
-class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
+class LSTMTagger(StreamingMixin, TokensMixin, BaseRecurrentNetwork):
     """Recurrent network that labels each step of a sequence.
 
     It predicts part-of-speech tags, named entities, chunks, or the states of audio and sensor
@@ -82,6 +80,8 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         Weight of each label, multiplied by `sample_weight`; 'balanced' weights labels inversely to
         their frequency. It is not supported with `crf=True`, whose loss is that of whole sequences.
 
+    $embeddings_parameters
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -129,14 +129,14 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
     _allowed: dict = {"loss": ("softmax", "crf"), "pooling": ("all",)}
     _needed: tuple = ("classes_", "tag_scheme_")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "loss": "crf"}
-    _reading_parameters = ("tag_scheme", "subwords", "min_freq")
+    _lowercase = True
+    _reading_parameters = ("tag_scheme", "subwords", *TokensMixin._reading_parameters)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],
         "tag_scheme": [StrOptions({"auto", *SCHEMES, *ALIASES}), None],
-        "subwords": ["boolean"],
-        "min_freq": [Interval(Integral, 1, None, closed="left")],
-        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        **TokensMixin._token_constraints,
+        **TokensMixin._embedding_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     del _parameter_constraints["pooling"]
@@ -181,6 +181,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         min_freq=1,
         word_dropout=0.1,
         class_weight=None,
+        embeddings=None,
+        freeze_embeddings=False,
+        embeddings_vocabulary="training",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -222,6 +225,9 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
         self.min_freq = min_freq
         self.word_dropout = word_dropout
         self.class_weight = class_weight
+        self.embeddings = embeddings
+        self.freeze_embeddings = freeze_embeddings
+        self.embeddings_vocabulary = embeddings_vocabulary
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -364,12 +370,6 @@ class LSTMTagger(StreamingMixin, BaseRecurrentNetwork):
 
     def _network_parameters(self, shared):
         return {**shared, "loss": "crf" if self.crf else "softmax"}
-
-    def _read_sequences(self, X, **how):
-        columns = {"min_freq": self.min_freq, "lowercase": True}
-        if self.subwords:
-            columns |= {"prefixes": PREFIXES, "suffixes": SUFFIXES, "shape": True}
-        return super()._read_sequences(X, columns=columns, **how)
 
     def _path_scores(self, params):
         """Scores of starts, pairs and ends of labels, -inf where forbidden; None where free."""

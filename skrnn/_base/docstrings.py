@@ -147,6 +147,41 @@ embedding_dim : int, array-like of int or None, default=None
     the vocabulary for sequences of `str`. For integers, a width declares that they are token
     ids.
 """,
+    "subword_parameters": """
+subwords : bool, default=False
+    For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape of a
+    token in addition to the token itself, which is then read in lower case, as `LSTMTagger` does.
+
+min_freq : int, default=1
+    Minimum frequency in training; tokens (`str`), and parts of tokens, that occur less often count
+    as unknown.
+
+word_dropout : float, default=0.0
+    Probability that a token, and each of its parts or columns independently, is replaced by the
+    unknown one in training. The network learns from these places what an unknown token means.
+""",
+    "embeddings_parameters": """
+embeddings : dict, KeyedVectors, path-like or None, default=None
+    Pretrained vectors of words, from which the rows of the embedding of `str` tokens start: a dict
+    of words and vectors; gensim's `KeyedVectors`, or another object with `key_to_index` and
+    `__getitem__`; or the path of a text file that
+    :func:`~skrnn.datasets.read_word_vectors` reads (GloVe, word2vec, fastText; a path keeps copies
+    and files of the estimator small). A word has the vector of its own spelling, else that of its
+    lower-case form, and is then known whatever `min_freq`; words without a vector start from
+    random ones. The width of the embedding is that of the vectors, with which `embedding_dim` must
+    agree. `fit` reads them where it starts a network; a warm start goes on from what has become of
+    them.
+
+freeze_embeddings : bool, default=False
+    Leave the vectors of `embeddings` as they are, to the last bit. All other rows are trained:
+    those of words without a vector, of unknown words and of parts. It may change before a warm
+    start.
+
+embeddings_vocabulary : {'training', 'all'}, default='training'
+    Words that are known: those of the training data, or in addition all that `embeddings` has a
+    vector for, so that predictions know words that training did not have. The embedding then has
+    a row for each of them, in memory and in files, and that of a language model an output.
+""",
     "dtype_parameter": """
 dtype : {'float32', 'float64'}, default='float32'
     Precision of weights and computation.

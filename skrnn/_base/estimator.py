@@ -274,7 +274,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     def fit(self, X, y):
         """Fit the network to X and y; that of an estimator says what they are, and calls `_fit`."""
 
-    def _read_sequences(self, X, *, reset, dtype=None, columns=None, **learning):
+    def _read_sequences(self, X, *, reset, dtype=None, columns=None, embed=None, **learning):
         """Validate X and return what the network reads of it.
 
         Called by `fit` and `partial_fit`, and by every prediction (`reset=False`).
@@ -290,8 +290,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         columns : dict, default=None
             What becomes of strings, as parameters of `token_columns`; None takes tokens as they
             are, those that occur `min_freq` times where an estimator has that parameter.
+        embed : bool, default=None
+            Whether integers are token ids; None asks `embedding_dim`.
         **learning
-            `vocabulary` and `learn_from`, as `check_sequences` takes them.
+            `vectors`, `vocabulary` and `learn_from`, as `check_sequences` takes them.
 
         Returns
         -------
@@ -301,7 +303,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         dtype = np.dtype(self.dtype if dtype is None else dtype)
         columns = columns or {"min_freq": getattr(self, "min_freq", 1)}
         return check_sequences(
-            self, X, dtype=dtype, reset=reset, embed=self.embedding_dim is not None,
+            self, X, dtype=dtype, reset=reset,
+            embed=self.embedding_dim is not None if embed is None else embed,
             min_length=self._min_length, columns=columns, **learning,
         )  # fmt: skip
 
@@ -481,12 +484,17 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             targets = None  # what the first chunk lacks may come in the next
         self._plan = plan = make_plan(self._plan_class, self._architecture)
         self._params = plan.initialize(rng, targets)
+        if (vectors := self.__dict__.pop("_first_vectors", None)) is not None:
+            plan.views(self._params)[plan.embedding_names[0]][: len(vectors)] = vectors
         self._optimizer = Optimizer.new(params, plan.n_params, plan.dtype)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
         asked = self._network_parameters(self._shared_parameters())
         asked |= {name: getattr(self, name) for name in self._reading_parameters}
+        if "n_frozen" in asked:  # may change: weights and moments are the same
+            self._architecture = {**self._architecture, "n_frozen": asked["n_frozen"]}
+            self.__dict__.pop("_plan", None)
         started = self._architecture | getattr(self, "_read_by", {})
         for name, value in asked.items():
             if value != started.get(name, value):

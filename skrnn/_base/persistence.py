@@ -348,6 +348,8 @@ def _check_vocabularies(vocabularies, state, plan):
     n_rare = getattr(vocabularies, "n_rare", None)
     if type(n_rare) is not list or len(n_rare) != len(sizes) or not all(map(is_count, n_rare)):
         raise Misfit("its vocabularies do not say how much was rare")
+    if not is_count(getattr(vocabularies, "n_vectors", None), sizes[0]):
+        raise Misfit("its vocabularies do not say which words have a vector")
     if type(state.get("vocabulary_")) is not dict or len(state["vocabulary_"]) != sizes[0]:
         raise Misfit("vocabulary_ does not fit its embedding")
 

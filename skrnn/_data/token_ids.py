@@ -19,16 +19,19 @@ DENSE_IDS = 2**17
 ROWS_PER_ID = 64
 
 
-def encode_tokens(estimator, tokens, offsets, *, reset, columns, learn_from, vocabulary):
+def encode_tokens(
+    estimator, tokens, offsets, *, reset, columns, learn_from, vocabulary, vectors=None
+):  # fmt: skip
     """Return strings as rows of their columns' embeddings.
 
     Parameters
     ----------
     estimator : estimator instance
-        Gets (``reset=True``) `vocabulary_`, or has it.
+        Gets (``reset=True``) `vocabulary_`, or has it; with `vectors` also `_first_vectors`, an
+        array of shape (n_words, dim), that of the first words of the vocabulary.
     tokens : list of str, of length total_steps
     offsets : ndarray of shape (n_sequences + 1,)
-    reset, columns, learn_from, vocabulary
+    reset, columns, learn_from, vocabulary, vectors
         As in :func:`skrnn._data.validation.check_sequences`.
 
     Returns
@@ -41,7 +44,10 @@ def encode_tokens(estimator, tokens, offsets, *, reset, columns, learn_from, voc
         if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
-        vocabularies = Vocabularies(token_columns(**columns or {})).fit(learned, vocabulary)
+        vocabularies = Vocabularies(token_columns(**columns or {}))
+        chosen = vocabularies.fit(learned, vocabulary, vectors and vectors.choose)
+        if vectors is not None:
+            estimator._first_vectors = np.array(list(chosen.values()))
         ids = vocabularies.ids(tokens)
         set_width(estimator, 1, vocabularies=vocabularies)
     else:

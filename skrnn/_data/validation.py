@@ -33,6 +33,7 @@ def check_sequences(
     columns=None,
     learn_from=None,
     vocabulary=None,
+    vectors=None,
 ):
     """Validate ``X`` in any accepted format and set, or check, what ``estimator`` knows of it.
 
@@ -74,6 +75,9 @@ def check_sequences(
     vocabulary : array-like of str or of int, default=None
         Tokens, or ids of one column, that are known from fit on although X may lack them.
 
+    vectors : WordVectors, default=None
+        From which words start in fit.
+
     Returns
     -------
     sequences : Sequences
@@ -89,12 +93,17 @@ def check_sequences(
         raise ValueError(
             "vocabulary names tokens, but X holds numbers. Set embedding_dim where they are ids."
         )
+    if vectors is not None and reset and input_format != "tokens":
+        raise ValueError(
+            f"embeddings holds vectors of words, but X holds {'ids' if embed else 'numbers'}. Pass "
+            "X as lists of strings, or leave embeddings out."
+        )
     if input_format == "tokens":
         tokens, offsets = read_tokens(X)
         _check_lengths(estimator, offsets, min_length)
         return encode_tokens(
             estimator, tokens, offsets, reset=reset, columns=columns, learn_from=learn_from,
-            vocabulary=vocabulary,
+            vocabulary=vocabulary, vectors=vectors,
         )  # fmt: skip
     if input_format == "rows" and not allow_nan:
         _refuse_panel(X)

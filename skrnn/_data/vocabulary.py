@@ -112,13 +112,17 @@ class Vocabularies:
 
     n_rare : list of int
         For each column, how much occurs less often than `min_freq`.
+
+    n_vectors : int
+        How many words start from a pretrained vector: the first ones of the first column.
     """
 
     columns: list
     known: list | None = None
     n_rare: list | None = None
+    n_vectors: int = 0
 
-    def fit(self, tokens, vocabulary=()):
+    def fit(self, tokens, vocabulary=(), choose=None):
         """Learn what occurs at least `min_freq` times.
 
         Parameters
@@ -126,13 +130,17 @@ class Vocabularies:
         tokens : iterable of str
         vocabulary : iterable of str, default=()
             Tokens that are known however often they occur.
+        choose : callable, default=None
+            `WordVectors.choose`: which words have a vector. They are known however often they
+            occur, and come first.
 
         Returns
         -------
-        self : Vocabularies
+        dict of str to ndarray of shape (dim,)
+            Their vectors, in the order of their ids.
         """
         counts = Counter(tokens)
-        self.known, self.n_rare = [], []
+        self.known, self.n_rare, vectors = [], [], {}
         vocabulary = set(vocabulary)
         for column in self.columns:
             parts: Counter[str] = Counter()
@@ -140,9 +148,25 @@ class Vocabularies:
                 parts[part] += n
             frequent = {part for part, n in parts.items() if n >= column.min_freq}
             frequent.update(column.view(vocabulary))
+            if choose is not None and not self.known:
+                vectors = choose(column, self._spellings(column, counts, vocabulary))
+                frequent.update(vectors)
+            ordered = sorted(frequent)
+            if column is self.columns[0]:
+                ordered = [*vectors, *(part for part in ordered if part not in vectors)]
             self.n_rare.append(len(parts.keys() - frequent))
-            self.known.append({part: i for i, part in enumerate(sorted(frequent))})
-        return self
+            self.known.append({part: i for i, part in enumerate(ordered)})
+        self.n_vectors = len(vectors)
+        return vectors
+
+    @staticmethod
+    def _spellings(column, counts, vocabulary):
+        """Return the words of a column, and how each is written, the most frequent form first."""
+        forms: dict[str, list[str]] = {}
+        written = [*(token for token, _ in counts.most_common()), *sorted(vocabulary)]
+        for token, word in zip(written, column.view(written), strict=True):
+            forms.setdefault(word, []).append(token)
+        return forms
 
     def ids(self, tokens):
         """Look tokens up.
@@ -154,7 +178,8 @@ class Vocabularies:
         Returns
         -------
         ndarray of shape (n_tokens, n_columns), dtype=int64
-            -1 for what a column does not know.
+            -1 for what a column does not know. A word that is not known as it is written is known
+            by its lower-case form, if that has a pretrained vector.
         """
         place: dict[str, int] = {}
         rows = np.fromiter(
@@ -166,4 +191,10 @@ class Vocabularies:
                 distinct[:, c] = [known.get(part, UNKNOWN) for part in column.view(place)]
             except OverflowError:
                 raise ValueError("A vocabulary holds a number that is not an id.") from None
+        if self.n_vectors:
+            known = self.known[0]
+            for row, token in enumerate(place):
+                if distinct[row, 0] == UNKNOWN:
+                    lower = known.get(token.lower(), UNKNOWN)
+                    distinct[row, 0] = lower if lower < self.n_vectors else UNKNOWN
         return distinct[rows]

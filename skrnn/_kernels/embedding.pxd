@@ -37,22 +37,28 @@ cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) n
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are
 # touched; each sums its places in packed order. Where the head has the same weights (tied), its
-# gradient stands there already, of all rows, and theirs is the optimizer's usual way.
+# gradient stands there already, of all rows, and theirs is the optimizer's usual way. Frozen rows
+# are not touched: they have no gradient, no part in its norm, no moments and no step.
 cdef inline void embedding_gradient(Net* net, idx c) noexcept nogil:
     """Gradient of the embedding of token column c."""
     cdef const EmbeddingColumn* column = &net.columns[c]
     cdef const idx* tokens = net.tokens + c * net.N
     cdef idx* order = net.scratch_token_order + 2 * c * net.N
     cdef const idx* touched = net.scratch_touched + c * (net.N + 1)
-    cdef idx run, p, k
+    cdef idx run, runs, row, p, k
     cdef bint tied = column.start == net.plan.head_w
     cdef real* to
     cdef const real* source
-    net.n_touched[c] = sort_tokens(tokens, net.N, order, net.scratch_touched + c * (net.N + 1))
+    runs = sort_tokens(tokens, net.N, order, net.scratch_touched + c * (net.N + 1))
     net.touched_rows[c] = order + net.N  # scratch that has served
-    for run in range(net.n_touched[c]):
-        net.touched_rows[c][run] = tokens[order[touched[run]]]
-        to = net.grads + column.start + net.touched_rows[c][run] * column.dim
+    net.n_touched[c] = 0
+    for run in range(runs):
+        row = tokens[order[touched[run]]]
+        if row < column.frozen:
+            continue
+        net.touched_rows[c][net.n_touched[c]] = row
+        net.n_touched[c] += 1
+        to = net.grads + column.start + row * column.dim
         if not tied:
             memset(to, 0, column.dim * sizeof(real))
         for p in range(touched[run], touched[run + 1]):

@@ -110,13 +110,14 @@ cdef struct EmbeddingColumn:
     idx rows           # the last one is that of unknown tokens
     idx dim
     idx place          # first of its columns in an input row
+    idx frozen         # the first so many rows stay as they are in training
 
 cdef struct NetPlan:
     idx n_layers
     idx n_directions
     idx n_scans       # layers x directions
     idx n_columns     # token columns; 0 for vectors
-    idx columns       # table (n_columns, 4): one embedding each; fields as in EmbeddingColumn
+    idx columns       # table (n_columns, 5): one embedding each; fields as in EmbeddingColumn
     idx D             # width of the rows layer 0 reads
     idx H             # width of the top layer
     idx Hp

@@ -13,11 +13,11 @@ from skrnn._base.docstrings import documented
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context, validate_params
+from skrnn._base.word_input import TokensMixin
 from skrnn._data.formats import take_items
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
-from skrnn._data.validation import check_sequences
 from skrnn._language_model.likelihood import ContinuedDocument, cut, log_likelihoods
 from skrnn._language_model.sampling import draw, uniform_numbers
 from skrnn._language_model.special_tokens import SpecialTokens
@@ -29,7 +29,7 @@ AUTO_STREAMS = 32
 
 
 @documented
-class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork):
+class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecurrentNetwork):
     """Recurrent network that predicts each token from those before it [7]_.
 
     Tokens are characters, words or ids. The network learns the probability of every sequence, the
@@ -70,6 +70,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         documents: running text, of which it learns neither. 'auto' takes a 1-D array, list or
         Series of ids as one document, and all else as sequences; `fit` refuses a single one, which
         could be either.
+
+    $embeddings_parameters
 
     Attributes
     ----------
@@ -117,13 +119,15 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
     _allowed: dict = {"loss": ("softmax",), "pooling": ("all",), "bidirectional": (False,)}
     _needed: tuple = ("_own_symbols", "_counts")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "tied": "tie_embeddings"}
-    _reading_parameters = ("min_freq", "boundary_tokens")
+    _min_length = 0
+    _reading_parameters = ("boundary_tokens", *TokensMixin._reading_parameters)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
         "tie_embeddings": ["boolean"],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "boundary_tokens": [StrOptions({"auto"}), "boolean"],
+        **TokensMixin._embedding_constraints,
     }
     del _parameter_constraints["pooling"]
     del _parameter_constraints["bidirectional"]
@@ -164,6 +168,9 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         tie_embeddings=False,
         min_freq=1,
         boundary_tokens="auto",
+        embeddings=None,
+        freeze_embeddings=False,
+        embeddings_vocabulary="training",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -202,6 +209,9 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
         self.tie_embeddings = tie_embeddings
         self.min_freq = min_freq
         self.boundary_tokens = boundary_tokens
+        self.embeddings = embeddings
+        self.freeze_embeddings = freeze_embeddings
+        self.embeddings_vocabulary = embeddings_vocabulary
 
     # -- fit ---------------------------------------------------------------------------------
 
@@ -408,10 +418,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
     def _read_sequences(self, X, *, reset, dtype=None, **learning):
         """Return the sequences as rows of the vocabulary, the last one for unknown tokens."""
         X, _ = unwrap(X)
-        sequences = check_sequences(
-            self, X, dtype=np.dtype(self.dtype), reset=reset, embed=True, min_length=0,
-            columns={"min_freq": self.min_freq}, **learning,
-        )  # fmt: skip
+        sequences = super()._read_sequences(X, reset=reset, dtype=dtype, embed=True, **learning)
         if sequences.values.shape[1] != 1:
             raise ValueError(
                 f"X has {sequences.values.shape[1]} columns of ids, but a language model reads "
@@ -453,6 +460,11 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, BaseRecurrentNetwork)
                     f"but embedding_dim={self.embedding_dim}. Set embedding_dim=None."
                 )
             width = last
+            if shared.get("n_frozen"):
+                raise ValueError(
+                    "freeze_embeddings=True needs tie_embeddings=False: tied, the vectors are the "
+                    "weights of the output layer, which would be frozen too."
+                )
         embedding = [(rows + self._own_symbols, width)]
         return {"tied": bool(self.tie_embeddings), **shared, "embedding": embedding}
 

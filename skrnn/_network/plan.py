@@ -140,6 +140,8 @@ class Plan:
         direction.
     attention : {None, 'dot', 'additive'}
         That of a decoder over its source; its weights lie behind those of the head.
+    n_frozen : int
+        Number of rows of the first embedding, from the first on, that training leaves as they are.
     dtype : {'float32', 'float64'}
     level : str or None
         Instruction set, for tests; that of the process when None.
@@ -163,6 +165,7 @@ class Plan:
         embedding=None,
         tied=False,
         attention=None,
+        n_frozen=0,
         dtype="float32",
         level=None,
     ):
@@ -185,6 +188,10 @@ class Plan:
         self.tied, self.attention = tied, attention
         if tied and (bidirectional or self.embedding != [(n_outputs, self.hidden[-1])]):
             raise ValueError("a tied embedding has the shape of head_weight")
+        rows = self.embedding[0][0] if self.embedding and not tied else 0
+        if not isinstance(n_frozen, Integral) or not 0 <= n_frozen <= rows:
+            raise ValueError(f"{n_frozen!r} rows of the embedding cannot be frozen")
+        self.n_frozen = n_frozen
         if loss == "crf" and pooling != "all":
             raise ValueError("a CRF needs a head on every step")
         per = outputs_per_target(loss, self.quantiles)
@@ -320,7 +327,7 @@ class Plan:
         chunks = self._chunks()
         place = np.cumsum([0] + [dim for _, dim in self.embedding or []])
         columns = [
-            (self.parameters[name].start, *size, place[c])
+            (self.parameters[name].start, *size, place[c], 0 if c else self.n_frozen)
             for c, (name, size) in enumerate(
                 zip(self.embedding_names, self.embedding or [], strict=True)
             )

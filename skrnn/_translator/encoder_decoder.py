@@ -19,7 +19,8 @@ class EncoderDecoder:
 
     Parameters
     ----------
-    cell, hidden, n_features, bidirectional, activation, bptt_steps, embedding, dtype, level
+    cell, hidden, n_features, bidirectional, activation, bptt_steps, embedding, n_frozen, dtype,
+    level
         As in `Plan`, of the encoder. Levels of the decoder are as wide as all directions of the
         encoder's.
     n_outputs : int
@@ -46,6 +47,7 @@ class EncoderDecoder:
         loss="softmax",
         bptt_steps=None,
         embedding=None,
+        n_frozen=0,
         dtype="float32",
         level=None,
     ):
@@ -57,8 +59,9 @@ class EncoderDecoder:
             "dtype": dtype, "level": level,
         }  # fmt: skip
         self.encoder = Plan(
-            cell, hidden, n_features, 0, bidirectional=bidirectional, embedding=embedding, **alike
-        )
+            cell, hidden, n_features, 0, bidirectional=bidirectional, embedding=embedding,
+            n_frozen=n_frozen, **alike,
+        )  # fmt: skip
         self.decoder = Plan(
             cell, [(1 + bidirectional) * h for h in hidden], 1, n_outputs,
             embedding=[target_embedding], attention=attention, **alike,
@@ -80,6 +83,11 @@ class EncoderDecoder:
         rows = np.full(-(-self.width // self.engine.lanes) * self.engine.lanes, -1, dtype=np.intp)
         rows[: self.width] = np.arange(self.width)
         self.attention_rows = rows
+
+    @property
+    def embedding_names(self):
+        """Name of the weights of each column of source tokens."""
+        return [f"encoder_{name}" for name in self.encoder.embedding_names]
 
     views = Plan.views
 

@@ -8,6 +8,7 @@ import numpy as np
 from skrnn._base.docstrings import documented
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
+from skrnn._base.word_input import TokensMixin
 from skrnn._data.formats import check_targets
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
@@ -25,7 +26,7 @@ from skrnn.metrics import sequence_error_rate
 
 
 @documented
-class Seq2SeqTranslator(BaseRecurrentNetwork):
+class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
     """Encoder-decoder network that turns a sequence into another of any length.
 
     It translates spelling into pronunciation, one language into another, or a written date into its
@@ -83,6 +84,8 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         Fraction of the target probability that is distributed evenly over all tokens rather than
         assigned to the true one [11]_. About 0.1 keeps the network from overconfidence.
 
+    $embeddings_parameters
+
     Attributes
     ----------
     target_vocabulary_ : dict
@@ -137,7 +140,6 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
     _allowed: dict = {"loss": ("softmax",)}
     _needed: tuple = ("target_vocabulary_", "_longest_targets")
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "target_embedding": "embedding_dim"}
-    _reading_parameters = ("min_freq",)
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "attention": [StrOptions({"dot", "additive"}), None],
@@ -147,6 +149,7 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        **TokensMixin._embedding_constraints,
     }
     del _parameter_constraints["pooling"]
 
@@ -191,6 +194,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         min_freq=1,
         word_dropout=0.0,
         label_smoothing=0.0,
+        embeddings=None,
+        freeze_embeddings=False,
+        embeddings_vocabulary="training",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -233,6 +239,9 @@ class Seq2SeqTranslator(BaseRecurrentNetwork):
         self.min_freq = min_freq
         self.word_dropout = word_dropout
         self.label_smoothing = label_smoothing
+        self.embeddings = embeddings
+        self.freeze_embeddings = freeze_embeddings
+        self.embeddings_vocabulary = embeddings_vocabulary
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

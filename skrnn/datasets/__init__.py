@@ -8,5 +8,14 @@ from skrnn.datasets._conll import read_conll, read_conllu
 from skrnn.datasets._ts import read_ts
 from skrnn.datasets._tsf import read_tsf
 from skrnn.datasets._txt import read_txt
+from skrnn.datasets._word_vectors import read_word_vectors
 
-__all__ = ["read_arff", "read_conll", "read_conllu", "read_ts", "read_tsf", "read_txt"]
+__all__ = [
+    "read_arff",
+    "read_conll",
+    "read_conllu",
+    "read_ts",
+    "read_tsf",
+    "read_txt",
+    "read_word_vectors",
+]

@@ -72,7 +72,7 @@ def open_text(path_or_file):
         if any(start.match(beginning) for start in (*UNREADABLE.values(), *UNPACK)):
             content = file.read()
             file.close()
-            file = io.BytesIO(_decompress(name, content))
+            file = io.BytesIO(decompress(name, content))
     except BaseException:
         file.close()
         raise
@@ -122,7 +122,7 @@ def read_lines(path_or_file, encoding):
     else:
         name = os.fsdecode(path_or_file)
         with open(path_or_file, "rb") as file:
-            lines, broken = _decode(name, _decompress(name, file.read()), encoding)
+            lines, broken = _decode(name, decompress(name, file.read()), encoding)
     for number, line in enumerate(lines, start=1):
         line = line.rstrip("\r")
         if "\r" in line:
@@ -136,7 +136,7 @@ def read_lines(path_or_file, encoding):
     return name, lines, broken
 
 
-def _decompress(name, content):
+def decompress(name, content):
     for what, start in UNREADABLE.items():
         if start.match(content):
             raise ValueError(f"{name} is {what}. Unpack it first.")

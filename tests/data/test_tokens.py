@@ -75,7 +75,8 @@ def test_word_shape(token, shape):
 
 
 def test_vocabularies_are_sorted():
-    vocabularies = Vocabularies(token_columns(1, True, (1,))).fit(["b", "A", "c", "a", "ab"])
+    vocabularies = Vocabularies(token_columns(1, True, (1,)))
+    vocabularies.fit(["b", "A", "c", "a", "ab"])
     assert vocabularies.known == [{"a": 0, "ab": 1, "b": 2, "c": 3}, {"a": 0, "b": 1, "c": 2}]
     ids = vocabularies.ids(["AB", "zoo", "b", "AB"])
     assert_array_equal(ids, [[1, 0], [UNKNOWN, UNKNOWN], [2, 1], [1, 0]])
@@ -85,7 +86,8 @@ def test_vocabularies_are_sorted():
 
 def test_minimum_frequency_counts_what_the_column_sees():
     # "ab" and "AC" occur once, but "a" begins both
-    vocabularies = Vocabularies(token_columns(2, True, (1,))).fit(["ab", "AC", "b", "b"])
+    vocabularies = Vocabularies(token_columns(2, True, (1,)))
+    vocabularies.fit(["ab", "AC", "b", "b"])
     assert vocabularies.known == [{"b": 0}, {"a": 0, "b": 1}]
     assert_array_equal(vocabularies.ids(["ab", "b"]), [[UNKNOWN, 0], [0, 1]])
 

@@ -191,6 +191,8 @@ class Network:
         Compute the gradient of the inputs.
     tied : bool, default=False
         `head_weight` is the embedding.
+    n_frozen : int, default=0
+        Rows of the first embedding that training leaves as they are.
     **options
         Other fields of `Options`.
 
@@ -206,7 +208,7 @@ class Network:
         self, spec, weights, sequences, targets=None, sample_weight=None, h0=None, c0=None,
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
         recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True, tied=False,
-        **options,
+        n_frozen=0, **options,
     ):  # fmt: skip
         tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
@@ -217,7 +219,7 @@ class Network:
             bidirectional=spec.bidirectional, activation=spec.activation, pooling=spec.pooling,
             loss=spec.loss, bptt_steps=spec.bptt_steps, dtype=dtype, level=level,
             quantiles=oracle.QUANTILES if spec.loss == "quantile" else (),
-            embedding=[table.shape for table in tables] or None, tied=tied,
+            embedding=[table.shape for table in tables] or None, tied=tied, n_frozen=n_frozen,
         )  # fmt: skip
         self.engine, dtype = self.plan.engine, self.plan.dtype
         self.params = np.zeros(self.plan.n_params, dtype)

@@ -165,7 +165,7 @@ def mini_batches(cell, embedding):
 
 
 @cache
-def trained_by_the_oracle(cell, embedding, settings):
+def trained_by_the_oracle(cell, embedding, settings, n_frozen=0):
     """Return the weights after training, and the report of each batch: once for all levels."""
     spec, problem, orders = mini_batches(cell, embedding)
     reference, report = Reference(problem["weights"], dict(settings)), []
@@ -175,6 +175,11 @@ def trained_by_the_oracle(cell, embedding, settings):
             result = oracle.run(spec, **batch)
             columns = () if embedding is None else np.concatenate(batch["sequences"]).T
             tokens = {f"embedding_weight_{c}": np.unique(ids) for c, ids in enumerate(columns)}
+            if n_frozen:
+                result.grads["embedding_weight_0"][:n_frozen] = 0
+                tokens["embedding_weight_0"] = np.setdiff1d(
+                    tokens["embedding_weight_0"], np.arange(n_frozen)
+                )
             norm = reference.step(problem["weights"], result.grads, tokens)
             report.append([result.loss, norm, sum(map(len, batch["sequences"]))])
     return problem["weights"], np.transpose(report)
@@ -200,6 +205,29 @@ def test_mini_batches(level, cell, solver, nesterovs_momentum, max_grad_norm, em
     views = network.plan.views(network.params)
     for name, weight in weights.items():
         assert relative_error(views[name], weight) <= 1e-10, name
+
+
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("n_frozen", [5, 12])
+@each(solver=SOLVERS, max_grad_norm=(0.2, None))
+def test_frozen_rows_have_no_gradient_and_no_step(level, solver, max_grad_norm, n_frozen):
+    embedding = ((12, 3), (7, 2))
+    spec, problem, orders = mini_batches("lstm", embedding)
+    network = Network(spec, **problem, level=level, wants_dx=False, n_frozen=n_frozen)
+    optimizer = network.optimizer(
+        solver=solver, nesterovs_momentum=False, max_grad_norm=max_grad_norm,
+        learning_rate_init=0.05, epsilon=1e-3,
+    )  # fmt: skip
+    before = network.plan.views(network.params)["embedding_weight_0"][:n_frozen].copy()
+    settings = tuple(optimizer.params.items())
+    weights, expected = trained_by_the_oracle("lstm", embedding, settings, n_frozen)
+    report = np.concatenate([network.train(order, 3, optimizer) for order in orders], axis=1)
+    np.testing.assert_allclose(report, expected, rtol=1e-10)  # the norm before clipping among it
+    views, moments = network.plan.views(network.params), network.plan.views(optimizer.m)
+    for name, weight in weights.items():
+        assert relative_error(views[name], weight) <= 1e-10, name
+    assert (views["embedding_weight_0"][:n_frozen] == before).all()
+    assert not moments["embedding_weight_0"][:n_frozen].any()
 
 
 @each_variant

@@ -32,7 +32,7 @@ MAY = {
     "_kernels": set(),
     "_data": set(),
     "_network": {"_kernels", "_data"},
-    "_base": {"_network", "_data", "_version"},
+    "_base": {"_network", "_data", "_version", "datasets"},
     **{name: {"_base", "_network", "_data", "metrics"} for name in ESTIMATORS},
     "metrics": {"_data"},
     "model_selection": {"_data", "metrics"},

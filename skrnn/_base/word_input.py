@@ -1,0 +1,76 @@
+"""Words as input: what becomes of strings, and which of them start from pretrained vectors."""
+
+from collections.abc import Mapping
+from functools import partial
+from numbers import Integral, Real
+
+from skrnn._base.sklearn_api import Interval, StrOptions
+from skrnn._data.word_vectors import WordVectors, check_source, take_vectors
+from skrnn.datasets import read_word_vectors
+
+# Parts of words that stand in for a word never seen; measured in docs/development/performance.md.
+PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
+
+
+class TokensMixin:
+    """How an estimator reads strings: `min_freq`, `subwords` if it has them, and `embeddings`."""
+
+    # Whether words are read in lower case: where shapes stand beside them, which tell capitals.
+    _lowercase = False
+    _token_constraints: dict = {
+        "subwords": ["boolean"],
+        "min_freq": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    _embedding_constraints: dict = {
+        "embeddings": "no_validation",  # check_source says what is wrong with it
+        "freeze_embeddings": ["boolean"],
+        "embeddings_vocabulary": [StrOptions({"training", "all"})],
+    }
+    _reading_parameters: tuple = ("min_freq", "embeddings_vocabulary")
+
+    def _read_sequences(self, X, *, reset, **how):
+        subwords = getattr(self, "subwords", False)
+        columns = {"min_freq": self.min_freq, "lowercase": subwords or self._lowercase}
+        if subwords:
+            columns |= {"prefixes": PREFIXES, "suffixes": SUFFIXES, "shape": True}
+        vectors = None
+        if reset and self.embeddings is not None:
+            check_source(self.embeddings)
+            load = partial(load_vectors, self.embeddings)
+            vectors = WordVectors(load, self.embeddings_vocabulary == "all")
+        return super()._read_sequences(X, reset=reset, columns=columns, vectors=vectors, **how)
+
+    def _shared_parameters(self):
+        """Take the width of the first embedding from the vectors, and say what is frozen."""
+        named = super()._shared_parameters()
+        n_vectors = getattr(getattr(self, "_vocabularies", None), "n_vectors", 0)
+        if not n_vectors:
+            return named
+        first = self.__dict__.get("_first_vectors")
+        goes_on = first is None
+        width = self._architecture["embedding"][0][1] if goes_on else first.shape[1]
+        given = self.embedding_dim
+        asked = given if given is None or isinstance(given, Integral) else given[0]
+        if asked not in (None, width):
+            raise ValueError(
+                f"embedding_dim={given!r}, but embeddings has vectors of {width} numbers. Set "
+                "embedding_dim=None, or pass vectors of that length."
+            )
+        (rows, _), *others = named["embedding"]
+        named["embedding"] = [(rows, width), *others]
+        return {**named, "n_frozen": n_vectors if self.freeze_embeddings else 0}
+
+    @property
+    def n_pretrained_words_(self):
+        """Number of words that started from a vector of `embeddings`."""
+        if not hasattr(self, "_vocabularies"):
+            raise AttributeError("n_pretrained_words_ needs a fit to sequences of str.")
+        return self._vocabularies.n_vectors
+
+
+def load_vectors(source, words):
+    """Return the vectors that `embeddings` has for words, or for all where `words` is None."""
+    if isinstance(source, Mapping) or hasattr(source, "key_to_index"):
+        return take_vectors(source, words)
+    return read_word_vectors(source, words)
