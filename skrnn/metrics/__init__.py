@@ -29,6 +29,7 @@ from skrnn.metrics._entities import (
     entity_recall_score,
     entity_spans,
 )
+from skrnn.metrics._entity_matches import entity_match_counts
 from skrnn.metrics._forecast_scorers import (
     make_forecast_scorer,
     mean_absolute_scaled_error_scorer,
@@ -51,13 +52,19 @@ from skrnn.metrics._probabilistic_forecasts import (
     weighted_interval_score,
 )
 from skrnn.metrics._tokens import flatten_labels, token_accuracy_score, token_accuracy_scorer
+from skrnn.metrics._translation import bleu_score, bleu_scorer, chrf_score, chrf_scorer
 
 __all__ = [
+    "bleu_score",
+    "bleu_scorer",
+    "chrf_score",
+    "chrf_scorer",
     "cross_val_predict",
     "crps_from_samples",
     "entity_classification_report",
     "entity_f1_score",
     "entity_f1_scorer",
+    "entity_match_counts",
     "entity_precision_recall_f1_support",
     "entity_precision_score",
     "entity_recall_score",
