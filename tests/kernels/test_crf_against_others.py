@@ -5,8 +5,7 @@ import pytest
 
 from skrnn import LSTMTagger
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._network.batches import Targets
-from skrnn._network.epochs import EpochRunner
+from skrnn._network.batches import EpochRunner, Targets
 
 N_FEATURES = 4
 
@@ -62,14 +61,14 @@ def test_as_crfsuite(tmp_path):
     def attributes(x):
         return [{f"f{k}": float(value) for k, value in enumerate(row)} for row in x]
 
-    trainer = crfsuite.Trainer(algorithm="lbfgs", verbose=False)
-    trainer.set_params({"c2": 0.1, "max_iterations": 30, "feature.possible_states": True})
+    learner = crfsuite.Trainer(algorithm="lbfgs", verbose=False)
+    learner.set_params({"c2": 0.1, "max_iterations": 30, "feature.possible_states": True})
     for _ in range(60):
         x = random_steps(rng, 6)
         codes = (x.argmax(axis=1) + np.append(0, x[:-1].argmax(axis=1))) % 4
-        trainer.append(attributes(x), [labels[k] for k in codes])
+        learner.append(attributes(x), [labels[k] for k in codes])
     path = str(tmp_path / "model")
-    trainer.train(path)
+    learner.train(path)
     theirs = crfsuite.Tagger()
     theirs.open(path)
     info = theirs.info()

@@ -22,7 +22,7 @@ GIVEN_UP = {
     r"\b_symbols\b": "special_tokens",
     r"\b_rolling\b": "rollout",
     r"\b[Oo]ptimiser": "optimizer",  # with a "_" before it is a key in files, which cases use
-    r"\b[Tt]rainer\b": "EpochRunner",
+    r"(?<!crfsuite\.)\b[Tt]rainer\b": "EpochRunner",  # python-crfsuite has one
     r"\blay_open\b": "inspect_batch",
     r"\btake_over\b": "steal",
     r"\bWalk\b": "Cursor",
