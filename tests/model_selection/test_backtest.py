@@ -315,3 +315,15 @@ def test_a_search_over_a_panel_by_hand():
                 truth[["y"]], model.predict(known, X_future=truth[["x"]]), y_train=known[["y"]]
             )
             assert search.cv_results_[f"split{split}_test_score"][i] == pytest.approx(-error)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_forecast_from_before_a_gap_is_longer():
+    X = panel()[["y"]]
+    X.loc[("b", X.loc["b"].index[[55, 56]]), "y"] = np.nan  # the last two before the cutoff
+    frame = backtest(small(missing="mask"), X, n_windows=1)
+    model = small(missing="mask").fit(X.groupby(level=0).head(57))
+    found = frame[frame["id"] == "b"]["forecast"]
+    assert_allclose(found, model.predict(X.loc[["b"]].iloc[:55], horizon=5)["y"].iloc[2:])
+    expected = model.predict(X.loc[["a"]].iloc[:57])["y"]
+    assert_allclose(frame[frame["id"] == "a"]["forecast"], expected)
