@@ -15,6 +15,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from skrnn._data.labels import label_array, plain_string
 from skrnn._data.numbers import is_date, is_missing, sparse_error
 
 
@@ -102,7 +103,9 @@ def _as_column(y):
         i = _first_sequence(y)
         if i is not None and len({np.size(item) for item in y}) > 1:
             raise _labels_of_steps(y[i], i)
-    array = np.asarray(y)
+    if isinstance(y, (list, tuple)):
+        y = list(map(plain_string, y))
+    array = label_array(y) if isinstance(y, list) else np.asarray(y)
     if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
         array = np.asarray(y, dtype=object)  # NumPy makes strings of numbers among them
         array = np.asarray(y) if all(isinstance(label, str) for label in array.flat) else array

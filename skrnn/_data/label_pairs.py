@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 
 from skrnn._data.formats import refuse_masked
-from skrnn._data.labels import as_rows, cut_padding, plain_labels, plain_tokens
+from skrnn._data.labels import as_rows, cut_padding, plain_labels, plain_string, plain_tokens
 from skrnn._data.sequences import lengths_to_offsets
 
 _LABELS = (
@@ -46,7 +46,7 @@ def read_label_pairs(y_true, y_pred):
             )
     offsets = lengths_to_offsets([len(true) for true in trues])
     labels = plain_labels(list(chain.from_iterable(trues)), offsets)
-    return labels, list(chain.from_iterable(preds)), offsets
+    return labels, list(map(plain_string, chain.from_iterable(preds))), offsets
 
 
 def read_token_pairs(y_true, y_pred):

@@ -235,10 +235,29 @@ def label_classes(labels):
     -------
     ndarray of shape (n_classes,)
     """
-    distinct = sorted(set(labels))
-    signed, unsigned = np.iinfo(np.int64).max, np.iinfo(np.uint64).max
-    large = any(isinstance(label, int) and signed < label <= unsigned for label in distinct[-1:])
-    return np.array(distinct, dtype=np.uint64 if large else None)
+    return label_array(sorted(set(labels)))
+
+
+def label_array(labels):
+    """Return labels as an array that holds them as they are: NumPy makes floats of large integers.
+
+    Parameters
+    ----------
+    labels : list
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    array = np.array(labels)
+    if array.dtype.kind == "f" and all(isinstance(label, int) and label >= 0 for label in labels):
+        return np.array(labels, dtype=np.uint64)
+    return array
+
+
+def plain_string(label):
+    """Return a member of a class such as ``Tag(str, Enum)`` as the string that it is."""
+    return str.__str__(label) if isinstance(label, str) else label
 
 
 def split_steps(flat, offsets):

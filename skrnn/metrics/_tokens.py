@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import make_scorer
 
 from skrnn._data.label_pairs import read_label_pairs
+from skrnn._data.labels import label_array
 from skrnn._data.sample_weight import read_step_weights
 
 
@@ -37,7 +38,7 @@ def flatten_labels(y_true, y_pred):
     """
     true, pred, _ = read_label_pairs(y_true, y_pred)
     steps = [step for step in zip(true, pred, strict=True) if step[0] is not None]
-    return np.array([true for true, _ in steps]), np.array([pred for _, pred in steps])
+    return label_array([true for true, _ in steps]), label_array([pred for _, pred in steps])
 
 
 def token_accuracy_score(y_true, y_pred, *, sample_weight=None):
