@@ -32,6 +32,7 @@ FRAMES = 32  # about so many steps are left of a series, each of four times its 
 BOTH = {"bidirectional": True, "pooling": "max"}
 # A schedule that ends at 0 needs no criterion to stop.
 LINEAR = {**BOTH, "learning_rate": "linear", "learning_rate_init": 3e-3, "n_iter_no_change": np.inf}
+JOINED = {**LINEAR, "pooling": ("last", "mean", "max")}
 
 # Name to the parameters, and what stands before the network: "frames", "scale" (of each feature
 # over all steps), "white" (the features of all steps uncorrelated) and "series" (of each series by
@@ -64,6 +65,18 @@ SETTINGS = {
     "linear, frames, scaled, GRU": ({**LINEAR, "cell": "gru"}, ("frames", "scale")),
     "linear, frames, scaled, dropout .3": ({**LINEAR, "dropout": 0.3}, ("frames", "scale")),
     "linear, frames, scaled, alpha .1": ({**LINEAR, "alpha": 0.1}, ("frames", "scale")),
+    "linear, frames, last and max": ({**LINEAR, "pooling": ("last", "max")}, ("frames",)),
+    "linear, frames, joined": (JOINED, ("frames",)),
+    "linear, frames, joined, scaled": (JOINED, ("frames", "scale")),
+    "linear, frames, joined, one direction": ({**JOINED, "bidirectional": False}, ("frames",)),
+    "linear, frames, joined, dropout .3": ({**JOINED, "dropout": 0.3}, ("frames",)),
+    "linear, frames, joined, 128 units": ({**JOINED, "hidden_layer_sizes": (128,)}, ("frames",)),
+    "linear, frames, joined, rate .01": ({**JOINED, "learning_rate_init": 1e-2}, ("frames",)),
+    "linear, frames, joined, three members": ({**JOINED, "members": 3}, ("frames",)),
+    "linear, frames, scaled, batches of 8, five members": (
+        {**LINEAR, "batch_size": 8, "members": 5}, ("frames", "scale")
+    ),
+    "linear, joined": (JOINED, ()),
     "linear, frames, scaled, three members": ({**LINEAR, "members": 3}, ("frames", "scale")),
 }  # fmt: skip
 
