@@ -26,8 +26,7 @@ cdef struct Rollout:
     idx T                       # steps known before the first block that is made here
     idx stop                    # steps when the last one is made
     double* y                   # in/out (n, stop, k)
-    const double* z             # in  (n, n_known, n_covariates + n_past), or NULL: row t holds
-                                #     z_{t+1} and p_t
+    const double* z             # in  (n, n_known, n_covariates + n_past) or NULL: z_{t+1}, p_t
     idx n_known
     const double* input_scale   # in  (k,)
     const double* target_scale  # in  (h, k)
@@ -50,7 +49,7 @@ cdef inline void rollout_rows(Net* net, const Rollout* rollout, idx lo, idx hi) 
 
 
 cdef inline void read_step(const Rollout* rollout, real* x, idx series, idx t) noexcept nogil:
-    cdef idx i, j, k = rollout.n_targets, c = rollout.n_covariates
+    cdef idx i, _step, k = rollout.n_targets, c = rollout.n_covariates
     cdef idx apart = c + rollout.n_past
     cdef const double* y = rollout.y + (series * rollout.stop + t) * k
     cdef const double* z = rollout.z + (series * rollout.n_known + t) * apart
@@ -64,7 +63,7 @@ cdef inline void read_step(const Rollout* rollout, real* x, idx series, idx t) n
     x += k
     for i in range(rollout.n_past):
         x[rollout.horizon * c + i] = <real> z[c + i]
-    for j in range(rollout.horizon):
+    for _step in range(rollout.horizon):
         for i in range(c):
             x[i] = <real> z[i]
         x += c

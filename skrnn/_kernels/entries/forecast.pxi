@@ -19,7 +19,8 @@ def rollout(
 
     `y` (n, steps, n_targets) holds the steps known before, the last `horizon` of which the network
     has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates + n_past) the
-    covariates of steps 1, 2, .., and the columns of steps 0, 1, .. that are read there alone; `out` (n, steps to make, n_targets, outputs per target) gets all of them.
+    covariates of steps 1, 2, .., and the columns of steps 0, 1, .. that are read there alone;
+    `out` (n, steps to make, n_targets, outputs per target) gets all of them.
     `states` are as in `predict`, `rule` has the fields of `Rollout`.
     """
     cdef Net net
