@@ -13,6 +13,7 @@ from skrnn._data.formats import check_targets
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._network.batches import Targets
 from skrnn._network.plan import embedding_width
+from skrnn._translator.copying import copied_tokens
 from skrnn._translator.decoding import attention_weights, decode, target_log_probabilities
 from skrnn._translator.encoder_decoder import EncoderDecoder, EncoderDecoderRunner
 from skrnn._translator.targets import (
@@ -86,6 +87,12 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
 
     $embeddings_parameters
 
+    copy_unknown : str, int or None, default=None
+        Target token that stands for unknown ones in `y`, such as '<unk>'. Where it is predicted,
+        the source token with the largest attention weight is put in its place [9]_ [12]_, so that
+        names and numbers pass through; it needs `attention` and tokens in X. None leaves
+        predictions as they are.
+
     Attributes
     ----------
     target_vocabulary_ : dict
@@ -121,6 +128,8 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
        translation.
     .. [10] Wu et al. (2016). Google's neural machine translation system.
     .. [11] Szegedy et al. (2016). Rethinking the inception architecture for computer vision.
+    .. [12] Jean et al. (2015). On using very large target vocabulary for neural machine
+       translation.
 
     Examples
     --------
@@ -150,6 +159,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         **TokensMixin._embedding_constraints,
+        "copy_unknown": [str, Integral, None],
     }
     del _parameter_constraints["pooling"]
 
@@ -197,6 +207,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         embeddings=None,
         freeze_embeddings=False,
         embeddings_vocabulary="training",
+        copy_unknown=None,
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -242,6 +253,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         self.embeddings = embeddings
         self.freeze_embeddings = freeze_embeddings
         self.embeddings_vocabulary = embeddings_vocabulary
+        self.copy_unknown = copy_unknown
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -325,6 +337,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
             self._longest_targets, np.diff(sequences.offsets)[~held], list(map(len, learned))
         )
         labels, offsets = target_labels(rows, self.target_vocabulary_, held)
+        self._copied_output(sequences)
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, np.empty(len(rows)))
@@ -365,9 +378,36 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
             A list of target tokens for each source, at most `max_length` of them.
         """
         sequences = self._sequences(X)
-        tokens = self._tokens()
         found = self._decode(self._params, sequences, self.beam_width)
-        return np.fromiter(([tokens[k] for k in best[0]] for best in found.tokens), dtype=object)
+        told = self._told(X, sequences, [best[:1] for best in found.tokens])
+        return np.fromiter((best[0] for best in told), dtype=object)
+
+    def _told(self, X, sequences, targets):
+        """Return the tokens of several predictions of each source; unknown ones are copied."""
+        tokens, unknown = self._tokens(), self._copied_output(sequences)
+        if unknown is None:
+            return [[[tokens[k] for k in target] for target in found] for found in targets]
+        return copied_tokens(
+            self._get_plan(), self._params, X, sequences, targets, tokens, unknown
+        )  # fmt: skip
+
+    def _copied_output(self, sequences):
+        """Return the output that stands for unknown tokens, which are copied; None for none."""
+        if self.copy_unknown is None:
+            return None
+        if self.attention is None or sequences.values.dtype.kind != "i":
+            raise ValueError(
+                f"copy_unknown={self.copy_unknown!r} copies tokens of the source by their "
+                "attention weights: it needs tokens in X (strings, or ids and embedding_dim), and "
+                "attention='dot' or 'additive'. Set copy_unknown=None."
+            )
+        if self.copy_unknown not in self.target_vocabulary_:
+            raise ValueError(
+                f"copy_unknown={self.copy_unknown!r} is no target token that fit has seen, so that "
+                "it is never predicted. Write it into y in place of the tokens that are to count "
+                "as unknown, or set copy_unknown=None."
+            )
+        return self.target_vocabulary_[self.copy_unknown]
 
     def predict_n_best(self, X, n_best=5):
         """Return the best targets of each source, with their log-probabilities.
@@ -390,11 +430,11 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         if not isinstance(n_best, Integral) or n_best < 1:
             raise ValueError(f"n_best must be a positive integer; got {n_best!r}.")
         sequences = self._sequences(X)
-        tokens = self._tokens()
         found = self._decode(self._params, sequences, max(self.beam_width, int(n_best)))
+        told = self._told(X, sequences, [best[:n_best] for best in found.tokens])
         return [
-            [([tokens[k] for k in y], float(p)) for y, p in zip(best[:n_best], logs, strict=False)]
-            for best, logs in zip(found.tokens, found.log_probabilities, strict=True)
+            [(y, float(p)) for y, p in zip(best, logs, strict=False)]
+            for best, logs in zip(told, found.log_probabilities, strict=True)
         ]
 
     def score_samples(self, X, y):
@@ -429,7 +469,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
             As in `fit`.
 
         y : collection of token sequences, default=None
-            Targets; None takes those of `predict`.
+            Targets; None takes those of `predict`, before anything is copied.
 
         Returns
         -------
@@ -438,7 +478,11 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         """
         if self._check_whole().attention is None:
             raise ValueError("A network with attention=None has no attention weights.")
-        sequences, target = self._with_targets(X, self.predict(X) if y is None else y)
+        if y is None:
+            tokens = self._tokens()
+            found = self._decode(self._params, self._sequences(X), self.beam_width)
+            y = [[tokens[k] for k in best[0]] for best in found.tokens]
+        sequences, target = self._with_targets(X, y)
         return attention_weights(self._get_plan(), self._params, sequences, *target)
 
     def _with_targets(self, X, y, unknown=False):

@@ -272,7 +272,7 @@ def test_parameters():
     ours = inspect.signature(Seq2SeqTranslator).parameters
     theirs = inspect.signature(RNNClassifier).parameters
     new = ["attention", "beam_width", "length_penalty", "max_length", "min_freq", "word_dropout"]
-    new += ["label_smoothing"]
+    new += ["label_smoothing", "copy_unknown"]
     shared = [name for name in theirs if name not in ("pooling", "class_weight")]
     assert list(ours) == [*shared, *new]
     for name in shared:
