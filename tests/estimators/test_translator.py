@@ -271,9 +271,11 @@ def test_silly_parameters(name, value):
 def test_parameters():
     ours = inspect.signature(Seq2SeqTranslator).parameters
     theirs = inspect.signature(RNNClassifier).parameters
+    words = ["embeddings", "freeze_embeddings", "embeddings_vocabulary"]
     new = ["attention", "beam_width", "length_penalty", "max_length", "min_freq", "word_dropout"]
-    new += ["label_smoothing", "copy_unknown"]
-    shared = [name for name in theirs if name not in ("pooling", "class_weight")]
+    new += ["label_smoothing", *words, "copy_unknown"]
+    others = {"pooling", "class_weight", "subwords", "min_freq", "word_dropout", *words}
+    shared = [name for name in theirs if name not in others]
     assert list(ours) == [*shared, *new]
     for name in shared:
         assert ours[name].kind == theirs[name].kind
