@@ -436,7 +436,16 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     # -- fit: the network ----------------------------------------------------------------------
 
     def _shared_parameters(self):
-        """Return what the parameters that all estimators share say of the network."""
+        """Return what the parameters that all estimators share say of the network.
+
+        Called where a network is started or goes on, for `_network_parameters`; estimators that read
+        words add what becomes of them.
+
+        Returns
+        -------
+        dict
+            Under the names of `Plan`.
+        """
         hidden = self.hidden_layer_sizes
         hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
         if not hidden or not all(isinstance(h, Integral) and h > 0 for h in hidden):

@@ -52,9 +52,11 @@ def test_parameters_are_the_perceptron_s(ours, theirs):
 
 def test_new_parameters():
     defaults = {k: p.default for k, p in inspect.signature(RNNClassifier).parameters.items()}
-    assert list(defaults)[22:] == ["scoring", *NEW, "class_weight"]
+    words = ["subwords", "min_freq", "word_dropout"]
+    words += ["embeddings", "freeze_embeddings", "embeddings_vocabulary"]
+    assert list(defaults)[22:] == ["scoring", *NEW, "class_weight", *words]
     own = list(inspect.signature(RNNRegressor).parameters)[22:]
-    assert own == ["scoring", *NEW, "loss", "quantile"]
+    assert own == ["scoring", *NEW, "loss", "quantile", *words]
     assert defaults["cell"] == "lstm"
     assert defaults["bidirectional"] is False
     assert defaults["pooling"] == "last"

@@ -236,7 +236,7 @@ def test_errors():
     with pytest.raises(ValueError, match="needs the targets"):
         permutation_importance(model, X)
     language = LSTMLanguageModel(max_iter=1).fit([list("ab")] * 9)
-    with pytest.raises(ValueError, match="a language model"):
+    with pytest.raises(ValueError, match="A language model"):
         permutation_importance(language, [list("ab")] * 9)
     with pytest.raises(ValueError, match="only 20 sequences"):
         permutation_importance(model, X, y, max_samples=21)

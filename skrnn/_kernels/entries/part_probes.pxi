@@ -215,9 +215,13 @@ def share_steps(
     cdef idx[:, ::1] by = np.full((B, net.T), -1, np.intp)
     cdef idx[:, ::1] turn = np.full((B, net.T), -1, np.intp)
     cdef idx[::1] taken = np.zeros(B, np.intp)
+    net.caller_mode = flush_denormals()
     for k in prange(n, nogil=True, num_threads=n if parallel else 1, schedule='static',
                     chunksize=1):
+        flush_denormals()
         note_steps(&net, k, parallel, &by[0, 0], &turn[0, 0], &taken[0])
+        restore_worker(net.caller_mode)
+    restore_mode(net.caller_mode)
     slices = np.array([net.tasks[k].slice for k in range(n)])
     return np.asarray(by), np.asarray(turn), slices, chunk_steps(&net)
 
