@@ -438,8 +438,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     def _shared_parameters(self):
         """Return what the parameters that all estimators share say of the network.
 
-        Called where a network is started or goes on, for `_network_parameters`; estimators that read
-        words add what becomes of them.
+        Called where a network is started or goes on, for `_network_parameters`; estimators that
+        read words add what becomes of them.
 
         Returns
         -------
