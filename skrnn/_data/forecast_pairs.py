@@ -295,8 +295,8 @@ def _fit_forecast(true, pred, i, inner, name, given):
     framed = pred.columns[i] is not None and k > 1
     if framed:
         targets = [column[0] for column in pred.columns[i] if isinstance(column, tuple)]
-        wanted = np.repeat(np.array(true.columns[i] or [None], dtype=object), len(targets) // k)
-        if list(wanted) != targets:
+        expected = np.repeat(np.array(true.columns[i] or [None], dtype=object), len(targets) // k)
+        if list(expected) != targets:
             raise ValueError(
                 f"The columns of {name} must have two levels, the targets of y_true in its order "
                 f"and the {inner} of each; or pass an array with the {inner} on its last axis."
@@ -309,15 +309,15 @@ def _fit_forecast(true, pred, i, inner, name, given):
     return part.reshape(len(part), k, -1)
 
 
-def _by_column(part, columns, wanted, name, called):
+def _by_column(part, columns, expected, name, called):
     """Return columns in the order of the true ones, where both have names and several of them."""
-    if columns is None or wanted is None or len(wanted) == 1 == len(columns):
+    if columns is None or expected is None or len(expected) == 1 == len(columns):
         return part
-    if missing := [column for column in wanted if column not in columns]:
+    if missing := [column for column in expected if column not in columns]:
         raise ValueError(f"{name} of {called} has no column {missing[0]!r}, which y_true has.")
-    if name != "y_train" and len(columns) > len(wanted):
-        raise ValueError(f"{name} of {called} has the columns {columns}, y_true has {wanted}.")
-    return part[:, [columns.index(column) for column in wanted]]
+    if name != "y_train" and len(columns) > len(expected):
+        raise ValueError(f"{name} of {called} has the columns {columns}, y_true has {expected}.")
+    return part[:, [columns.index(column) for column in expected]]
 
 
 def _check_before(index, truth, called):

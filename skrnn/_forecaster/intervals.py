@@ -52,7 +52,7 @@ def error_units(transform, known):
     """
     units, k = [], transform.n_targets
     for values in known.split():
-        y, lag = transform.truth(values[-transform.need :]), max(1, transform.reach)
+        y, lag = transform.truth(values[-transform.history_length :]), max(1, transform.lag)
         changes = y[lag:] - y[:-lag] if len(y) > lag else y[1:] - y[:-1]
         if transform.n_indicators:  # changes from or to what is missing are not known
             changes = changes[~np.isnan(changes).any(axis=1)]
@@ -320,7 +320,7 @@ class IntervalsMixin:
         if n_steps is not None:
             check_scalar(n_steps, "n_steps", Integral, min_val=1)
         transform, network = self._transform, self._network()
-        k, h, need = transform.n_targets, horizon or transform.horizon, transform.need
+        k, h, length = transform.n_targets, horizon or transform.horizon, transform.history_length
         ahead = transform.n_blocks(h) * transform.horizon  # whole blocks, of covariates
         X, form = self._read_format(X)
         found, origins, size = [], [], 0
@@ -333,12 +333,14 @@ class IntervalsMixin:
             truth = transform.truth(known)
             last = min(len(known) - h, len(rows) - ahead if transform.n_covariates else len(known))
             # A scale of the series' own is that of all its history, which differs at each origin.
-            stops = range(need if n_steps is None else max(need, len(known) - n_steps), last + 1)
+            stops = range(
+                length if n_steps is None else max(length, len(known) - n_steps), last + 1
+            )
             stops = (
                 stops[:: max(1, len(stops) // OWN_SCALE_ORIGINS)] if transform.own_scale else stops
             )
             for stop in stops:
-                history = known[0 if transform.own_scale else stop - need : stop]
+                history = known[0 if transform.own_scale else stop - length : stop]
                 origins.append((history, rows[stop : stop + ahead], truth[stop : stop + h]))
                 size += len(history) * width
                 if size > CALIBRATED_NUMBERS:
@@ -348,8 +350,8 @@ class IntervalsMixin:
             found.append(_held_out_errors(network, origins, h, by_series))
         if sum(map(len, found)) < 2:
             raise ValueError(
-                f"No series of X has more than {need} + {h} steps, of history and to be forecast: "
-                "there is no error to learn from."
+                f"No series of X has more than {length} + {h} steps, of history and to be "
+                "forecast: there is no error to learn from."
             )
         self._conformal, self._conformal_by_series = np.concatenate(found), by_series
         return self

@@ -86,7 +86,7 @@ def _forecast(network, known, future, horizon):
             "input_scale": np.broadcast_to(transform.input_scale, (k,)).astype(np.float64),
             "target_scale": np.broadcast_to(transform.target_scale, (h, k)).astype(np.float64),
             "lag_weights": transform.lag_weights,
-            "lag": transform.reach,
+            "lag": transform.lag,
             "season": transform.season if transform.difference == "season" else 0,
             "point": network.point,
             "n_past": transform.n_past,
@@ -162,7 +162,7 @@ def last_block(network, y, z, states):
     -------
     ndarray of shape (n, horizon, n_targets, outputs per target), scaled
     """
-    start = max(0, y.shape[1] - network.transform.need)
+    start = max(0, y.shape[1] - network.transform.history_length)
     y, z = y[:, start:], None if z is None else z[:, start:]
     return block_outputs(network, y, z, states, network.transform.lookback)
 

@@ -267,13 +267,13 @@ def learn_every_step(transform, given, bptt_steps, dtype):
         With it pieces of so many steps follow one another, and the state is carried on; without it
         they overlap.
     dtype : dtype
-        Of `wanted`.
+        Of `step_targets`.
 
     Returns
     -------
     rows : Sequences
         Of shape (total_steps, n_inputs), one sequence per piece.
-    wanted : ndarray of shape (total_steps, horizon, n_targets)
+    step_targets : ndarray of shape (total_steps, horizon, n_targets)
         NaN where a step does not count.
     counts : list of int
         Pieces of each series.
@@ -287,7 +287,7 @@ def learn_every_step(transform, given, bptt_steps, dtype):
     offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
     series = zip(given.known.split(), given.future.split(), cuts, pieces_of, strict=True)
     # With a long horizon these take more memory than all else, so they are filled in place.
-    wanted = np.empty((offsets[-1], transform.horizon, transform.n_targets), dtype)
+    step_targets = np.empty((offsets[-1], transform.horizon, transform.n_targets), dtype)
     rows, done = np.empty((offsets[-1], transform.n_inputs)), 0
     ahead_of = np.arange(1, transform.horizon + 1)
     for values, ahead, cut, pieces in series:
@@ -295,7 +295,7 @@ def learn_every_step(transform, given, bptt_steps, dtype):
         missing = np.isnan(transform.truth(values)) if transform.n_indicators else None
         inputs = transform.inputs(y, z)
         for start, stop, counted in pieces:
-            before = max(0, start - transform.need)
+            before = max(0, start - transform.history_length)
             truth = y if missing is None else np.where(missing, np.nan, y)
             targets = transform.targets(
                 y[before : stop + transform.horizon], truth[before : stop + transform.horizon]
@@ -305,9 +305,9 @@ def learn_every_step(transform, given, bptt_steps, dtype):
             targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
             targets[: counted - start] = np.nan
             here = slice(done, done + len(targets))
-            rows[here], wanted[here] = inputs[start:stop], targets
+            rows[here], step_targets[here] = inputs[start:stop], targets
             done = here.stop
-    return Sequences(rows, offsets), wanted, list(map(len, pieces_of))
+    return Sequences(rows, offsets), step_targets, list(map(len, pieces_of))
 
 
 def learn_last_step(transform, known, future, y):
@@ -323,15 +323,15 @@ def learn_last_step(transform, known, future, y):
     -------
     rows : Sequences
         Of shape (total_steps, n_inputs).
-    wanted : ndarray of shape (n, horizon, n_targets)
+    step_targets : ndarray of shape (n, horizon, n_targets)
     """
     offsets = lengths_to_offsets(np.minimum(known.lengths, transform.lookback))
-    rows, wanted = np.empty((offsets[-1], transform.n_inputs)), np.empty(y.shape)
+    rows, step_targets = np.empty((offsets[-1], transform.n_inputs)), np.empty(y.shape)
     for at, values, ahead in stacked(transform, known, future):
-        wanted[at] = wanted_after(transform, values, y[at])
+        step_targets[at] = targets_after(transform, values, y[at])
         inputs = transform.inputs(*transform.prepare(values, ahead))[:, -transform.lookback :]
         rows[offsets[at, np.newaxis] + np.arange(inputs.shape[1])] = inputs
-    return Sequences(rows, offsets), wanted
+    return Sequences(rows, offsets), step_targets
 
 
 def stacked(transform, known, future, most=None):
@@ -352,7 +352,11 @@ def stacked(transform, known, future, most=None):
     known : ndarray of shape (n, T, n_columns)
     future : ndarray of shape (n, F, n_covariates), or None where it is not given
     """
-    kept = known.lengths if transform.own_scale else np.minimum(known.lengths, transform.need)
+    kept = (
+        known.lengths
+        if transform.own_scale
+        else np.minimum(known.lengths, transform.history_length)
+    )
     ahead = np.zeros_like(kept) if future is None else future.lengths
     pairs, group = np.unique(np.column_stack([kept, ahead]), axis=0, return_inverse=True)
     for g, (T, F) in enumerate(pairs):
@@ -387,14 +391,14 @@ def learn_lags(transform, known, weights, y=None):
         for values, weight in zip(known.split(), weights, strict=True):
             y = scaled_targets(transform, values)
             missing = np.isnan(transform.truth(values))
-            wanted = transform.targets(y, np.where(missing, np.nan, y))
+            step_targets = transform.targets(y, np.where(missing, np.nan, y))
             for steps, lagged in transform.lagged(y):
-                yield lagged, wanted[steps], np.full(len(lagged), weight)
+                yield lagged, step_targets[steps], np.full(len(lagged), weight)
 
     def last_step():
         for at, values, _ in stacked(transform, known, None):
             lagged = transform.last_lagged(scaled_targets(transform, values))
-            yield lagged, wanted_after(transform, values, y[at]), weights[at]
+            yield lagged, targets_after(transform, values, y[at]), weights[at]
 
     return transform.learn_lags(every_step() if y is None else last_step())
 
@@ -405,7 +409,7 @@ def scaled_targets(transform, known):
     return (known[..., : transform.n_targets] - center) / scale
 
 
-def wanted_after(transform, known, y):
+def targets_after(transform, known, y):
     """Return what is asked for after the last step: (n, horizon, n_targets)."""
     center, scale = transform.scales(known[..., : transform.n_targets])
     return (y - center) / scale - transform.last_base(scaled_targets(transform, known))

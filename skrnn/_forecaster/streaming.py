@@ -49,7 +49,7 @@ class SeriesStreamingMixin(StreamingMixin):
 
     @property
     def _n_kept(self):
-        return max(1, self._transform.reach, self._transform.lags) + 1
+        return max(1, self._transform.lag, self._transform.lags) + 1
 
     def step(self, x, state, *, out=None):
         """Read the next observation of each series, and forecast its continuation.

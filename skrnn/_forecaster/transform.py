@@ -82,7 +82,7 @@ class SeriesTransform:
     n_indicators: int = 0
 
     @property
-    def reach(self):
+    def lag(self):
         """Steps back from a step to the value that its input is a difference from."""
         return {None: 0, "last": 1, "season": self.season}[self.difference]
 
@@ -98,26 +98,31 @@ class SeriesTransform:
 
     @property
     def need(self):
+        """`history_length` under the name that scripts look for."""
+        return self.history_length
+
+    @property
+    def history_length(self):
         """Steps of a series that a forecast depends on."""
-        return max(self.lookback + self.reach, self.lags)
+        return max(self.lookback + self.lag, self.lags)
 
     @property
     def history_kept(self):
         """Steps before a block that inputs and bases of the block after it depend on."""
-        return max(1, self.reach, self.lags)
+        return max(1, self.lag, self.lags)
 
     @property
     def least_constant(self):
         """Steps without a change that are needed to call a history constant."""
-        return max(3, self.need // 2)
+        return max(3, self.history_length // 2)
 
     def kept(self, known):
         """Return what forecasts from the ends of series depend on, a copy, as Sequences."""
-        return known.ends(None if self.own_scale else self.need)
+        return known.ends(None if self.own_scale else self.history_length)
 
     def is_constant(self, y):
         """Tell which histories (n, T, n_targets) have no change: (n, n_targets)."""
-        y = y[:, -self.need :]
+        y = y[:, -self.history_length :]
         return (y == y[:, :1]).all(axis=1) & (y.shape[1] >= self.least_constant)
 
     def scales(self, y):
@@ -125,7 +130,7 @@ class SeriesTransform:
         k = self.n_targets
         if not self.own_scale:
             return self.center[:k], self.scale[:k]
-        lag = self.reach if y.shape[-2] > self.reach > 1 else 1
+        lag = self.lag if y.shape[-2] > self.lag > 1 else 1
         return y.mean(axis=-2, keepdims=True), mean_change(y, lag)[..., np.newaxis, :]
 
     def n_blocks(self, steps):
@@ -182,7 +187,7 @@ class SeriesTransform:
 
     def last_base(self, y):
         """Return what a forecast from the last step is relative to: (..., horizon, n_targets)."""
-        base = self._repeated(y[..., -max(1, self.reach) :, :])[..., -1, :, :]
+        base = self._repeated(y[..., -max(1, self.lag) :, :])[..., -1, :, :]
         if self.lag_weights is None:
             return base
         return base + self._linear(self.last_lagged(y))
@@ -230,11 +235,11 @@ class SeriesTransform:
         `future` is z of `prepare` (covariates past the end of a series may be anything: what is
         asked for there does not count), or None.
         """
-        T, reach, c = y.shape[-2], self.reach, self.n_covariates
+        T, lag, c = y.shape[-2], self.lag, self.n_covariates
         changes = y.copy()
-        if reach:
-            changes[..., :reach, :] = 0
-            changes[..., reach:, :] = y[..., reach:, :] - y[..., : max(T - reach, 0), :]
+        if lag:
+            changes[..., :lag, :] = 0
+            changes[..., lag:, :] = y[..., lag:, :] - y[..., : max(T - lag, 0), :]
         changes /= self.input_scale
         if not c + self.n_past:
             return changes
@@ -259,7 +264,7 @@ class SeriesTransform:
 
         Parameters
         ----------
-        parts : iterable of (lagged, wanted, weights)
+        parts : iterable of (lagged, step_targets, weights)
             As `lagged` gives them, (steps, n_targets, lags); what is asked for without them,
             (steps, horizon, n_targets), NaN where it is not known; and weights (steps,).
         """
@@ -267,13 +272,13 @@ class SeriesTransform:
             return self._learn_lags_with_gaps(parts)
         k, h, p = self.n_targets, self.horizon, self.lags
         squares, products = np.zeros((k, p, p)), np.zeros((k, p, h))
-        for lagged, wanted, weights in parts:
+        for lagged, step_targets, weights in parts:
             # Steps near the end, whose horizon is not known to the last, are left out.
-            weights = weights * ~np.isnan(wanted).any(axis=(1, 2))
+            weights = weights * ~np.isnan(step_targets).any(axis=(1, 2))
             for i in range(k):
                 weighted = lagged[:, i].T * weights
                 squares[i] += weighted @ lagged[:, i]
-                products[i] += weighted @ np.nan_to_num(wanted[:, :, i])
+                products[i] += weighted @ np.nan_to_num(step_targets[:, :, i])
         weights = np.linalg.solve(squares + _ridge(squares), products)  # (n_targets, lags, horizon)
         return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(1, 2, 0)))
 
@@ -281,13 +286,13 @@ class SeriesTransform:
         """Do the same where targets are missing: each step ahead has squares of its own."""
         k, h, p = self.n_targets, self.horizon, self.lags
         squares, products = np.zeros((k, h, p, p)), np.zeros((k, h, p, 1))
-        for lagged, wanted, weights in parts:
+        for lagged, step_targets, weights in parts:
             for i in range(k):
                 for j in range(h):
-                    known = np.flatnonzero(~np.isnan(wanted[:, j, i]))
+                    known = np.flatnonzero(~np.isnan(step_targets[:, j, i]))
                     weighted = lagged[known, i].T * weights[known]
                     squares[i, j] += weighted @ lagged[known, i]
-                    products[i, j, :, 0] += weighted @ wanted[known, j, i]
+                    products[i, j, :, 0] += weighted @ step_targets[known, j, i]
         weights = np.linalg.solve(squares + _ridge(squares), products)[..., 0]
         return replace(self, lag_weights=np.ascontiguousarray(weights.transpose(2, 1, 0)))
 
@@ -376,7 +381,7 @@ def constant_moves(transform, known, y):
         steps = steps[steps >= transform.least_constant - 1]
         changes = np.zeros((len(whole), k), int)
         np.cumsum(whole[1:] != whole[:-1], axis=0, out=changes[1:])
-        before = np.maximum(steps - transform.need + 1, 0)
+        before = np.maximum(steps - transform.history_length + 1, 0)
         ahead = np.minimum(steps + transform.horizon, len(whole) - 1)
         still = (changes[steps] == changes[before]) & (ahead > steps)[:, np.newaxis]
         constant += still.sum()

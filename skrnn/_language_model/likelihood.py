@@ -78,12 +78,13 @@ def log_likelihoods(plan, params, sequences, labels):
         pieces = Sequences(sequences.values, offsets)
         order = np.argsort(-documents.counts, kind="stable")
         most = max(1, min(PREDICT_SEQUENCES, PREDICT_NUMBERS // (steps * width)))
-        chosen, bounds = documents.batches(order, most)
+        batch_indices, batch_offsets = documents.batches(order, most)
         limits = batch_limits(pieces.lengths, min(most, len(order)))
         options = Options(threads=effective_n_threads())
         plan.engine.likelihood(
             plan, options, limits, plan.workspace(options, limits), params,
-            kernel_data(plan, pieces), labels.astype(np.intp, copy=False), chosen, bounds,
+            kernel_data(plan, pieces), labels.astype(np.intp, copy=False), batch_indices,
+            batch_offsets,
             documents.carried_states, logs,
         )  # fmt: skip
     return logs, (documents.carried_states.h, documents.carried_states.c)

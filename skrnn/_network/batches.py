@@ -44,8 +44,8 @@ class Targets(NamedTuple):
         offsets = self.offsets
         if offsets is not None:
             indices, offsets = step_rows(offsets, indices)
-        chosen = (None if part is None else part[indices] for part in self[:3])
-        return Targets(*chosen, offsets, self.n_labels)
+        parts = (None if part is None else part[indices] for part in self[:3])
+        return Targets(*parts, offsets, self.n_labels)
 
     def given(self):
         """Return which rows have a target, ndarray of bool."""
@@ -87,9 +87,9 @@ class TrainingData(NamedTuple):
     # What early stopping holds out, ndarray of bool; None: nothing.
     held: np.ndarray | None = None
 
-    def take(self, chosen):
+    def take(self, mask):
         """Return the sequences that a mask of shape (n_sequences,) chooses, none held out."""
-        indices, documents = np.flatnonzero(chosen), self.documents
+        indices, documents = np.flatnonzero(mask), self.documents
         if documents is not None:
             _, documents = np.unique(documents[indices], return_inverse=True)
         return TrainingData(self.sequences.take(indices), self.targets.take(indices), documents)
@@ -109,7 +109,7 @@ def kernel_targets(targets):
 
 
 def equal_bounds(n, batch_size):
-    """Return the bounds of batches of `batch_size`, the last one with what is left."""
+    """Return the offsets of batches of `batch_size`, the last one with what is left."""
     return np.minimum(np.arange(0, n + batch_size, batch_size, dtype=np.intp), n)
 
 
@@ -248,7 +248,7 @@ class EpochRunner:
             lengths, workspace = np.minimum(lengths, size), plan.passes_workspace
         self.n_units = len(lengths) if documents is None else len(self.documents.starts)
         self.batch_size = batch_size
-        self.bounds = equal_bounds(self.n_units, batch_size)
+        self.batch_offsets = equal_bounds(self.n_units, batch_size)
         self.limits = batch_limits(lengths, batch_size)
         if plan.embedding is None:  # numbers are no words
             dropout_rates["word_dropout"] = 0.0
@@ -297,15 +297,15 @@ class EpochRunner:
         Diverged
             Before the step of the first batch that is not finite.
         """
-        bounds, carried_states = self.bounds, None
+        batch_offsets, carried_states = self.batch_offsets, None
         if self.documents is not None:
-            order, bounds = self.documents.batches(order, self.batch_size)
+            order, batch_offsets = self.documents.batches(order, self.batch_size)
             carried_states = self.documents.carried_states
-        n_batches = len(bounds) - 1
+        n_batches = len(batch_offsets) - 1
         report = np.zeros((n_batches, 3))
         moments = (None, None) if settings is None else (self.optimizer.m, self.optimizer.v)
         try:
-            taken = self._train(moments, order, bounds, report, carried_states, settings)
+            taken = self._train(moments, order, batch_offsets, report, carried_states, settings)
         finally:
             if settings is not None:
                 self.optimizer.step = settings["step"]  # which an interrupted call has moved too
@@ -313,11 +313,12 @@ class EpochRunner:
             raise Diverged(taken, *report[taken, :2])
         return report
 
-    def _train(self, moments, order, bounds, report, carried_states, settings):
+    def _train(self, moments, order, batch_offsets, report, carried_states, settings):
         """Take the steps of all batches up to one that is not finite; returns how many."""
         return self.plan.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *moments, self.data, self.targets, order, bounds, settings, report, carried_states,
+            *moments, self.data, self.targets, order, batch_offsets, settings, report,
+            carried_states,
             self.chunks,
         )  # fmt: skip
 
@@ -342,11 +343,11 @@ class Documents:
         self.carried_states = CarriedStates(*states, documents.astype(np.intp), reset_mask)
 
     def batches(self, order, batch_size):
-        """Return sequences and bounds of batches: up to `batch_size` advance together."""
-        indices, bounds = [], [0]
+        """Return sequences and offsets of batches: up to `batch_size` advance together."""
+        indices, batch_offsets = [], [0]
         for first in range(0, len(order), batch_size):
             together = order[first : first + batch_size]
             for piece in range(self.counts[together].max()):
                 indices.append(self.starts[together[self.counts[together] > piece]] + piece)
-                bounds.append(bounds[-1] + len(indices[-1]))
-        return np.concatenate(indices).astype(np.intp), np.array(bounds, dtype=np.intp)
+                batch_offsets.append(batch_offsets[-1] + len(indices[-1]))
+        return np.concatenate(indices).astype(np.intp), np.array(batch_offsets, dtype=np.intp)

@@ -39,8 +39,8 @@ def choose_pooling(pooling):
             "pooling must be 'last', 'mean' or 'max', or a tuple of several of them, each at most "
             f"once, such as ('last', 'max'); got {pooling!r}."
         )
-    chosen = tuple(name for name in POOLED if name in pooling)
-    return chosen if len(chosen) > 1 else chosen[0]
+    poolings = tuple(name for name in POOLED if name in pooling)
+    return poolings if len(poolings) > 1 else poolings[0]
 
 
 def embedding_width(n_rows, most=128):

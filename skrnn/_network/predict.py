@@ -104,10 +104,10 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
     width = max(plan.hidden) * plan.n_directions
     if plan.pooling == "all":  # a label of a CRF takes three numbers per step
         width = max(width, plan.n_outputs * (1 if scores is None else 3))
-    bounds = _predict_bounds(lengths, width)
+    batch_offsets = _predict_bounds(lengths, width)
     limits = BatchLimits(
-        int((bounds[1:] - bounds[:-1]).max()),
-        int(np.add.reduceat(lengths, bounds[:-1]).max()),
+        int((batch_offsets[1:] - batch_offsets[:-1]).max()),
+        int(np.add.reduceat(lengths, batch_offsets[:-1]).max()),
         int(lengths[0]),
     )
     data = kernel_data(plan, sequences)
@@ -121,7 +121,7 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
     )
     plan.engine.predict(
         plan, options, limits, plan.workspace(options, limits), params, data, distinct, order,
-        bounds, out, path, probabilities, scores,
+        batch_offsets, out, path, probabilities, scores,
         None if states is None else CarriedStates(*states), read,
     )  # fmt: skip
 
@@ -152,9 +152,9 @@ def distinct_rows(tokens):
 
 def _predict_bounds(lengths, width):
     """Cut sequences of falling length into batches that fit PREDICT_NUMBERS."""
-    bounds = [0]
-    while bounds[-1] < len(lengths):
-        steps = max(1, int(lengths[bounds[-1]]))
+    batch_offsets = [0]
+    while batch_offsets[-1] < len(lengths):
+        steps = max(1, int(lengths[batch_offsets[-1]]))
         size = max(8, min(PREDICT_SEQUENCES, PREDICT_NUMBERS // (steps * width)))
-        bounds.append(min(bounds[-1] + size, len(lengths)))
-    return np.array(bounds, dtype=np.intp)
+        batch_offsets.append(min(batch_offsets[-1] + size, len(lengths)))
+    return np.array(batch_offsets, dtype=np.intp)

@@ -58,11 +58,16 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
             (stop - start) * beam_width * int(max_lengths[order[stop - 1]]) > DECODE_TOKENS
         ):
             stop = start + (stop - start) // 2
-        chosen = order[start:stop]
+        batch_indices = order[start:stop]
         found = _decode(
-            pair, params, sequences.take(chosen), beam_width, length_penalty, max_lengths[chosen]
+            pair,
+            params,
+            sequences.take(batch_indices),
+            beam_width,
+            length_penalty,
+            max_lengths[batch_indices],
         )
-        for i, *one in zip(chosen.tolist(), *found, strict=True):
+        for i, *one in zip(batch_indices.tolist(), *found, strict=True):
             tokens[i], log_probabilities[i] = one
         start = stop
     return Hypotheses(tokens, log_probabilities)
@@ -77,10 +82,10 @@ def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
         np.full((n, beam_width), -1, np.intp),
         np.full((n, beam_width), -np.inf),
     )
-    bounds = _decode_bounds(lengths[order], pair.width, beam_width)
+    batch_offsets = _decode_bounds(lengths[order], pair.width, beam_width)
     limits = BatchLimits(
-        int(np.max(np.diff(bounds))),
-        int(np.max(np.add.reduceat(lengths[order], bounds[:-1]))),
+        int(np.max(np.diff(batch_offsets))),
+        int(np.max(np.add.reduceat(lengths[order], batch_offsets[:-1]))),
         int(lengths[order[0]]),
     )
     options = Options(threads=effective_n_threads())
@@ -88,7 +93,8 @@ def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
     room = PairLimits(limits._replace(n_sequences=rows), BatchLimits(rows, rows, 1))
     workspace = pair.workspace(options, room, n)
     pair.engine.translate_decode(
-        pair, options, limits, workspace, params, kernel_data(pair, sequences), order, bounds,
+        pair, options, limits, workspace, params, kernel_data(pair, sequences), order,
+        batch_offsets,
         beam_width, hypotheses, np.ascontiguousarray(max_lengths), float(length_penalty),
     )  # fmt: skip
     return _best_first(*hypotheses, length_penalty)
@@ -96,12 +102,12 @@ def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
 
 def _decode_bounds(lengths, width, beam_width):
     """Cut sequences of falling length into batches."""
-    bounds = [0]
-    while bounds[-1] < len(lengths):
-        fit = DECODE_NUMBERS // (int(lengths[bounds[-1]]) * width)
+    batch_offsets = [0]
+    while batch_offsets[-1] < len(lengths):
+        fit = DECODE_NUMBERS // (int(lengths[batch_offsets[-1]]) * width)
         size = max(1, min(DECODE_ROWS // beam_width, fit))
-        bounds.append(min(bounds[-1] + size, len(lengths)))
-    return np.array(bounds, dtype=np.intp)
+        batch_offsets.append(min(batch_offsets[-1] + size, len(lengths)))
+    return np.array(batch_offsets, dtype=np.intp)
 
 
 def _best_first(tokens, counts, scores, length_penalty):
@@ -159,10 +165,10 @@ def target_log_probabilities(pair, params, sequences, labels, offsets):
     for tokens, here, _, computed in _teacher_forced(pair, params, sequences, labels, offsets):
         logits = computed["logits"]
         rows = np.arange(len(tokens))
-        chosen = logits[rows, tokens].astype(np.float64) - logsumexp(
+        of_tokens = logits[rows, tokens].astype(np.float64) - logsumexp(
             logits.astype(np.float64), axis=1
         )
-        sums.append(np.add.reduceat(np.where(tokens < 0, -np.inf, chosen), here[:-1]))
+        sums.append(np.add.reduceat(np.where(tokens < 0, -np.inf, of_tokens), here[:-1]))
     return np.concatenate(sums)
 
 

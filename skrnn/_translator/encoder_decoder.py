@@ -131,7 +131,7 @@ class EncoderDecoderRunner(EpochRunner):
         n = len(lengths)
         self.data = kernel_data(pair, sequences)
         offsets = targets.offsets.astype(np.intp, copy=False)
-        self.bounds = equal_bounds(n, batch_size)
+        self.batch_offsets = equal_bounds(n, batch_size)
         self.batch_size, self.documents, self.n_units = batch_size, None, n
         self.limits = pair_limits(lengths, np.diff(offsets), batch_size)
         ids = decoder_inputs(targets.labels, offsets, pair.n_outputs - 1)
@@ -139,8 +139,8 @@ class EncoderDecoderRunner(EpochRunner):
         self._set_options(pair.decoder, self.limits.target.n_steps, dropout_rates)
         self.workspace = pair.workspace(self.options, self.limits, n)
 
-    def _train(self, moments, order, bounds, report, carried_states, settings):
+    def _train(self, moments, order, batch_offsets, report, carried_states, settings):
         return self.plan.engine.translate_train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            *moments, self.data, self.targets, order, bounds, settings, report,
+            *moments, self.data, self.targets, order, batch_offsets, settings, report,
         )  # fmt: skip

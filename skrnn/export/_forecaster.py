@@ -19,7 +19,7 @@ def add_forecaster(graph, estimator, plan, values, lengths):
     transform, loss = estimator._transform, estimator._architecture["loss"]
     _refuse(transform, loss)
     h, k = transform.horizon, transform.n_targets
-    known = _Window.last_of(graph, values, lengths, transform.need)
+    known = _Window.last_of(graph, values, lengths, transform.history_length)
     y = known.with_values(
         graph.add("Div", graph.add("Sub", known.values, transform.center), transform.scale)
     )
@@ -110,13 +110,13 @@ class _Window:
 
 def _inputs(y, transform):
     """Return what the network reads, the last `lookback` steps: `SeriesTransform.inputs`."""
-    graph, n, reach = y.graph, transform.lookback, transform.reach
+    graph, n, lag = y.graph, transform.lookback, transform.lag
     kept = graph.add("Min", y.lengths, np.int64(n))
     now = y.places(kept, n)
     changes = y.at(now)
-    if reach:
-        before = y.at(y.places(kept, n, back=reach))
-        known = graph.add("GreaterOrEqual", now, np.int64(reach))
+    if lag:
+        before = y.at(y.places(kept, n, back=lag))
+        known = graph.add("GreaterOrEqual", now, np.int64(lag))
         changes = graph.add("Where", known, graph.add("Sub", changes, before), np.float64(0))
     changes = graph.add("Div", changes, np.asarray(transform.input_scale, dtype=np.float64))
     return _Window(graph, changes, kept)

@@ -204,14 +204,14 @@ def _as_fitted(estimator):
 def _batches(network, sequences, targets):
     """Run batches forward and backward; yields the sequences of each, and what happened."""
     plan, lengths = network._get_plan(), sequences.lengths
-    chosen = np.flatnonzero(lengths)
+    not_empty = np.flatnonzero(lengths)
     options = Options(training=True, threads=effective_n_threads())
     limits = batch_limits(lengths, BATCH_SIZE)
     workspace, grads = plan.workspace(options, limits), np.zeros_like(network._params)
     data = kernel_data(plan, sequences)
-    bounds = equal_bounds(len(chosen), BATCH_SIZE)
-    for start, stop in pairwise(bounds):
-        batch = chosen[start:stop].astype(np.intp, copy=False)
+    batch_offsets = equal_bounds(len(not_empty), BATCH_SIZE)
+    for start, stop in pairwise(batch_offsets):
+        batch = not_empty[start:stop].astype(np.intp, copy=False)
         yield batch, plan.engine.inspect_batch(
             plan, options, limits, workspace, network._params, grads, data, batch,
             targets=kernel_targets(targets), trace=True,

@@ -154,11 +154,11 @@ def test_updates_of_what_has_holes():
 def test_errors_of_what_is_missing_do_not_count():
     X = holes(WAVE, seed=3)
     model = quick().fit(X[:150]).calibrate(X, n_steps=120)
-    need, truth = model._transform.need, X[200:]
+    history_length, truth = model._transform.history_length, X[200:]
     assert np.isnan(truth).sum() > 10
     errors = model._conformal[..., 0]
     assert_array_equal(np.isnan(errors[:, 0]), np.isnan(truth[: len(errors)]))
-    assert need < 200
+    assert history_length < 200
     interval = model.predict_interval(X, coverage=0.8) - model.predict(X)[:, np.newaxis]
     for step in range(4):
         known = np.sort(errors[~np.isnan(errors[:, step]), step])
