@@ -490,8 +490,8 @@ FAULTS = [
     Fault(
         "weights: normalized within the batch",
         "_kernels/heads/losses.pxd",
-        "                net.scratch_row_weight[r] / rows)",
-        "                net.scratch_row_weight[r] / size.weight)",
+        "        row_losses(net, offsets, labels, targets, rows)",
+        "        row_losses(net, offsets, labels, targets, size.weight)",
         "base/test_learning.py::test_a_weight_is_a_repetition_at_any_batch_size",
     ),
     Fault(
