@@ -43,7 +43,7 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of features per step; for 2-D input the number of its columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; defined only if sequences are DataFrames with string column names.
 
     See Also
