@@ -25,7 +25,8 @@ done
 
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-cp -r skrnn tests benchmarks docs examples .ci ./*.py ./*.toml ./*.md ./*.in Makefile LICENSE "$tree"
+cp -r skrnn tests benchmarks docs examples conda.recipe .ci \
+    ./*.py ./*.toml ./*.md ./*.in ./*.cff Makefile LICENSE "$tree"
 cd "$tree"
 rm -rf skrnn/_kernels/*.so 
 flags=-fsanitize=address,undefined,float-cast-overflow
