@@ -129,12 +129,15 @@ def _check_step_width(width, state, plan):
 def _check_columns(columns, state, plan):
     transform = state["_transform"]
     if (
-        not isinstance(columns, Columns) or not is_count(columns.width, 2**40)
+        not isinstance(columns, Columns)
+        # Looked at before anything as long is made: a column is read, or has categories.
+        or columns.n_targets != transform.n_targets
+        or not is_count(columns.width, transform.n_columns + len(columns.categories or ()))
         or not all(is_count(j, columns.width - 1)
                    for part in (columns.past, columns.static, columns.categories or ())
                    for j in part)
-        or (columns.n_targets, columns.n_covariates, columns.n_past, len(columns.indicated))
-        != (transform.n_targets, transform.n_covariates, transform.n_past, transform.n_indicators)
+        or (columns.n_covariates, columns.n_past, len(columns.indicated))
+        != (transform.n_covariates, transform.n_past, transform.n_indicators)
         or not (columns.names is None or len(columns.names) == columns.width)
     ):  # fmt: skip
         raise Misfit("_columns do not fit its network")
