@@ -21,10 +21,9 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 
 from skrnn._base.sklearn_api import _num_samples
+from skrnn._base.training import AUTO_BATCH_SIZE
 from skrnn.distributed import _worker
 from skrnn.distributed._engines import EngineLostError, as_engine
-
-AUTO_BATCH_SIZE = 32
 
 
 def fit(
