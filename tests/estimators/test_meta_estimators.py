@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The groups parameter is ignored"),
 ]
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "pipelines.md"
 RNG = np.random.default_rng(0)
 N, LONGEST = 36, 5
 X = [RNG.normal(size=(length, 2)) for length in RNG.permutation(np.arange(N) % 3 + 3)]
@@ -286,13 +286,13 @@ FORMS = {
 }
 
 
-@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide.md")
+@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide/pipelines.md")
 def test_every_tool_is_in_the_guide():
     names = [name for name, _, _ in rows()]
     assert sorted(names) == sorted(CALLS)
 
 
-@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide.md")
+@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide/pipelines.md")
 @pytest.mark.parametrize(
     ("name", "takes", "way"),
     [pytest.param(*row, id=row[0]) for row in (rows() if GUIDE.exists() else [])],
@@ -322,7 +322,7 @@ def test_a_constant_column_of_labels():
         model.fit(object_array(X), constant).predict(object_array(X))
 
 
-@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide.md")
+@pytest.mark.skipif(not GUIDE.exists(), reason="needs docs/guide/pipelines.md")
 def test_stacking_beside_x_needs_a_table():
     networks = [("a", classifier())]
     assert "passthrough=True" in next(way for name, _, way in rows() if "Stacking" in name)

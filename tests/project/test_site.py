@@ -16,7 +16,8 @@ import pytest
 SITE = Path(__file__).resolve().parents[2] / "build" / "docs" / "html"
 PAGES = [
     "index.html",
-    "guide.html",
+    "guide/index.html",
+    "guide/forecasting.html",
     "api.html",
     "api/skrnn.RNNClassifier.html",
     "theory.html",
@@ -105,7 +106,7 @@ def luminance(color):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("css", ["article p", "article pre"])
 def test_text_has_contrast(browser, address, theme, css):
-    open_page(browser, f"{address}/guide.html")
+    open_page(browser, f"{address}/guide/training.html")
     browser.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
     text, back = browser.execute_script(
         """const e = document.querySelector(arguments[0]); let b = e;
