@@ -1,74 +1,30 @@
 """LSTMForecaster: forecast the next values of series, which may share one network.
 
-Above 600 lines because parameters and their documentation are half of it.
+Here: parameters, `fit` and `predict`. What `fit` reads is in training_data.py; what forecasts are
+made from, and `update`, in histories.py; `score` in scoring.py.
 """
 
-from dataclasses import replace
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
-from sklearn.utils import check_scalar
 
 from skrnn._base.docstrings import documented
-from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
-from skrnn._data.numbers import read_target_numbers
-from skrnn._data.sample_weight import check_sample_weight
-from skrnn._data.sequences import Sequences
-from skrnn._forecaster.columns import number_categories, read_columns
-from skrnn._forecaster.future import read_future
-from skrnn._forecaster.intervals import IntervalsMixin, beyond_is_nan
-from skrnn._forecaster.reading import read_series, read_y
-from skrnn._forecaster.rollout import Network, forecast
-from skrnn._forecaster.sampling import learn_copula, training_sample
-from skrnn._forecaster.series import (
-    Series,
-    cut_ends,
-    late_forecasts,
-    late_windows,
-    learn,
-)
-from skrnn._forecaster.series_format import (
-    SeriesFormat,
-    check_goes_on,
-    ends_with,
-    in_order_of,
-    places_of,
-    read_format,
-)
+from skrnn._forecaster.histories import HistoriesMixin
+from skrnn._forecaster.intervals import IntervalsMixin
+from skrnn._forecaster.scoring import ScoringMixin
 from skrnn._forecaster.state import FORECASTER_ALLOWED, FORECASTER_CHECKS, FORECASTER_CLASSES
 from skrnn._forecaster.streaming import SeriesStreamingMixin
-from skrnn._forecaster.transform import learn_transform
-from skrnn._network.batches import Targets, TrainingData
-
-
-class Histories(NamedTuple):
-    """Histories that forecasts are made from."""
-
-    known: Sequences
-    future: Sequences  # covariates of steps to come
-    horizons: np.ndarray  # (n_series,) steps to forecast of each
-    form: SeriesFormat | None  # its dates end where `known` does
-
-
-def _check_futures(given, horizons, form):
-    if (short := np.flatnonzero(given < horizons)).size:
-        i = int(short[0])
-        name = i if form is None or form.ids is None else repr(form.ids[i])
-        raise ValueError(
-            f"series {name} ends in {given[i]} step(s) of covariates to come, but a forecast of "
-            f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
-            "in place of the targets; or pass such rows as X_future, made for the dates of "
-            "future_index."
-        )
+from skrnn._forecaster.training_data import TrainingDataMixin
 
 
 @documented
-class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseRecurrentNetwork):
+class LSTMForecaster(
+    HistoriesMixin, IntervalsMixin, ScoringMixin, SeriesStreamingMixin, TrainingDataMixin,
+    RegressorMixin, BaseRecurrentNetwork,
+):  # fmt: skip
     """Recurrent network that forecasts the next values of series.
 
     It learns from one long series, or from thousands of series with one shared network. At every
@@ -372,129 +328,6 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             self._learn_copula()
         return self
 
-    def _read_data(
-        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
-    ):
-        X, form = self._read_format(X, reset=reset, followed=y is not None)
-        known, future = read_series(self, X, reset=reset, form=form)
-        k, y_ndim = self._columns.n_targets, None
-        weights = np.ones(len(known.offsets) - 1)
-        if sample_weight is not None:
-            weights = check_sample_weight(sample_weight, known)
-        if y is not None:
-            y, y_ndim = read_y(y, len(known), self.horizon, k)
-        if not reset and (
-            self.horizon != self._transform.horizon or self._every_step != (y is None)
-        ):
-            raise ValueError(
-                "horizon has changed, or y has come or gone, since the network was started: start "
-                "anew with fit and warm_start=False."
-            )
-        if not validation:
-            self._every_step = y is None
-        learned, held = Series(known, future, weights, y), None
-        if split_seed is not None:
-            learned, held = self._split(learned, split_seed)
-        # Nothing is learned from what early stopping holds out, not a scale either.
-        if reset:
-            self._transform = learn_transform(self, learned.known, learned.weights, len(known))
-            self._y_ndim = y_ndim or (3 if k > 1 else 2)
-        asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
-        self._transform, pieces = learn(
-            self._transform, learned, reset=reset, complete=complete, **asked
-        )
-        if not validation:
-            self._conformal, self._conformal_by_series = None, False  # errors of other weights
-            if form is not None:
-                form = ends_with(form, future)
-            self._keep_histories(self._transform.kept(known), future, form)
-            self._keep_sample(pieces)
-        mask = None
-        if held is not None:
-            _, late = learn(self._transform, held, reset=False, **asked)
-            mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
-            pieces = pieces.followed_by(late)
-        rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
-        return TrainingData(
-            Sequences(rows.values.astype(self.dtype), rows.offsets),
-            Targets(
-                None, numbers.astype(self.dtype, copy=False), pieces.weights,
-                rows.offsets if self._every_step else None,
-            ),
-            pieces.series if self.bptt_steps and self._every_step else None,
-            mask,
-        )  # fmt: skip
-
-    def _split(self, given, seed):
-        """Return the series that are learned from, and those (or their ends) that are held out."""
-        parts = given
-        if self._every_step:
-            parts = cut_ends(given, self.validation_fraction, self._columns.n_targets)
-        self._piece_series = parts.series
-        train, held = self._hold_out(len(parts.known), seed, parts)
-        return parts.take(train), parts.take(held)
-
-    def _hold_out(self, n, seed, parts):
-        """Choose parts of series: what comes later judges what came before, in every series.
-
-        Returns
-        -------
-        train, held : ndarray of int
-        """
-        late = parts.cuts > 0
-        if self._every_step and late.any():
-            return np.flatnonzero(~late), np.flatnonzero(late)
-        if not self._every_step:
-            late, gaps = late_windows(parts, self.validation_fraction)
-            if late.sum() > 1:
-                return np.flatnonzero(~(late | gaps)), np.flatnonzero(late)
-        # Each series by itself is too short: whole ones are held out.
-        held = hold_out(n, self.validation_fraction, seed, weights=parts.weights)
-        return np.flatnonzero(~held), np.flatnonzero(held)
-
-    def _held_data(self, X, y, sample_weight, seed):
-        X, form = self._read_format(X, followed=y is not None)
-        known, future = read_series(self, X, reset=False, form=form)
-        if y is not None:
-            y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
-        _, held = self._split(Series(known, future, np.ones(len(known)), y), seed)
-        histories, y = late_forecasts(held, self._transform, self._columns)
-        return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
-
-    def _read_format(self, X, *, reset=False, followed=False):
-        """Take series out of tables, whose dates and columns are to be those of `fit`.
-
-        Histories of which y is given stay as they are, save for their categories.
-        """
-        if reset:
-            self._columns = read_columns(self, X)
-        X = number_categories(self._columns, X)
-        if followed:
-            return X, None
-        rows = not reset and self.n_features_in_ != self._step_width  # of a 2-D array
-        freq = self.freq if reset else None
-        return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
-
-    def _keep_histories(self, histories, future, form):
-        """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
-        self._histories = histories
-        self._futures = Sequences(future.values.copy(), future.offsets)
-        self._form = form
-
-    def _keep_sample(self, pieces):
-        """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""
-        self._copula = self._copula_sample = None
-        if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
-            rows = pieces.rows
-            asked = rows.lengths if self._every_step else np.ones(len(rows), int)
-            self._copula_sample = training_sample(rows, pieces.numbers, asked)
-
-    def _learn_copula(self):
-        """Learn how errors of the steps of a block depend on each other, where paths need it."""
-        if (sample := self.__dict__.get("_copula_sample")) is not None:
-            self._copula = list(learn_copula(self._network(), *sample))
-            self._copula_sample = None
-
     def _levels(self):
         levels = np.sort(np.asarray(self.quantiles, dtype=np.float64).ravel())
         if len(levels) == 0 or not ((levels > 0) & (levels < 1)).all():
@@ -508,74 +341,6 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         return {**shared, **own}
 
     # -- use ---------------------------------------------------------------------------------
-
-    def _read_histories(self, X, horizon, X_future=None):
-        """Read what is to be forecast from; None stands for the ends of the fitted series.
-
-        Returns
-        -------
-        Histories
-        """
-        self._check_whole()
-        if X is None:
-            known, future, form = self._histories, self._futures, self._form
-        else:
-            rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
-            X, form = (X, None) if rows else self._read_format(X)
-            known, future = read_series(self, X, reset=False, form=form)
-            form = ends_with(form, future)
-        if horizon is not None:
-            check_scalar(horizon, "horizon", Integral, min_val=1)
-        if X_future is not None:
-            if X is not None and len(future.values):
-                raise ValueError(
-                    "X ends in rows to be forecast, and X_future has some as well: pass one of "
-                    "them."
-                )
-            future = read_future(self._columns, X_future, form, len(known), horizon)
-        if horizon is None:
-            asked = future.lengths
-            horizons = np.where(asked > 0, asked, self._transform.horizon)
-        else:
-            horizons = np.full(len(known), int(horizon))
-        if self._transform.n_covariates and self._reads_future:
-            _check_futures(future.lengths, horizons, form)
-        return Histories(known, future, horizons, form)
-
-    def _forecast(self, given):
-        """Forecast as many steps of each series as the longest horizon has.
-
-        Returns
-        -------
-        details : ndarray of shape (n, horizon, n_targets, outputs per target)
-            In the units of the series: points, quantiles, or mean and standard deviation; NaN
-            beyond a series' own horizon.
-        """
-        details = forecast(self._network(), given.known, given.future, int(given.horizons.max()))
-        self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
-        return beyond_is_nan(details, given.horizons)
-
-    def _network(self, params=None):
-        """Return the fitted network as pure functions take it."""
-        loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
-        params = self._params if params is None else params
-        return Network(self._transform, self._get_plan(), params, loss, np.array(levels))
-
-    def _shaped(self, forecast, given, labels=None):
-        """Return (n, horizon, n_targets, ...) in the form of the series: with dates, or an array.
-
-        Arrays have no axes that y, or a lone series, had not.
-        """
-        form = given.form
-        if form is not None and form.axis is not None and form.kind != "list":
-            return form.wrap(forecast, given.horizons, labels)
-        if form is not None and form.kind == "single":
-            return forecast[0, :, 0] if forecast.shape[2] == 1 else forecast[0]
-        if self._y_ndim == 1 and forecast.shape[1] == 1:
-            return forecast[:, 0, 0]
-        if forecast.shape[2] == 1:
-            return forecast[:, :, 0]
-        return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast
 
     def predict(self, X=None, *, horizon=None, X_future=None):
         """Forecast the continuation of each series.
@@ -610,167 +375,6 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
         points = self._forecast(given)[..., self._network().point]
         return self._shaped(points, given)
 
-    def update(self, X):
-        """Append new observations to the histories of `predict()`; the weights do not change.
-
-        Parameters
-        ----------
-        X : series
-            New observations of each fitted series, in the order of `fit`; series of a panel are
-            matched by name, and some may be absent. Dates must continue those of `fit`;
-            observations without dates are taken to follow them. Rows of future covariates replace
-            earlier ones.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If dates are known already or leave a gap, or if a series or a column is unknown.
-        """
-        self._check_whole()
-        kept = self._form
-        X, form = self._read_format(X)
-        before, of_panel = self._histories, None
-        if kept is not None and kept.kind == "panel" and form is not None and form.kind == "panel":
-            of_panel = places_of(kept, form)
-            before = before.take(of_panel)
-        new, future = read_series(self, X, reset=False, form=form, before=before)
-        self._check_static(new, before, form)
-        if of_panel is not None:
-            new, future, form = in_order_of(kept, of_panel, new, future, form)
-        if kept is not None and kept.axis is not None:
-            check_goes_on(kept, form, new.lengths, future.lengths)
-            kept = replace(kept, axis=kept.axis.moved(new.lengths))
-        left = [
-            ahead if len(ahead) else before[n:]
-            for ahead, before, n in zip(
-                future.split(), self._futures.split(), new.lengths, strict=True
-            )
-        ]
-        pairs = zip(self._histories.split(), new.split(), strict=True)
-        known = Sequences.of([np.concatenate(pair) for pair in pairs])
-        self._keep_histories(self._transform.kept(known), Sequences.of(left), kept)
-        return self
-
-    def _check_static(self, new, before, form):
-        """Raise for new steps with other static values than those of the history."""
-        n = sum(j in self._columns.static for j, _ in self._columns.layout)
-        if n == 0:
-            return
-        stop = len(self._columns.layout)
-        for i, (values, history) in enumerate(zip(new.split(), before.split(), strict=True)):
-            if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
-                name = i if form is None or form.ids is None else repr(form.ids[i])
-                raise ValueError(
-                    f"series {name} has other values in static_covariates than its history. They "
-                    "are one value per series: fit anew, or forecast by predict(X)."
-                )
-
-    def future_index(self, horizon=None):
-        """Return the dates that follow the fitted series and their updates.
-
-        Use them to compute covariates of future steps, for example with `CalendarFeatures`.
-
-        Parameters
-        ----------
-        horizon : int, default=None
-            Number of steps; None takes `horizon` of the estimator.
-
-        Returns
-        -------
-        DatetimeIndex, PeriodIndex, RangeIndex or MultiIndex
-            For a panel, a MultiIndex (series, time).
-
-        Raises
-        ------
-        ValueError
-            If the fitted series had no dates.
-        """
-        self._check_whole()
-        form = self._form
-        if form is None or form.axis is None or form.kind == "list":
-            raise ValueError("The fitted series had no dates, so that none follow them.")
-        horizon = self._transform.horizon if horizon is None else horizon
-        check_scalar(horizon, "horizon", Integral, min_val=1)
-        return form.index(np.full(len(self._histories), int(horizon)))
-
-    def score(self, X, y=None, sample_weight=None):
-        """Return the coefficient of determination R² of the forecasts.
-
-        Parameters
-        ----------
-        X : series
-            Histories, whose continuation is y; without y, series whose last `horizon` steps are
-            forecast from the steps before.
-
-        y : array-like, default=None
-            As in `fit`.
-
-        sample_weight : array-like of shape (n,), default=None
-            Weights of the series.
-
-        Returns
-        -------
-        float
-        """
-        if y is None:
-            return self._score_last_steps(X, sample_weight)
-        forecast = np.asarray(self.predict(X))
-        y = read_target_numbers(y, np.float64)
-        sample_weight = check_sample_weight(sample_weight, y)
-        if len(y) == 1 and sample_weight is None:  # one series: R² over its steps
-            return r2_score(y.ravel(), forecast.ravel())
-        return r2_score(
-            y.reshape(len(y), -1), forecast.reshape(len(y), -1), sample_weight=sample_weight
-        )
-
-    def _known_series(self, X):
-        """Return the series of X, as they are read, each longer than `horizon`."""
-        self._check_whole()
-        X, form = self._read_format(X)
-        known, _ = read_series(self, X, reset=False, form=form)
-        h = self._transform.horizon
-        if (short := np.flatnonzero(known.lengths <= h)).size:
-            raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
-        return known.split()
-
-    def _score_last_steps(self, X, sample_weight):
-        """Return R² of the last `horizon` steps of series, of those that are known."""
-        parts, transform = self._known_series(X), self._transform
-        h, k, c = transform.horizon, transform.n_targets, transform.n_covariates
-        given = Histories(
-            Sequences.of([values[:-h] for values in parts]),
-            Sequences.of([values[-h:, k : k + c] for values in parts]),
-            np.full(len(parts), h),
-            None,
-        )
-        forecast = self._forecast(given)[..., self._network().point].reshape(len(parts), -1)
-        y = np.array([transform.truth(values[-h:]) for values in parts]).reshape(len(parts), -1)
-        weights = check_sample_weight(sample_weight, y)
-        if len(y) == 1 and weights is None:  # one series: R² over its steps
-            y, forecast = y.T, forecast.T
-        if not np.isnan(y).any():
-            return r2_score(y, forecast, sample_weight=weights)
-        scores = []
-        for true, found in zip(y.T, forecast.T, strict=True):
-            at = np.flatnonzero(~np.isnan(true))
-            if len(at) > 1:
-                weight = None if weights is None else weights[at]
-                scores.append(r2_score(true[at], found[at], sample_weight=weight))
-        return float(np.mean(scores)) if scores else float("nan")
-
-    def _last_steps(self, X):
-        """Return series up to their last `horizon` steps, as X has them, and these targets."""
-        held = Series(Sequences.of(parts := self._known_series(X)), None, None, None)
-        h, c = self._transform.horizon, self._transform.n_covariates
-        cuts = held.known.lengths - h
-        ahead = Sequences.of([values[:0, :c] for values in parts])
-        held = held._replace(future=ahead, history=cuts)
-        return late_forecasts(held, self._transform, self._columns)
-
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_piece_series", None)  # of the training series: `fit` alone asks for it
@@ -778,11 +382,6 @@ class LSTMForecaster(IntervalsMixin, SeriesStreamingMixin, RegressorMixin, BaseR
             self._learn_copula()
             state["_copula"] = self._copula
         return state
-
-    @property
-    def _reads_future(self):
-        """Whether covariates of the steps to come were there in training."""
-        return self._every_step or len(self._futures.values) > 0
 
     @property
     def _frame(self):

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state, check_scalar
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
-from skrnn._forecaster.sampling import Copula, sample_blocks
+from skrnn._forecaster.sampling import Copula, learn_copula, sample_blocks
 from skrnn._forecaster.transform import TINY
 
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
@@ -273,6 +273,12 @@ class IntervalsMixin:
             finite[part] = np.isfinite(paths).all(axis=(1, 2, 3))
             self._check_finite(finite)
             yield part, paths
+
+    def _learn_copula(self):
+        """Learn how errors of the steps of a block depend on each other, where paths need it."""
+        if (sample := self.__dict__.get("_copula_sample")) is not None:
+            self._copula = list(learn_copula(self._network(), *sample))
+            self._copula_sample = None
 
     def calibrate(self, X, *, horizon=None, n_steps=None):
         """Measure the errors on series held out, for intervals of a network of point forecasts.

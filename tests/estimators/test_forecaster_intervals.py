@@ -242,7 +242,7 @@ def test_one_quantile_is_no_distribution():
 def test_an_interrupt_leaves_a_forecaster_that_samples(monkeypatch):
     model = quick(loss="gaussian")
     monkeypatch.setattr(
-        "skrnn._forecaster.forecaster.learn_copula",
+        "skrnn._forecaster.intervals.learn_copula",
         lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
     )
     with pytest.raises(KeyboardInterrupt):

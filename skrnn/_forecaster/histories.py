@@ -1,0 +1,206 @@
+"""Histories that a forecaster forecasts from: read from X, or kept from `fit` and `update`."""
+
+from dataclasses import replace
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skrnn._data.sequences import Sequences
+from skrnn._forecaster.future import read_future
+from skrnn._forecaster.intervals import beyond_is_nan
+from skrnn._forecaster.reading import read_series
+from skrnn._forecaster.rollout import Network, forecast
+from skrnn._forecaster.series_format import (
+    SeriesFormat,
+    check_goes_on,
+    ends_with,
+    in_order_of,
+    places_of,
+)
+
+
+class Histories(NamedTuple):
+    """Histories that forecasts are made from."""
+
+    known: Sequences
+    future: Sequences  # covariates of steps to come
+    horizons: np.ndarray  # (n_series,) steps to forecast of each
+    form: SeriesFormat | None  # its dates end where `known` does
+
+
+def _check_futures(given, horizons, form):
+    if (short := np.flatnonzero(given < horizons)).size:
+        i = int(short[0])
+        name = i if form is None or form.ids is None else repr(form.ids[i])
+        raise ValueError(
+            f"series {name} ends in {given[i]} step(s) of covariates to come, but a forecast of "
+            f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
+            "in place of the targets; or pass such rows as X_future, made for the dates of "
+            "future_index."
+        )
+
+
+class HistoriesMixin:
+    """`update` and `future_index` of a forecaster, and forecasts from histories as arrays."""
+
+    def update(self, X):
+        """Append new observations to the histories of `predict()`; the weights do not change.
+
+        Parameters
+        ----------
+        X : series
+            New observations of each fitted series, in the order of `fit`; series of a panel are
+            matched by name, and some may be absent. Dates must continue those of `fit`;
+            observations without dates are taken to follow them. Rows of future covariates replace
+            earlier ones.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If dates are known already or leave a gap, or if a series or a column is unknown.
+        """
+        self._check_whole()
+        kept = self._form
+        X, form = self._read_format(X)
+        before, of_panel = self._histories, None
+        if kept is not None and kept.kind == "panel" and form is not None and form.kind == "panel":
+            of_panel = places_of(kept, form)
+            before = before.take(of_panel)
+        new, future = read_series(self, X, reset=False, form=form, before=before)
+        self._check_static(new, before, form)
+        if of_panel is not None:
+            new, future, form = in_order_of(kept, of_panel, new, future, form)
+        if kept is not None and kept.axis is not None:
+            check_goes_on(kept, form, new.lengths, future.lengths)
+            kept = replace(kept, axis=kept.axis.moved(new.lengths))
+        left = [
+            ahead if len(ahead) else before[n:]
+            for ahead, before, n in zip(
+                future.split(), self._futures.split(), new.lengths, strict=True
+            )
+        ]
+        pairs = zip(self._histories.split(), new.split(), strict=True)
+        known = Sequences.of([np.concatenate(pair) for pair in pairs])
+        self._keep_histories(self._transform.kept(known), Sequences.of(left), kept)
+        return self
+
+    def _check_static(self, new, before, form):
+        """Raise for new steps with other static values than those of the history."""
+        n = sum(j in self._columns.static for j, _ in self._columns.layout)
+        if n == 0:
+            return
+        stop = len(self._columns.layout)
+        for i, (values, history) in enumerate(zip(new.split(), before.split(), strict=True)):
+            if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
+                name = i if form is None or form.ids is None else repr(form.ids[i])
+                raise ValueError(
+                    f"series {name} has other values in static_covariates than its history. They "
+                    "are one value per series: fit anew, or forecast by predict(X)."
+                )
+
+    def future_index(self, horizon=None):
+        """Return the dates that follow the fitted series and their updates.
+
+        Use them to compute covariates of future steps, for example with `CalendarFeatures`.
+
+        Parameters
+        ----------
+        horizon : int, default=None
+            Number of steps; None takes `horizon` of the estimator.
+
+        Returns
+        -------
+        DatetimeIndex, PeriodIndex, RangeIndex or MultiIndex
+            For a panel, a MultiIndex (series, time).
+
+        Raises
+        ------
+        ValueError
+            If the fitted series had no dates.
+        """
+        self._check_whole()
+        form = self._form
+        if form is None or form.axis is None or form.kind == "list":
+            raise ValueError("The fitted series had no dates, so that none follow them.")
+        horizon = self._transform.horizon if horizon is None else horizon
+        check_scalar(horizon, "horizon", Integral, min_val=1)
+        return form.index(np.full(len(self._histories), int(horizon)))
+
+    def _read_histories(self, X, horizon, X_future=None):
+        """Read what is to be forecast from; None stands for the ends of the fitted series.
+
+        Returns
+        -------
+        Histories
+        """
+        self._check_whole()
+        if X is None:
+            known, future, form = self._histories, self._futures, self._form
+        else:
+            rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
+            X, form = (X, None) if rows else self._read_format(X)
+            known, future = read_series(self, X, reset=False, form=form)
+            form = ends_with(form, future)
+        if horizon is not None:
+            check_scalar(horizon, "horizon", Integral, min_val=1)
+        if X_future is not None:
+            if X is not None and len(future.values):
+                raise ValueError(
+                    "X ends in rows to be forecast, and X_future has some as well: pass one of "
+                    "them."
+                )
+            future = read_future(self._columns, X_future, form, len(known), horizon)
+        if horizon is None:
+            asked = future.lengths
+            horizons = np.where(asked > 0, asked, self._transform.horizon)
+        else:
+            horizons = np.full(len(known), int(horizon))
+        if self._transform.n_covariates and self._reads_future:
+            _check_futures(future.lengths, horizons, form)
+        return Histories(known, future, horizons, form)
+
+    @property
+    def _reads_future(self):
+        """Whether covariates of the steps to come were there in training."""
+        return self._every_step or len(self._futures.values) > 0
+
+    def _forecast(self, given):
+        """Forecast as many steps of each series as the longest horizon has.
+
+        Returns
+        -------
+        details : ndarray of shape (n, horizon, n_targets, outputs per target)
+            In the units of the series: points, quantiles, or mean and standard deviation; NaN
+            beyond a series' own horizon.
+        """
+        details = forecast(self._network(), given.known, given.future, int(given.horizons.max()))
+        self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))
+        return beyond_is_nan(details, given.horizons)
+
+    def _network(self, params=None):
+        """Return the fitted network as pure functions take it."""
+        loss, levels = self._architecture["loss"], self._architecture.get("quantiles", ())
+        params = self._params if params is None else params
+        return Network(self._transform, self._get_plan(), params, loss, np.array(levels))
+
+    def _shaped(self, forecast, given, labels=None):
+        """Return (n, horizon, n_targets, ...) in the form of the series: with dates, or an array.
+
+        Arrays have no axes that y, or a lone series, had not.
+        """
+        form = given.form
+        if form is not None and form.axis is not None and form.kind != "list":
+            return form.wrap(forecast, given.horizons, labels)
+        if form is not None and form.kind == "single":
+            return forecast[0, :, 0] if forecast.shape[2] == 1 else forecast[0]
+        if self._y_ndim == 1 and forecast.shape[1] == 1:
+            return forecast[:, 0, 0]
+        if forecast.shape[2] == 1:
+            return forecast[:, :, 0]
+        return forecast[:, 0] if self._y_ndim == 2 and forecast.shape[1] == 1 else forecast

@@ -1,0 +1,135 @@
+"""What `fit` of a forecaster learns from: series cut into pieces, and the part that is held out."""
+
+import numpy as np
+
+from skrnn._base.early_stopping import hold_out
+from skrnn._data.sample_weight import check_sample_weight
+from skrnn._data.sequences import Sequences
+from skrnn._forecaster.columns import number_categories, read_columns
+from skrnn._forecaster.reading import read_series, read_y
+from skrnn._forecaster.sampling import training_sample
+from skrnn._forecaster.series import Series, cut_ends, late_forecasts, late_windows, learn
+from skrnn._forecaster.series_format import ends_with, read_format
+from skrnn._forecaster.transform import learn_transform
+from skrnn._network.batches import Targets, TrainingData
+
+
+class TrainingDataMixin:
+    """Read the training series of a forecaster, and hold out what early stopping judges by."""
+
+    def _read_data(
+        self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
+    ):
+        X, form = self._read_format(X, reset=reset, followed=y is not None)
+        known, future = read_series(self, X, reset=reset, form=form)
+        k, y_ndim = self._columns.n_targets, None
+        weights = np.ones(len(known.offsets) - 1)
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, known)
+        if y is not None:
+            y, y_ndim = read_y(y, len(known), self.horizon, k)
+        if not reset and (
+            self.horizon != self._transform.horizon or self._every_step != (y is None)
+        ):
+            raise ValueError(
+                "horizon has changed, or y has come or gone, since the network was started: start "
+                "anew with fit and warm_start=False."
+            )
+        if not validation:
+            self._every_step = y is None
+        learned, held = Series(known, future, weights, y), None
+        if split_seed is not None:
+            learned, held = self._split(learned, split_seed)
+        # Nothing is learned from what early stopping holds out, not a scale either.
+        if reset:
+            self._transform = learn_transform(self, learned.known, learned.weights, len(known))
+            self._y_ndim = y_ndim or (3 if k > 1 else 2)
+        asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
+        self._transform, pieces = learn(
+            self._transform, learned, reset=reset, complete=complete, **asked
+        )
+        if not validation:
+            self._conformal, self._conformal_by_series = None, False  # errors of other weights
+            if form is not None:
+                form = ends_with(form, future)
+            self._keep_histories(self._transform.kept(known), future, form)
+            self._keep_sample(pieces)
+        mask = None
+        if held is not None:
+            _, late = learn(self._transform, held, reset=False, **asked)
+            mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
+            pieces = pieces.followed_by(late)
+        rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
+        return TrainingData(
+            Sequences(rows.values.astype(self.dtype), rows.offsets),
+            Targets(
+                None, numbers.astype(self.dtype, copy=False), pieces.weights,
+                rows.offsets if self._every_step else None,
+            ),
+            pieces.series if self.bptt_steps and self._every_step else None,
+            mask,
+        )  # fmt: skip
+
+    def _split(self, given, seed):
+        """Return the series that are learned from, and those (or their ends) that are held out."""
+        parts = given
+        if self._every_step:
+            parts = cut_ends(given, self.validation_fraction, self._columns.n_targets)
+        self._piece_series = parts.series
+        train, held = self._hold_out(len(parts.known), seed, parts)
+        return parts.take(train), parts.take(held)
+
+    def _hold_out(self, n, seed, parts):
+        """Choose parts of series: what comes later judges what came before, in every series.
+
+        Returns
+        -------
+        train, held : ndarray of int
+        """
+        late = parts.cuts > 0
+        if self._every_step and late.any():
+            return np.flatnonzero(~late), np.flatnonzero(late)
+        if not self._every_step:
+            late, gaps = late_windows(parts, self.validation_fraction)
+            if late.sum() > 1:
+                return np.flatnonzero(~(late | gaps)), np.flatnonzero(late)
+        # Each series by itself is too short: whole ones are held out.
+        held = hold_out(n, self.validation_fraction, seed, weights=parts.weights)
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _held_data(self, X, y, sample_weight, seed):
+        X, form = self._read_format(X, followed=y is not None)
+        known, future = read_series(self, X, reset=False, form=form)
+        if y is not None:
+            y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
+        _, held = self._split(Series(known, future, np.ones(len(known)), y), seed)
+        histories, y = late_forecasts(held, self._transform, self._columns)
+        return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
+
+    def _read_format(self, X, *, reset=False, followed=False):
+        """Take series out of tables, whose dates and columns are to be those of `fit`.
+
+        Histories of which y is given stay as they are, save for their categories.
+        """
+        if reset:
+            self._columns = read_columns(self, X)
+        X = number_categories(self._columns, X)
+        if followed:
+            return X, None
+        rows = not reset and self.n_features_in_ != self._step_width  # of a 2-D array
+        freq = self.freq if reset else None
+        return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
+
+    def _keep_histories(self, histories, future, form):
+        """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
+        self._histories = histories
+        self._futures = Sequences(future.values.copy(), future.offsets)
+        self._form = form
+
+    def _keep_sample(self, pieces):
+        """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""
+        self._copula = self._copula_sample = None
+        if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
+            rows = pieces.rows
+            asked = rows.lengths if self._every_step else np.ones(len(rows), int)
+            self._copula_sample = training_sample(rows, pieces.numbers, asked)
