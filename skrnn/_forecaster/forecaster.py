@@ -21,7 +21,7 @@ from skrnn._forecaster.training_data import TrainingDataMixin
 
 
 @documented
-class LSTMForecaster(
+class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabulary
     HistoriesMixin, IntervalsMixin, ScoringMixin, SeriesStreamingMixin, TrainingDataMixin,
     RegressorMixin, BaseRecurrentNetwork,
 ):  # fmt: skip
