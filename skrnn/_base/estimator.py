@@ -274,7 +274,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     def fit(self, X, y):
         """Fit the network to X and y; that of an estimator says what they are, and calls `_fit`."""
 
-    def _read_sequences(self, X, *, reset, dtype=None, columns=None, embed=None, **learning):
+    def _read_sequences(self, X, *, reset, dtype=None, embed=None, **learning):
         """Validate X and return what the network reads of it.
 
         Called by `fit` and `partial_fit`, and by every prediction (`reset=False`).
@@ -287,13 +287,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             Whether the width and the vocabulary are to be learned from X.
         dtype : dtype, default=None
             Type of numbers; None takes that of the parameter.
-        columns : dict, default=None
-            What becomes of strings, as parameters of `token_columns`; None takes tokens as they
-            are, those that occur `min_freq` times where an estimator has that parameter.
         embed : bool, default=None
             Whether integers are token ids; None asks `embedding_dim`.
         **learning
-            `vectors`, `vocabulary` and `learn_from`, as `check_sequences` takes them.
+            `vocabulary` and `learn_from`, as `check_sequences` takes them.
 
         Returns
         -------
@@ -301,11 +298,12 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             Values of shape (total_steps, n_features), or ids of shape (total_steps, n_columns).
         """
         dtype = np.dtype(self.dtype if dtype is None else dtype)
-        columns = columns or {"min_freq": getattr(self, "min_freq", 1)}
+        has_vectors = getattr(self, "embeddings", None) is not None
         return check_sequences(
             self, X, dtype=dtype, reset=reset,
             embed=self.embedding_dim is not None if embed is None else embed,
-            min_length=self._min_length, columns=columns, **learning,
+            min_length=self._min_length, columns=getattr(self, "_word_columns", None),
+            vectors=self._word_vectors if has_vectors else None, **learning,
         )  # fmt: skip
 
     def _read_data(
@@ -438,8 +436,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
     def _shared_parameters(self):
         """Return what the parameters that all estimators share say of the network.
 
-        Called where a network is started or goes on, for `_network_parameters`; estimators that
-        read words add what becomes of them.
+        Called where a network is started or goes on, for `_network_parameters`.
 
         Returns
         -------
@@ -459,7 +456,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         if self._token_counts is not None:
             parts = hasattr(self, "vocabulary_")
             embedding = embedding_sizes(self._token_counts, self.embedding_dim, parts)
-        return {
+        shared = {
             "cell": self.cell,
             "hidden": hidden,
             "bidirectional": bool(self.bidirectional),
@@ -470,6 +467,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             "embedding": embedding,
             "dtype": np.dtype(self.dtype).name,
         }
+        if getattr(getattr(self, "_vocabularies", None), "n_vectors", 0):
+            shared |= self._vector_parameters(embedding)
+        return shared
 
     def _start(self, data, rng, incremental):
         """Plan the network and draw its weights."""

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._network.batches import Diverged
-from skrnn._network.optimizer import MAX_HALVINGS, all_finite
-from skrnn._network.snapshot import Snapshot
+from skrnn._network.optimizer import MAX_HALVINGS, Snapshot, all_finite
 
 AUTO_BATCH_SIZE = 32
 # Largest ratio of alpha to the total weight of the data: beyond, only the penalty is learned.

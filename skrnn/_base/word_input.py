@@ -29,24 +29,33 @@ class TokensMixin:
     }
     _reading_parameters: tuple = ("min_freq", "embeddings_vocabulary")
 
-    def _read_sequences(self, X, *, reset, **how):
+    def _word_columns(self):
+        """Return what `fit` makes of strings, as parameters of `token_columns`."""
         subwords = getattr(self, "subwords", False)
         columns = {"min_freq": self.min_freq, "lowercase": subwords or self._lowercase}
         if subwords:
             columns |= {"prefixes": PREFIXES, "suffixes": SUFFIXES, "shape": True}
-        vectors = None
-        if reset and self.embeddings is not None:
-            check_source(self.embeddings)
-            load = partial(load_vectors, self.embeddings)
-            vectors = WordVectors(load, self.embeddings_vocabulary == "all")
-        return super()._read_sequences(X, reset=reset, columns=columns, vectors=vectors, **how)
+        return columns
 
-    def _shared_parameters(self):
-        """Take the width of the first embedding from the vectors, and say what is frozen."""
-        named = super()._shared_parameters()
-        n_vectors = getattr(getattr(self, "_vocabularies", None), "n_vectors", 0)
-        if not n_vectors:
-            return named
+    def _word_vectors(self):
+        """Return the vectors that words start from, as WordVectors."""
+        check_source(self.embeddings)
+        load = partial(load_vectors, self.embeddings)
+        return WordVectors(load, self.embeddings_vocabulary == "all")
+
+    def _vector_parameters(self, embedding):
+        """Return what vectors say of the network: the width of the first embedding, what is frozen.
+
+        Parameters
+        ----------
+        embedding : list of (rows, width)
+            Sizes of the embeddings without vectors.
+
+        Returns
+        -------
+        dict
+            `embedding` and `n_frozen`, as parameters of `Plan`.
+        """
         first = self.__dict__.get("_first_vectors")
         goes_on = first is None
         width = self._architecture["embedding"][0][1] if goes_on else first.shape[1]
@@ -57,9 +66,9 @@ class TokensMixin:
                 f"embedding_dim={given!r}, but embeddings has vectors of {width} numbers. Set "
                 "embedding_dim=None, or pass vectors of that length."
             )
-        (rows, _), *others = named["embedding"]
-        named["embedding"] = [(rows, width), *others]
-        return {**named, "n_frozen": n_vectors if self.freeze_embeddings else 0}
+        (rows, _), *others = embedding
+        n_frozen = self._vocabularies.n_vectors if self.freeze_embeddings else 0
+        return {"embedding": [(rows, width), *others], "n_frozen": n_frozen}
 
     @property
     def n_pretrained_words_(self):

@@ -15,7 +15,6 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from skrnn._data.labels import label_array, plain_string
 from skrnn._data.numbers import is_date, is_missing, sparse_error
 
 
@@ -162,6 +161,28 @@ def _of_one_kind(labels):
             f"for sequence {i}. Write all labels as strings."
         )
     return np.array(labels.tolist())
+
+
+def label_array(labels):
+    """Return labels as an array that holds them as they are: NumPy makes floats of large integers.
+
+    Parameters
+    ----------
+    labels : list
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    array = np.array(labels)
+    if array.dtype.kind == "f" and all(isinstance(label, int) and label >= 0 for label in labels):
+        return np.array(labels, dtype=np.uint64)
+    return array
+
+
+def plain_string(label):
+    """Return a member of a class such as ``Tag(str, Enum)`` as the string that it is."""
+    return str.__str__(label) if isinstance(label, str) else label
 
 
 # Classes

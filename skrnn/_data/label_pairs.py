@@ -4,8 +4,9 @@ from itertools import chain
 
 import numpy as np
 
+from skrnn._data.class_labels import plain_string
 from skrnn._data.formats import refuse_masked
-from skrnn._data.labels import as_rows, cut_padding, plain_labels, plain_string, plain_tokens
+from skrnn._data.labels import as_rows, cut_padding, plain_labels, plain_tokens
 from skrnn._data.sequences import lengths_to_offsets
 
 _LABELS = (

@@ -9,6 +9,7 @@ from numbers import Integral, Number
 
 import numpy as np
 
+from skrnn._data.class_labels import label_array
 from skrnn._data.formats import refuse_masked
 from skrnn._data.numbers import is_missing
 from skrnn._data.sequences import locate
@@ -236,28 +237,6 @@ def label_classes(labels):
     ndarray of shape (n_classes,)
     """
     return label_array(sorted(set(labels)))
-
-
-def label_array(labels):
-    """Return labels as an array that holds them as they are: NumPy makes floats of large integers.
-
-    Parameters
-    ----------
-    labels : list
-
-    Returns
-    -------
-    ndarray of shape (n_labels,)
-    """
-    array = np.array(labels)
-    if array.dtype.kind == "f" and all(isinstance(label, int) and label >= 0 for label in labels):
-        return np.array(labels, dtype=np.uint64)
-    return array
-
-
-def plain_string(label):
-    """Return a member of a class such as ``Tag(str, Enum)`` as the string that it is."""
-    return str.__str__(label) if isinstance(label, str) else label
 
 
 def split_steps(flat, offsets):

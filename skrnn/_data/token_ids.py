@@ -44,8 +44,8 @@ def encode_tokens(
         if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
-        vocabularies = Vocabularies(token_columns(**columns or {}))
-        chosen = vocabularies.fit(learned, vocabulary, vectors and vectors.choose)
+        vocabularies = Vocabularies(token_columns(**(columns() if columns else {})))
+        chosen = vocabularies.fit(learned, vocabulary, vectors and vectors().choose)
         if vectors is not None:
             estimator._first_vectors = np.array(list(chosen.values()))
         ids = vocabularies.ids(tokens)

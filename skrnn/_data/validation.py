@@ -64,9 +64,9 @@ def check_sequences(
     min_length : int, default=1
         Minimum number of steps of a sequence.
 
-    columns : dict, default=None
-        What fit makes of strings, as parameters of `token_columns`; of None one column, the tokens
-        as they are.
+    columns : callable, default=None
+        Called where fit meets strings. Returns what it makes of them, a dict of parameters of
+        `token_columns`; None makes one column, the tokens as they are.
 
     learn_from : callable, default=None
         Given the offsets of the sequences, returns the steps whose tokens fit may learn: those of
@@ -75,8 +75,8 @@ def check_sequences(
     vocabulary : array-like of str or of int, default=None
         Tokens, or ids of one column, that are known from fit on although X may lack them.
 
-    vectors : WordVectors, default=None
-        From which words start in fit.
+    vectors : callable, default=None
+        Called where fit meets strings. Returns the WordVectors from which some of them start.
 
     Returns
     -------

@@ -42,7 +42,7 @@ class TrainingDataMixin:
             learned, held = self._split(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
-            self._transform = learn_transform(self, learned.known, learned.weights, len(known))
+            self._transform = learn_transform(self, learned.known, learned.weights, len(weights))
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
         asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
         self._transform, pieces = learn(

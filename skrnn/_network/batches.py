@@ -268,7 +268,7 @@ class EpochRunner:
     def _set_options(self, plan, rows, dropout_rates):
         """Set the options of a network whose head has so many rows at most."""
         self.options = Options(
-            training=True, threads=effective_n_threads(), logit_rows=logit_rows(plan, rows),
+            training=True, logit_rows=logit_rows(plan, rows), threads=effective_n_threads(),
             **dropout_rates,
         )  # fmt: skip
 

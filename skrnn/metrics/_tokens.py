@@ -6,8 +6,8 @@
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from skrnn._data.class_labels import label_array
 from skrnn._data.label_pairs import read_label_pairs
-from skrnn._data.labels import label_array
 from skrnn._data.sample_weight import read_step_weights
 
 

@@ -117,7 +117,10 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
             if not all(isinstance(n, Integral) and n > 0 for n in lengths):
                 raise ValueError(f"{name}={lengths!r} must hold numbers of characters, 1 or more.")
         names = ("min_freq", "lowercase", "prefixes", "suffixes", "shape")
-        columns = {name: getattr(self, name) for name in names}
+
+        def columns():
+            return {name: getattr(self, name) for name in names}
+
         with restore_on_error(self):
             check_sequences(self, X, reset=True, min_length=0, columns=columns)
             if not hasattr(self, "vocabulary_"):

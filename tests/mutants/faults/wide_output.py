@@ -68,9 +68,9 @@ FAULTS = [
     ),
     Fault(
         "snapshots: the last array is written first",
-        "_network/snapshot.py",
+        "_network/optimizer.py",
         "        for array in arrays:\n            file.write",
         "        for array in arrays[::-1]:\n            file.write",
-        "network/test_snapshot.py::test_what_was_copied_comes_back",
+        "network/test_optimizer.py::test_what_was_copied_comes_back",
     ),
 ]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from kernel_tools import same_bits
 
-from skrnn._network import snapshot
-from skrnn._network.snapshot import Snapshot
+from skrnn._network import optimizer
+from skrnn._network.optimizer import Snapshot
 
 
 def arrays():
@@ -36,8 +36,8 @@ def nowhere():
 @pytest.mark.parametrize("make_file", [None, TemporaryFile, nowhere, Full])
 def test_what_was_copied_comes_back(monkeypatch, make_file):
     if make_file is not None:
-        monkeypatch.setattr(snapshot, "MEMORY_BYTES", 0)
-        monkeypatch.setattr(snapshot, "TemporaryFile", make_file)
+        monkeypatch.setattr(optimizer, "MEMORY_BYTES", 0)
+        monkeypatch.setattr(optimizer, "TemporaryFile", make_file)
     moving, expected = arrays(), arrays()
     kept = Snapshot(*moving)
     assert (kept._file is not None) == (make_file is TemporaryFile)
@@ -49,7 +49,7 @@ def test_what_was_copied_comes_back(monkeypatch, make_file):
 
 
 def test_a_file_that_was_cut_off(monkeypatch):
-    monkeypatch.setattr(snapshot, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(optimizer, "MEMORY_BYTES", 0)
     moving = arrays()
     kept = Snapshot(*moving)
     kept._file.truncate(100)
