@@ -116,11 +116,12 @@ bidirectional : bool, default=False
     Add a second network that runs from the last step to the first.
 """,
     "pooling_parameter": """
-pooling : {'last', 'mean', 'max'} or tuple of them, default='last'
+pooling : {'last', 'mean', 'max', 'attention'} or tuple of them, default='last'
     Pooling of the hidden states of the top layer, which the output layer reads: the final state
-    of each direction (PyTorch's `h_n`), or the mean or maximum over the steps of the sequence. Of
-    a tuple such as ``("last", "max")`` the output layer reads what each gives, side by side in
-    the order last, mean, max.
+    of each direction (PyTorch's `h_n`), the mean or maximum over the steps of the sequence, or a
+    weighted mean with learned weights, ``softmax_t(v . h_t)``, which
+    :func:`skrnn.inspection.pooling_weights` returns. Of a tuple such as ``("last", "max")`` the
+    output layer reads what each gives, side by side in the order last, mean, max, attention.
 """,
     "dropout_parameters": """
 dropout : float, default=0.0

@@ -4,7 +4,8 @@ from libc.string cimport memcpy, memset
 
 from .denormals cimport flush_denormals, restore_worker
 from .types cimport (
-    BLOCK_COLS, LANES, Net, Scan, TILE_COLS, ceil_div, idx, imin, padded, real, useful_threads,
+    ATTENTION, BLOCK_COLS, LANES, Net, Scan, TILE_COLS, ceil_div, idx, imin, padded, real,
+    useful_threads,
 )
 
 
@@ -130,7 +131,7 @@ cdef inline idx transposed_blocks(const Net* net, const Scan* scan) noexcept nog
 
 
 cdef inline void pack_head(Net* net) noexcept nogil:
-    """Weights of the output layer; those of wide outputs are read as they lie."""
+    """Weights of the output layer and of attention pooling; those of wide outputs are read as they lie."""
     cdef const idx* row_of = net.tables + net.plan.row_head
     cdef const real* W = net.params + net.plan.head_w
     cdef idx D = net.segments
@@ -138,6 +139,11 @@ cdef inline void pack_head(Net* net) noexcept nogil:
     cdef idx K = (D - 1) * net.plan.Hp + net.plan.H
     cdef idx block, c
     cdef idx starts[BLOCK_COLS]
+    if net.plan.pooling & ATTENTION:
+        memset(net.pack_pool, 0, net.F * sizeof(real))
+        for c in range(net.plan.n_directions):
+            memcpy(net.pack_pool + c * net.plan.Hp,
+                   net.params + net.plan.pool_w + c * net.plan.H, net.plan.H * sizeof(real))
     if net.logit_rows > 0:
         return
     for block from 0 <= block < net.Op // LANES by BLOCK_COLS:

@@ -63,7 +63,8 @@ cdef enum Pooling:
     LAST = 1
     MEAN = 2
     MAX = 4
-    ALL = 8
+    ATTENTION = 8
+    ALL = 16
 
 cdef enum Loss:
     SOFTMAX
@@ -123,6 +124,7 @@ cdef struct NetPlan:
     idx Hp
     idx pooling
     idx n_poolings    # joined
+    idx pool_w        # (n_directions * H,) scores of steps; -1 without attention pooling
     idx loss
     idx n_outputs
     idx n_targets     # numbers per row that outputs are compared with; 0 for labels
@@ -264,6 +266,9 @@ cdef struct Net:
     idx Op                          # stride of outputs
     real* ws_features               # (R, P) what the head reads; may be the top layer's y
     idx* ws_argmax                  # (B, F) step of each maximum
+    real* pack_pool                 # (F,) scores of attention pooling, 0 in the padding
+    real* ws_shares                 # (N,) weight of each step in attention pooling
+    real* scratch_pool_grads        # (B, F) gradient of the scores, by sequence
     real* logits                    # (R, Op); of wide outputs (n_outputs, logit_rows), a chunk
     real* dlogits                   # (R, Op); of wide outputs they take the place of logits
     idx logit_rows                  # of a chunk of wide outputs (wide_output.pxd); 0: all at once

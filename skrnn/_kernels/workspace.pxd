@@ -4,8 +4,8 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .types cimport (
-    ALL, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, Run, SLICES, Scan, ScanPlan, Task, ceil_div,
-    idx, imax, padded, real,
+    ALL, ATTENTION, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, Run, SLICES, Scan, ScanPlan, Task,
+    ceil_div, idx, imax, padded, real,
 )
 from .weight_gradients cimport SliceSums, layer_size, weight_scratch
 
@@ -125,6 +125,8 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
     net.R = N if net.plan.pooling == ALL else B
     net.ws_features = reals(arena, net.R * net.P)
     net.ws_argmax = indices(arena, B * net.F if net.plan.pooling & MAX else 0)
+    net.pack_pool = reals(arena, net.F if net.plan.pooling & ATTENTION else 0)
+    net.ws_shares = reals(arena, N if net.plan.pooling & ATTENTION else 0)
     if net.logit_rows > 0:
         net.logits = reals(arena, net.plan.n_outputs * net.logit_rows)
         net.scratch_turned = reals(arena, net.segments * net.plan.H * net.logit_rows)
@@ -139,6 +141,7 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
         net.dfeatures = net.dy[(net.plan.n_layers - 1) % 2]
         if net.plan.pooling != ALL:
             net.dfeatures = reals(arena, net.R * net.P)
+        net.scratch_pool_grads = reals(arena, B * net.F if net.plan.pooling & ATTENTION else 0)
         net.scratch_row_loss = <double*> take(arena, imax(net.R, B), sizeof(double))
         net.scratch_row_weight = <double*> take(arena, net.R, sizeof(double))
         net.scratch_squares = <double*> take(arena, 2 * net.plan.n_chunks, sizeof(double))

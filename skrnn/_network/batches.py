@@ -141,7 +141,8 @@ def chunk_steps(plan):
     directions meet in a pooling. The loss must not be of whole label sequences.
     """
     stacked = plan.n_directions > 1 and (len(plan.hidden) > 1 or plan.pooling == "all")
-    if not plan.bptt_steps or stacked or plan.loss == "crf":
+    # The weights of attention pooling need the scores of all steps.
+    if not plan.bptt_steps or stacked or plan.loss == "crf" or "attention" in plan.pooling:
         return None
     return -(-CHUNK_STEPS // plan.bptt_steps) * plan.bptt_steps
 

@@ -35,6 +35,7 @@ def initialize(weights, rng, head_bias, cell, embeddings):
     - head_weight, attention_...: Glorot uniform; head_bias: given, so that the first outputs are
       already right on average.
     - embedding_weight: uniform with standard deviation 1 / sqrt(dim); 0 for unknown tokens.
+    - pool_weight: 0, attention pooling begins as the mean.
     - crf_start, crf_transitions, crf_end: 0, a label does not yet say anything of the next.
 
     Parameters

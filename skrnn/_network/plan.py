@@ -23,8 +23,8 @@ CHUNK = 4096
 
 # Names of what pools over time, in the order in which they stand side by side; and what a network
 # may have of them.
-POOLED = ("last", "mean", "max")
-POOLINGS = (*POOLED, *combinations(POOLED, 2), POOLED)
+POOLED = ("last", "mean", "max", "attention")
+POOLINGS = (*POOLED, *(names for n in (2, 3, 4) for names in combinations(POOLED, n)))
 
 
 def choose_pooling(pooling):
@@ -36,8 +36,8 @@ def choose_pooling(pooling):
     """
     if not pooling or len(set(pooling)) < len(pooling) or not set(pooling) <= set(POOLED):
         raise ValueError(
-            "pooling must be 'last', 'mean' or 'max', or a tuple of several of them, each at most "
-            f"once, such as ('last', 'max'); got {pooling!r}."
+            "pooling must be 'last', 'mean', 'max' or 'attention', or a tuple of several of them, "
+            f"each at most once, such as ('last', 'max'); got {pooling!r}."
         )
     poolings = tuple(name for name in POOLED if name in pooling)
     return poolings if len(poolings) > 1 else poolings[0]
@@ -123,7 +123,7 @@ class Plan:
     bidirectional : bool
     activation : {'tanh', 'relu', 'logistic'}
         Of the rnn cell.
-    pooling : {'last', 'mean', 'max', 'all'} or tuple of str
+    pooling : {'last', 'mean', 'max', 'attention', 'all'} or tuple of str
         What the head reads, one of `POOLINGS`: of a tuple what each gives, side by side. 'all' puts
         it on every step.
     loss : {'softmax', 'crf', 'squared_error', 'absolute_error', 'quantile', 'gaussian'}
@@ -235,6 +235,8 @@ class Plan:
         if self.n_outputs:
             self._add_parameter("head_weight", (self.n_outputs, self.n_features_out))
             self._add_parameter("head_bias", (self.n_outputs,))
+        if "attention" in self._poolings:
+            self._add_parameter("pool_weight", (width,))
         if self.loss == "crf":
             self._add_parameter("crf_start", (self.n_outputs,))
             self._add_parameter("crf_transitions", (self.n_outputs, self.n_outputs))
@@ -343,6 +345,7 @@ class Plan:
             "Hp": self._padded(self.hidden[-1]),
             "pooling": sum(self.engine.POOLINGS[name] for name in self._poolings),
             "n_poolings": len(self._poolings),
+            "pool_w": self.parameters["pool_weight"].start if "attention" in self._poolings else -1,
             "loss": self.engine.LOSSES[loss],
             "n_outputs": self.n_outputs,
             "n_targets": self.n_targets,

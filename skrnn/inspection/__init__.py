@@ -10,6 +10,7 @@ from skrnn.inspection._gradient_flow_display import GradientFlowDisplay
 from skrnn.inspection._hidden_states import hidden_states
 from skrnn.inspection._loss_curve import LossCurveDisplay
 from skrnn.inspection._permutation_importance import permutation_importance
+from skrnn.inspection._pooling_weights import pooling_weights
 from skrnn.inspection._tag_confusion import TagConfusionDisplay
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "gradient_flow",
     "hidden_states",
     "permutation_importance",
+    "pooling_weights",
 ]

@@ -10,7 +10,7 @@ import oracle_heads
 import pytest
 
 ACTIVATIONS = list(oracle_cells.ACTIVATIONS)
-POOLINGS = [*oracle_heads.POOLINGS, ("last", "mean", "max")]
+POOLINGS = [*oracle_heads.POOLINGS, ("last", "mean", "max"), ("max", "attention")]
 LOSSES = list(oracle_heads.LOSSES)
 # Every cell, with the activations that it reads.
 NETWORKS = [(cell, "tanh") for cell in oracle_cells.CELLS]

@@ -227,11 +227,18 @@ def test_max_pooling_gives_a_tie_to_the_first_step():
     assert (result.d_inputs[0][1:] == 0).all()
 
 
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum()
+
+
 def test_pooling_by_hand():
     pooled = {
         "last": lambda result: np.concatenate(result.h_n, axis=1),
         "mean": lambda result: np.array([rows.mean(axis=0) for rows in result.outputs]),
         "max": lambda result: np.array([rows.max(axis=0) for rows in result.outputs]),
+        "attention": lambda result: np.array(
+            [softmax(rows @ problem["weights"]["pool_weight"]) @ rows for rows in result.outputs]
+        ),
         "all": lambda result: np.concatenate(result.outputs),
     }
     assert set(pooled) == set(POOLINGS)

@@ -202,7 +202,9 @@ def test_chunks_that_do_not_fit_are_refused(change, message, monkeypatch):
         gradients(network, 5)
 
 
-@pytest.mark.parametrize(("hidden", "pooling"), [((6, 6), "last"), ((6,), "all")])
+@pytest.mark.parametrize(
+    ("hidden", "pooling"), [((6, 6), "last"), ((6,), "all"), ((6,), "attention")]
+)
 def test_networks_without_passes_are_refused(hidden, pooling):
     spec = oracle.Spec("gru", hidden, True, pooling=pooling, bptt_steps=5)
     network = Network(spec, **problem_of(spec), level=LEVEL)

@@ -29,9 +29,10 @@ from oracle_heads import (
     POOLINGS,
     QUANTILES,
     crf_marginals,
-    find_pooling,
     has_target,
     n_targets,
+    pool_backward,
+    pool_forward,
     viterbi,
 )
 
@@ -69,7 +70,7 @@ class Spec:
     bidirectional : bool, default=False
     activation : {"tanh", "relu", "logistic"}, default="tanh"
         Of the rnn cell; the others ignore it.
-    pooling : {"last", "mean", "max", "all"} or tuple of str, default="last"
+    pooling : {"last", "mean", "max", "attention", "all"} or tuple of str, default="last"
         What the head sees of the top layer: each direction's own final state, the mean or the
         maximum over the steps (the first step wins a tie), or every step by itself; of a tuple
         what each of them gives, side by side.
@@ -196,6 +197,8 @@ def weight_shapes(spec, n_features, embedding=None, head=True):
     if head:
         shapes["head_weight"] = (spec.n_outputs, spec.n_poolings * n_directions * spec.hidden[-1])
         shapes["head_bias"] = (spec.n_outputs,)
+    if head and "attention" in spec.pooling:
+        shapes["pool_weight"] = (n_directions * spec.hidden[-1],)
     if head and spec.loss == "crf":
         shapes["crf_start"] = (spec.n_outputs,)
         shapes["crf_transitions"] = (spec.n_outputs, spec.n_outputs)
@@ -402,7 +405,6 @@ def run(
     has_head = "head_weight" in weights
     has_embedding = any(name.startswith("embedding_weight") for name in weights)
     assert spec.loss != "crf" or spec.pooling == "all"
-    pool_forward, pool_backward = find_pooling(spec.pooling)
     total_loss = 0.0
 
     def states(given):
@@ -457,7 +459,7 @@ def run(
         # Head: p = W (m * pooled) + b, a row at a time
         if has_head:
             head_mask = mask.get(("head",), 1.0)
-            rows = pool_forward(outputs, spec.hidden[-1]) * head_mask
+            rows = pool_forward(spec.pooling, outputs, spec.hidden[-1], weights) * head_mask
             logits = rows @ weights["head_weight"].T + weights["head_bias"]
             all_logits.append(logits)
         if targets is not None:
@@ -469,7 +471,10 @@ def run(
             grads["head_weight"] += dp.T @ rows
             grads["head_bias"] += dp.sum(axis=0)
             d_rows = (dp @ weights["head_weight"]) * head_mask
-            d_top += pool_backward(d_rows, outputs, spec.hidden[-1])
+            d_pooled, d_own = pool_backward(spec.pooling, d_rows, outputs, spec.hidden[-1], weights)
+            d_top += d_pooled
+            for name, gradient in d_own.items():
+                grads[name] += gradient
 
         # The layers, and the embedding, backward
         dx, dh_i, dc_i = stack_backward(

@@ -60,29 +60,52 @@ def all_backward(d_rows, outputs, H):
     return d_rows
 
 
+def attention_forward(outputs, H, v):
+    """Average over the steps with the weights softmax_t(v . h_t)."""
+    scores = outputs @ v
+    shares = np.exp(scores - scores.max())
+    return (shares / shares.sum())[None, :] @ outputs
+
+
+def attention_backward(d_rows, outputs, H, v):
+    """Return the derivative of the outputs, and that of v."""
+    scores = outputs @ v
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    d_shares = outputs @ d_rows[0]
+    d_scores = shares * (d_shares - shares @ d_shares)
+    return np.outer(shares, d_rows[0]) + np.outer(d_scores, v), d_scores @ outputs
+
+
 POOLINGS = {
     "last": (last_forward, last_backward),
     "mean": (mean_forward, mean_backward),
     "max": (max_forward, max_backward),
+    "attention": (attention_forward, attention_backward),
     "all": (all_forward, all_backward),
 }
 
 
-def find_pooling(name):
-    """Return forward and backward of a pooling, or of a tuple of them, whose rows stand abreast."""
-    if isinstance(name, str):
-        return POOLINGS[name]
+def pool_forward(name, outputs, H, weights):
+    """Return the rows of a pooling, or of a tuple of them side by side."""
+    names = [name] if isinstance(name, str) else name
+    own = {one: (weights["pool_weight"],) if one == "attention" else () for one in names}
+    return np.hstack([POOLINGS[one][0](outputs, H, *own[one]) for one in names])
 
-    def forward(outputs, H):
-        return np.hstack([POOLINGS[one][0](outputs, H) for one in name])
 
-    def backward(d_rows, outputs, H):
-        parts = np.split(d_rows, len(name), axis=1)
-        return sum(
-            POOLINGS[one][1](part, outputs, H) for one, part in zip(name, parts, strict=True)
-        )
-
-    return forward, backward
+def pool_backward(name, d_rows, outputs, H, weights):
+    """Return the derivative of the outputs, and those of the pooling's own weights."""
+    names = [name] if isinstance(name, str) else name
+    d_outputs, d_own = 0, {}
+    for one, part in zip(names, np.split(d_rows, len(names), axis=1), strict=True):
+        if one == "attention":
+            d_part, d_own["pool_weight"] = attention_backward(
+                part, outputs, H, weights["pool_weight"]
+            )
+        else:
+            d_part = POOLINGS[one][1](part, outputs, H)
+        d_outputs = d_outputs + d_part
+    return d_outputs, d_own
 
 
 # --------------------------------------------------------------------------------------------------

@@ -3,15 +3,15 @@ from libc.string cimport memset
 
 from .optimizer cimport ADAM, SGD
 from .types cimport (
-    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, BLOCK_COLS, CRF, GAUSSIAN, GRU, LANES, LAST, LOGISTIC,
-    LSTM, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, ScanPlan, TANH,
+    ABSOLUTE_ERROR, ALL, ATTENTION, BINARY_LOG_LOSS, BLOCK_COLS, CRF, GAUSSIAN, GRU, LANES, LAST,
+    LOGISTIC, LSTM, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, ScanPlan, TANH,
     real,
 )
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "logistic": LOGISTIC}
-POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "all": ALL}
+POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "attention": ATTENTION, "all": ALL}
 LOSSES = {"softmax": SOFTMAX, "squared_error": SQUARED_ERROR, "crf": CRF,
           "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE, "gaussian": GAUSSIAN,
           "poisson": POISSON, "binary_log_loss": BINARY_LOG_LOSS}

@@ -3,7 +3,7 @@ from libc.string cimport memset
 
 from .heads.pooling cimport leave_out_top
 from .truncated_bptt cimport Branch, Passes
-from .types cimport ALL, CRF, Net, Scan, ScanPlan, idx, imax, real
+from .types cimport ALL, ATTENTION, CRF, Net, Scan, ScanPlan, idx, imax, real
 from .workspace cimport carve, connect_parameters
 
 
@@ -13,7 +13,8 @@ cdef size_t _carve_passes(char* base, Net* net, Passes* passes, plan, options, l
     cdef idx d, n = net.plan.n_directions
     cdef size_t used
     if n * net.plan.n_layers > imax(n, net.plan.n_layers) or net.plan.loss == CRF \
-            or (n > 1 and net.plan.pooling == ALL):
+            or (n > 1 and net.plan.pooling == ALL) \
+            or net.plan.pooling & ATTENTION:
         raise ValueError("this network has no passes over chunks")
     passes.n_branches = n
     net.plan.n_scans = 0

@@ -3,18 +3,22 @@
     last   f = y_T of each direction, which ends at step 1 going backward
     mean   f = (y_1 + ... + y_T) / T               dy_t = df / T
     max    f_k = max_t y_tk, at the first of the maxima        dy_tk = df_k there, else 0
+    attention   f = sum_t a_t y_t, a = softmax(e), e_t = v . y_t (Raffel and Ellis 2015, whose e_t
+                has a bias and a tanh)
+                dy_t = a_t df + de_t v, de_t = a_t df . (y_t - f), dv = sum_t de_t y_t
 
 Joined poolings stand side by side in a row of features, in this order, each of them F numbers; dy
 is the sum of what each hands back.
 """
 from cython.parallel cimport prange
-from libc.string cimport memcpy
+from libc.math cimport exp
+from libc.string cimport memcpy, memset
 
 from ..batch cimport share_moving
 from ..denormals cimport flush_denormals, restore_worker
 from ..dropout cimport layer_dropout
 from ..stopping cimport stopped
-from ..types cimport ALL, LAST, MAX, MEAN, MOVED, Net, Scan, idx, last_row, real, row_at
+from ..types cimport ALL, ATTENTION, LAST, MAX, MEAN, MOVED, Net, Scan, idx, last_row, real, row_at
 
 
 cdef inline void read_top(Net* net) noexcept nogil:
@@ -64,6 +68,8 @@ cdef inline void write_top(Net* net) noexcept nogil:
                 pool_backward(net, b, net.dfeatures + b * net.P, net.F, net.ws_argmax + b * net.F,
                               0, net.lengths[b])
         restore_worker(net.caller_mode)
+    if net.plan.pooling & ATTENTION:
+        add_pool_gradients(net)
 
 
 # Zeros for every step, written, read and added, were 1 % of a fit at H = 128 and more below.
@@ -102,6 +108,9 @@ cdef inline void pool_forward(
         out += ld
     if net.plan.pooling & MAX:
         max_forward(net, b, top.ws_y, out, at, begins, back, t0)
+        out += ld
+    if net.plan.pooling & ATTENTION:
+        attention_forward(net, b, top.ws_y, out)
 
 
 cdef inline void mean_forward(
@@ -146,6 +155,78 @@ cdef inline void max_forward(
                 at[k] = t0 + t
 
 
+cdef inline void attention_forward(
+    Net* net, idx b, const real* y, real* out
+) noexcept nogil:
+    """Weights of the steps of a whole sequence, and their weighted mean."""
+    cdef const real* row
+    cdef idx t, k
+    cdef double score, highest = 0, total = 0
+    cdef real share
+    for t in range(net.lengths[b]):
+        row = y + row_at(net, t, b) * net.F
+        score = 0
+        for k in range(net.F):
+            score += net.pack_pool[k] * row[k]
+        if t == 0 or score > highest:
+            highest = score
+        net.ws_shares[row_at(net, t, b)] = <real> score
+    for t in range(net.lengths[b]):
+        share = <real> exp(net.ws_shares[row_at(net, t, b)] - highest)
+        net.ws_shares[row_at(net, t, b)] = share
+        total += share
+    memset(out, 0, net.F * sizeof(real))
+    for t in range(net.lengths[b]):
+        share = <real> (net.ws_shares[row_at(net, t, b)] / total)
+        net.ws_shares[row_at(net, t, b)] = share
+        row = y + row_at(net, t, b) * net.F
+        for k in range(net.F):
+            out[k] += share * row[k]
+
+
+cdef inline void attention_backward(Net* net, idx b, const real* d_out, bint adds) noexcept nogil:
+    """dy of a whole sequence, set or added to what stands there, and its gradient of the scores."""
+    cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
+    cdef real* dv = net.scratch_pool_grads + b * net.F
+    cdef const real* y
+    cdef real* dy
+    cdef idx t, k, r
+    cdef double mean = 0, change
+    cdef real share, de
+    memset(dv, 0, net.F * sizeof(real))
+    for t in range(net.lengths[b]):
+        r = row_at(net, t, b)
+        mean += net.ws_shares[r] * dot(d_out, top.ws_y + r * net.F, net.F)
+    for t in range(net.lengths[b]):
+        r = row_at(net, t, b)
+        y, dy = top.ws_y + r * net.F, top.dy + r * net.F
+        share = net.ws_shares[r]
+        change = dot(d_out, y, net.F) - mean
+        de = <real> (share * change)
+        for k in range(net.F):
+            dy[k] = share * d_out[k] + de * net.pack_pool[k] + (dy[k] if adds else 0)
+            dv[k] += de * y[k]
+
+
+cdef inline double dot(const real* a, const real* b, idx n) noexcept nogil:
+    cdef double total = 0
+    cdef idx k
+    for k in range(n):
+        total += a[k] * b[k]
+    return total
+
+
+cdef inline void add_pool_gradients(Net* net) noexcept nogil:
+    """The gradient of the scores: those of all sequences, in their order."""
+    cdef idx b, d, k, H = net.plan.H, Hp = net.plan.Hp
+    cdef real* to = net.grads + net.plan.pool_w
+    memset(to, 0, net.plan.n_directions * H * sizeof(real))
+    for b in range(net.B):
+        for d in range(net.plan.n_directions):
+            for k in range(H):
+                to[d * H + k] += net.scratch_pool_grads[b * net.F + d * Hp + k]
+
+
 cdef inline void pool_backward(
     Net* net,
     idx b,
@@ -157,7 +238,7 @@ cdef inline void pool_backward(
 ) noexcept nogil:
     """dy of all rows of sequence b, or a chunk; pooling 'last' leaves its own to the states."""
     cdef const Scan* top = &net.scans[net.plan.n_scans - net.plan.n_directions]
-    cdef bint means = net.plan.pooling & MEAN
+    cdef bint means = (net.plan.pooling & MEAN) != 0, maxima = (net.plan.pooling & MAX) != 0
     cdef real* row
     cdef idx t, k
     cdef real share = <real> (1.0 / length)
@@ -170,7 +251,7 @@ cdef inline void pool_backward(
         if means:
             for k in range(net.F):
                 row[k] = d_out[k] * share
-        if not net.plan.pooling & MAX:
+        if not maxima:
             continue
         if means:
             for k in range(net.F):
@@ -179,6 +260,9 @@ cdef inline void pool_backward(
         else:
             for k in range(net.F):
                 row[k] = d_out[k] if at[k] == t0 + t else 0
+    if net.plan.pooling & ATTENTION:
+        d_out += (means + maxima) * ld
+        attention_backward(net, b, d_out, means or maxima)
 
 
 cdef inline void last_backward(Net* net, idx b, const real* d_out) noexcept nogil:

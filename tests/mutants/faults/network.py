@@ -316,6 +316,20 @@ FAULTS = [
         "kernels/test_gradients.py::test_dropout",
     ),
     Fault(
+        "attention pooling: weights that do not compete",
+        "_kernels/heads/pooling.pxd",
+        "change = dot(d_out, y, net.F) - mean",
+        "change = dot(d_out, y, net.F)",
+        "kernels/test_gradients.py::test_every_network_against_the_oracle",
+    ),
+    Fault(
+        "attention pooling: the scores' gradient is that of the last sequence",
+        "_kernels/heads/pooling.pxd",
+        "to[d * H + k] += net.scratch",
+        "to[d * H + k] = net.scratch",
+        "kernels/test_gradients.py::test_every_network_against_the_oracle",
+    ),
+    Fault(
         "max pooling: the last of equals wins",
         "_kernels/heads/pooling.pxd",
         "if row[k] > out[k]:",
