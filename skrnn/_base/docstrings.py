@@ -140,7 +140,8 @@ bptt_steps : int or None, default=None
     Number of steps of truncated back-propagation through time: the hidden state is carried on,
     but gradients go back through chunks of this many steps only, counted from where a direction
     ends. None goes back to the start. Networks of one direction (without a CRF), and one layer in
-    two directions below a pooling, then need memory for a chunk, not for the longest sequence.
+    two directions below a pooling (other than 'attention'), then need memory for a chunk, not for
+    the longest sequence.
 """,
     "embedding_parameter": """
 embedding_dim : int, array-like of int or None, default=None

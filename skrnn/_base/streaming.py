@@ -186,10 +186,8 @@ class StreamingMixin:
     def _check_causal(self):
         """Raise where an output depends on later steps."""
         plan = self._get_plan()
-        pooling = self._architecture["pooling"]
         for wrong, name, remedy in (
             (plan.n_directions > 1, "bidirectional=True", "bidirectional=False"),
-            (pooling not in ("last", "all"), f"pooling={pooling!r}", "pooling='last'"),
             (plan.loss == "crf", "crf=True", "crf=False"),
         ):
             if wrong:

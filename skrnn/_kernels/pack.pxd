@@ -131,7 +131,8 @@ cdef inline idx transposed_blocks(const Net* net, const Scan* scan) noexcept nog
 
 
 cdef inline void pack_head(Net* net) noexcept nogil:
-    """Weights of the output layer and of attention pooling; those of wide outputs are read as they lie."""
+    """Weights of the output layer and of attention pooling; those of wide outputs are read as they
+    lie."""
     cdef const idx* row_of = net.tables + net.plan.row_head
     cdef const real* W = net.params + net.plan.head_w
     cdef idx D = net.segments

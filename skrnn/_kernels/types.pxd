@@ -269,6 +269,8 @@ cdef struct Net:
     real* pack_pool                 # (F,) scores of attention pooling, 0 in the padding
     real* ws_shares                 # (N,) weight of each step in attention pooling
     real* scratch_pool_grads        # (B, F) gradient of the scores, by sequence
+    real* pool_state                # (B, POOL_NUMBERS) of single steps: steps so far, and in
+                                    # attention pooling their highest score and sum exp(e - highest)
     real* logits                    # (R, Op); of wide outputs (n_outputs, logit_rows), a chunk
     real* dlogits                   # (R, Op); of wide outputs they take the place of logits
     idx logit_rows                  # of a chunk of wide outputs (wide_output.pxd); 0: all at once
@@ -323,6 +325,8 @@ cdef enum:
     # Cost of moving one number, in flops, when deciding on threads: what one core moves, the other
     # has to fetch from it.
     MOVED = 40
+    # Of a pooled sequence that goes on step by step, beside what is pooled (`pool_state`).
+    POOL_NUMBERS = 3
 
 
 cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:

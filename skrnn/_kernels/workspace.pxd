@@ -4,7 +4,7 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .types cimport (
-    ALL, ATTENTION, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, Run, SLICES, Scan, ScanPlan, Task,
+    ALL, ATTENTION, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, POOL_NUMBERS, Run, SLICES, Scan, ScanPlan, Task,
     ceil_div, idx, imax, padded, real,
 )
 from .weight_gradients cimport SliceSums, layer_size, weight_scratch
@@ -127,6 +127,7 @@ cdef inline void carve_head(Arena* arena, Net* net, idx B, idx N) noexcept nogil
     net.ws_argmax = indices(arena, B * net.F if net.plan.pooling & MAX else 0)
     net.pack_pool = reals(arena, net.F if net.plan.pooling & ATTENTION else 0)
     net.ws_shares = reals(arena, N if net.plan.pooling & ATTENTION else 0)
+    net.pool_state = reals(arena, 0 if net.training else B * POOL_NUMBERS)
     if net.logit_rows > 0:
         net.logits = reals(arena, net.plan.n_outputs * net.logit_rows)
         net.scratch_turned = reals(arena, net.segments * net.plan.H * net.logit_rows)

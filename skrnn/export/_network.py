@@ -35,6 +35,7 @@ def add_network(graph, plan, params, values, lengths):
     """
     weights = {name: w.astype(np.float32) for name, w in plan.views(params).items()}
     parts = r"(weight|bias)_(ih|hh)_l\d+(_reverse)?|head_(weight|bias)|embedding_weight(_\d+)?"
+    parts += "|pool_weight"
     if unknown := [name for name in weights if not re.fullmatch(parts, name)]:
         raise ValueError(
             f"A network with {unknown[0]} cannot be exported: to_onnx has no nodes for that part."
@@ -54,7 +55,8 @@ def add_network(graph, plan, params, values, lengths):
         x = graph.add("Transpose", states, perm=(0, 2, 1, 3))
         x = graph.add("Reshape", x, graph.ints(0, 0, -1))
     names = (plan.pooling,) if isinstance(plan.pooling, str) else plan.pooling
-    read = [_pool(graph, name, x, last, lengths) for name in names]
+    scores = weights.get("pool_weight")
+    read = [_pool(graph, name, x, last, lengths, scores) for name in names]
     read = read[0] if len(read) == 1 else graph.add("Concat", *read, axis=1)
     outputs = graph.add("MatMul", read, np.ascontiguousarray(weights["head_weight"].T))
     return graph.add("Add", outputs, weights["head_bias"])
@@ -95,7 +97,7 @@ def _layer(graph, plan, weights, layer, x, lengths):
     return made[0], made[1]
 
 
-def _pool(graph, pooling, states, last, lengths):
+def _pool(graph, pooling, states, last, lengths, scores):
     """Return what the head reads of states (time, batch, width): (batch[, time], width)."""
     if pooling == "last":  # directions, batch, H
         last = graph.add("Transpose", last, perm=(1, 0, 2))
@@ -107,6 +109,10 @@ def _pool(graph, pooling, states, last, lengths):
     if pooling == "max":
         states = graph.add("Where", real, states, np.float32(-np.inf))
         return graph.add("ReduceMax", states, graph.ints(1), keepdims=0)
+    if pooling == "attention":
+        e = graph.add("MatMul", states, scores[:, np.newaxis])
+        shares = graph.add("Softmax", graph.add("Where", real, e, np.float32(-np.inf)), axis=1)
+        return graph.add("ReduceSum", graph.add("Mul", shares, states), graph.ints(1), keepdims=0)
     if pooling != "mean":
         raise ValueError(f"pooling={pooling!r} cannot be exported.")
     states = graph.add("Where", real, states, np.float32(0))

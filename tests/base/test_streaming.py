@@ -24,6 +24,8 @@ NETWORKS = [
     {"cell": "rnn", "hidden_layer_sizes": (33, 5), "activation": "relu"},
     {"hidden_layer_sizes": (16, 16, 16), "dtype": "float64", "dropout": 0.3},
 ]
+# Of activation relu, a maximum may be 0, as its state is before the first step; of tanh below 0.
+POOLINGS = [("mean",), ("max",), ("attention",), ("last", "max"), ("last", "mean", "max", "attention")]
 
 
 def test_every_causal_estimator_and_every_cell_is_here():
@@ -60,8 +62,38 @@ def test_the_same_as_whole_sequences(params):
     assert_allclose(output, one.predict(X[:, :1]), rtol=1e-5)
 
 
-def test_states_are_plain_arrays():
-    model = classifier()
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("hidden", [(7,), (5, 16)])
+def test_what_is_pooled_is_carried(pooling, hidden):
+    model = classifier(
+        hidden_layer_sizes=hidden, pooling=pooling[0] if len(pooling) == 1 else pooling,
+        dtype="float64",
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    # Large enough that the steps' weights differ, by up to e^20, and rise and fall.
+    model.set_weights({name: w + rng.normal(size=w.shape) for name, w in model.weights_.items()})
+    state, out = model.initial_state(9), np.empty((9, 3))
+    for t in range(12):
+        assert np.isfinite(state).all()
+        if t % 3:
+            model.step(X[:, t], state, out=(out, state))
+        else:
+            out, state = model.step(X[:, t], state)
+        assert_allclose(out, model.predict_proba(X[:, : t + 1]), atol=1e-12)
+    # a step that is refused leaves nothing behind
+    wrong = state.copy()
+    wrong[3, -1] = np.nan
+    with pytest.raises(ValueError, match="sequence 3"):
+        model.step(X[:, 0], wrong)
+    first = model.predict_proba(X[:, :1])
+    assert_allclose(model.step(X[:, 0], model.initial_state(9))[0], first, atol=1e-12)
+    again = pickle.loads(pickle.dumps(model))
+    assert_allclose(again.step(X[:, 0], state)[0], model.step(X[:, 0], state)[0], atol=0)
+
+
+@pytest.mark.parametrize("pooling", ["last", ("mean", "max", "attention")])
+def test_states_are_plain_arrays(pooling):
+    model = classifier(pooling=pooling)
     state = model.initial_state(9)
     kept = state.copy()
     first, after = model.step(X[:, 0], state)
@@ -259,8 +291,6 @@ def test_errors():
         RNNClassifier().initial_state()
     for params, match in (
         ({"bidirectional": True}, "Fit one with bidirectional=False"),
-        ({"pooling": "mean"}, "Fit one with pooling='last'"),
-        ({"pooling": ("last", "max")}, "Fit one with pooling='last'"),
     ):
         with pytest.raises(ValueError, match=match):
             classifier(**params).initial_state()

@@ -71,7 +71,7 @@ def close_steps(found, expected):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize(
-    "pooling", ["last", "mean", "max", ("mean", "last"), ("last", "mean", "max")]
+    "pooling", ["last", "mean", "max", "attention", ("mean", "last"), ("last", "max", "attention")]
 )
 @pytest.mark.parametrize(
     ("cell", "activation"),

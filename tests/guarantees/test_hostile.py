@@ -215,7 +215,7 @@ def small(draw, make):
     params |= {"dtype": draw(st.sampled_from(["float32", "float64"])), "random_state": 0}
     params |= {"bptt_steps": draw(st.sampled_from([None, 1, 4])), "batch_size": 3}
     if make in (RNNClassifier, RNNRegressor):
-        params |= {"pooling": draw(st.sampled_from(["last", "mean", "max"]))}
+        params |= {"pooling": draw(st.sampled_from(["last", "mean", "max", "attention"]))}
     if make is LSTMForecaster:
         params |= {
             "horizon": draw(st.integers(1, 3)),

@@ -55,7 +55,7 @@ def test_refusals():
     model = RNNClassifier((2,), max_iter=1).fit(X, y)
     with pytest.raises(ValueError, match=r"learned no weights of steps.*pooling='attention'"):
         pooling_weights(model, X)
-    tagger = LSTMTagger((2,), max_iter=1).fit(X, [["a"] * len(x) for x in X])
+    tagger = LSTMTagger((2,), max_iter=1).fit(X, [["a", *"b" * (len(x) - 1)] for x in X])
     with pytest.raises(ValueError, match="This LSTMTagger has learned no weights"):
         pooling_weights(tagger, X)
     with pytest.raises(TypeError, match="takes an RNNClassifier"):

@@ -46,6 +46,13 @@ HIDDEN = {1: (11,), 2: (9, 5), 3: (3, 13, 6)}
 TABLES = ((4, 3), (6, 1), (2, 5))
 EXACT = 1e-12
 
+
+def exact(spec):
+    """Bound the error: the scores of attention pooling have df . (h_t - f), a small difference of
+    large numbers, in the oracle as in the kernels."""
+    return 1e-11 if "attention" in spec.pooling else EXACT
+
+
 each_level = pytest.mark.parametrize("level", levels())
 
 
@@ -81,7 +88,7 @@ def test_every_network_against_the_oracle(
         cell, HIDDEN[n_layers], bidirectional, activation, pooling, loss, n_outputs=4, alpha=0.3
     )
     problem, expected = solved(spec)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @each_level
@@ -91,7 +98,7 @@ def test_without_anything_optional(level, cell, activation, bidirectional, pooli
     # what training passes: states of zero, no weights, no cotangents
     spec = oracle.Spec(cell, (9, 5), bidirectional, activation, pooling, loss, n_outputs=2)
     problem, expected = solved(spec, states=False, cotangents=False, sample_weight=False)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @each_level
@@ -99,7 +106,7 @@ def test_without_anything_optional(level, cell, activation, bidirectional, pooli
 def test_truncated(level, cell, bidirectional, bptt_steps):
     spec = oracle.Spec(cell, (9, 5), bidirectional, pooling="all", bptt_steps=bptt_steps)
     problem, expected = solved(spec)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 DROPOUT = [("all", (0.4, 0.0)), ("last", (0.0, 0.4)), *((pool, (0.3, 0.5)) for pool in POOLINGS)]
@@ -117,7 +124,7 @@ def test_dropout(level, cell, bidirectional, pooling, rates):
     )
     masks = network.masks()
     assert len(masks) == 3 * (dropout > 0) + 3 * (1 + bidirectional) * (recurrent > 0)
-    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), EXACT)
+    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), exact(spec))
 
 
 @each_level
@@ -167,7 +174,7 @@ def test_embedding(level, cell, bidirectional, n_columns):
     for name in tables:
         assert (got.grads[name][-1] == 0).all()
         got.grads[name] = got.grads[name][:-1]
-    assert_same(got, expected, EXACT)
+    assert_same(got, expected, exact(spec))
 
 
 def looked_up(network):
@@ -191,7 +198,7 @@ def test_word_dropout(level, cell, bidirectional, n_columns):
     assert (tokens != network.values).any(axis=0).all()
     problem = problem | {"sequences": np.split(tokens, network.offsets[1:-1])}
     masks = network.masks()
-    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), EXACT)
+    assert_same(network.run(), oracle.run(spec, **problem, masks=masks), exact(spec))
 
 
 @each_level
@@ -242,7 +249,7 @@ def test_labels_that_do_not_count(level, cell, head):
     labels = [np.where(off, -1, y) for off, y in zip(hidden, problem["targets"], strict=True)]
     problem["targets"] = labels if pooling == "all" else np.concatenate(labels)
     expected = oracle.run(spec, **problem)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @each_level
@@ -259,7 +266,7 @@ def test_numbers_that_are_missing(level, head):
         rows[rng.random(len(rows)) < 0.3] = np.nan
     expected = oracle.run(spec, **problem)
     assert expected.loss != whole.loss
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @each_level
@@ -270,7 +277,7 @@ def test_any_order_of_the_sequences(level, pooling, loss):
     rng = np.random.default_rng(6)
     for _ in range(3):
         order = rng.permutation(len(LENGTHS))
-        assert_same(Network(spec, **problem, level=level, order=order).run(), expected, EXACT)
+        assert_same(Network(spec, **problem, level=level, order=order).run(), expected, exact(spec))
 
 
 # More than one block, task or panel takes: 4 vector columns of a tile and 16 of a weight gradient
@@ -287,7 +294,7 @@ def solved_large(spec):
 def test_large_sizes(level, cell, bidirectional, head):
     spec = oracle.Spec(cell, (131, 37), bidirectional, "relu", *head, n_outputs=35, alpha=0.3)
     problem, expected = solved_large(spec)
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @cache
@@ -298,6 +305,7 @@ def solved_sliced(spec):
 
 
 SLICED_HEADS = [("last", "softmax"), ("max", "squared_error"), ("all", "softmax"), ("all", "crf")]
+SLICED_HEADS += [("attention", "softmax")]
 
 
 @each_level
@@ -307,7 +315,7 @@ def test_slices(level, cell, bidirectional, head, threads):
     spec = oracle.Spec(cell, (18, 5), bidirectional, "tanh", *head, bptt_steps=11)
     problem, expected = solved_sliced(spec)
     network = Network(spec, **problem, level=level, threads=threads)
-    assert_same(network.run(), expected, EXACT)
+    assert_same(network.run(), expected, exact(spec))
 
 
 @each_level
@@ -318,7 +326,7 @@ def test_dropout_of_slices(level, bidirectional, pooling, threads):
     problem, _ = solved_sliced(spec)
     rates = {"dropout": 0.4, "recurrent_dropout": 0.3, "seed": 5}
     network = Network(spec, **problem, level=level, threads=threads, **rates)
-    assert_same(network.run(), oracle.run(spec, **problem, masks=network.masks()), EXACT)
+    assert_same(network.run(), oracle.run(spec, **problem, masks=network.masks()), exact(spec))
 
 
 @each_level
@@ -332,7 +340,7 @@ def test_max_pooling_of_equal_steps(level, activation, bidirectional):
             weight[...] = 0
     expected = oracle.run(spec, **problem)
     assert expected.grads["weight_ih_l0"].any()
-    assert_same(Network(spec, **problem, level=level).run(), expected, EXACT)
+    assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
 
 
 @each_level
@@ -403,6 +411,10 @@ def test_central_differences(level, cell, activation, bidirectional, n_layers, p
     )
     # with this seed some unit of every layer is alive, relu's too
     problem = make_problem(spec, SMALL_LENGTHS, 2, seed=104, cotangents=False, scale=0.7)
+    if loss == "gaussian":
+        # relu's outputs as logarithms of variances make losses of 1e15, whose rounding is more
+        # than small gradients change
+        problem["weights"]["head_weight"] *= 0.1
     assert_differences_agree(Network(spec, **problem, level=level))
 
 

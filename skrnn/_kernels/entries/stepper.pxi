@@ -9,7 +9,7 @@ from .embedding cimport look_up
 from .heads.losses cimport softmax_row
 from .pack cimport pack_weights
 from .single_step cimport keep_states, one_step_each, step_rows
-from .types cimport LANES, Net, Scan, idx, load, real, splat, sum_lanes, useful_threads, vec
+from .types cimport ALL, LANES, LAST, Net, POOL_NUMBERS, Scan, idx, load, real, splat, sum_lanes, useful_threads, vec
 
 
 cdef class Stepper:
@@ -20,7 +20,7 @@ cdef class Stepper:
     Parameters
     ----------
     plan : Plan
-        Of one direction, without a head that reads whole sequences.
+        Of one direction, without a loss of whole sequences.
     options : Options
     workspace : ndarray of shape (n_bytes,), dtype=uint8
         For BatchLimits(n, n, 1).
@@ -32,7 +32,10 @@ cdef class Stepper:
     cdef Net net
     cdef object kept
     cdef readonly idx n
-    cdef readonly idx n_state  # numbers of a sequence's state: h and c of each scan, side by side
+    # Numbers of a sequence's state, side by side: h and c of each scan; and with a pooling but the
+    # last the `pool_state` of a row, and what is pooled.
+    cdef readonly idx n_state
+    cdef idx n_pooled  # poolings that have a state
 
     def __init__(self, plan, options, workspace, params, n):
         cdef idx k
@@ -50,6 +53,10 @@ cdef class Stepper:
         keep_states(&self.net)
         for k in range(self.net.plan.n_scans):
             self.n_state += self.net.scans[k].plan.H * (1 + self.net.scans[k].plan.has_c)
+        if self.net.plan.pooling != ALL and self.net.plan.pooling != LAST:
+            self.n_pooled = self.net.plan.n_poolings - (self.net.plan.pooling & LAST != 0)
+            self.n_state += POOL_NUMBERS + self.n_pooled * self.net.plan.H
+            memset(self.net.ws_features, 0, n * self.net.P * sizeof(real))
 
     def step(
         self, const real[:, ::1] x, const idx[:, ::1] tokens, const real[:, ::1] before,
@@ -150,7 +157,7 @@ cdef class Stepper:
                 return False
             if scan.plan.has_c and not is_finite(scan.c0 + r * scan.plan.Hp, scan.plan.Hp):
                 return False
-        return True
+        return self.n_pooled == 0 or is_finite(self.net.ws_features + r * self.net.P, self.net.P)
 
     cdef idx _first_wrong(self, const real[:, ::1] before) noexcept:
         """Return the first row of which `_step` found anything that is not finite."""
@@ -173,6 +180,8 @@ cdef class Stepper:
             memset(scan.h0, 0, self.n * scan.plan.Hp * sizeof(real))
             if scan.plan.has_c:
                 memset(scan.c0, 0, self.n * scan.plan.Hp * sizeof(real))
+        if self.n_pooled > 0:
+            memset(self.net.ws_features, 0, self.n * self.net.P * sizeof(real))
 
     cdef void _exchange(self, real* states, idx lo, idx hi, bint enter) noexcept nogil:
         """Copy rows lo .. hi of the user's states to the scans', or back."""
@@ -186,6 +195,12 @@ cdef class Stepper:
                 at = exchange_row(scan.h0 + r * scan.plan.Hp, at, scan.plan.H, enter)
                 if scan.plan.has_c:
                     at = exchange_row(scan.c0 + r * scan.plan.Hp, at, scan.plan.H, enter)
+            if self.n_pooled == 0:
+                continue
+            at = exchange_row(self.net.pool_state + r * POOL_NUMBERS, at, POOL_NUMBERS, enter)
+            for k in range(self.net.plan.n_poolings - self.n_pooled, self.net.plan.n_poolings):
+                at = exchange_row(self.net.ws_features + r * self.net.P + k * self.net.F, at,
+                                  self.net.plan.H, enter)
 
 
 cdef inline real* exchange_row(real* row, real* state, idx H, bint enter) noexcept nogil:

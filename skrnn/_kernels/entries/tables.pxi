@@ -4,8 +4,8 @@ from libc.string cimport memset
 from .optimizer cimport ADAM, SGD
 from .types cimport (
     ABSOLUTE_ERROR, ALL, ATTENTION, BINARY_LOG_LOSS, BLOCK_COLS, CRF, GAUSSIAN, GRU, LANES, LAST,
-    LOGISTIC, LSTM, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR, ScanPlan, TANH,
-    real,
+    LOGISTIC, LSTM, MAX, MEAN, NetPlan, POISSON, QUANTILE, RELU, RNN, SOFTMAX, SQUARED_ERROR,
+    ScanPlan, TANH, real,
 )
 
 # The numbers that stand for names in a plan, and the fields of its two kinds of record, in order.

@@ -208,6 +208,50 @@ cdef inline void attention_backward(Net* net, idx b, const real* d_out, bint add
             dv[k] += de * y[k]
 
 
+cdef inline void pool_step(
+    const Net* net,
+    const real* y,         # (F,) the new hidden states
+    real* features,        # in/out (P,) what is pooled, after the steps before and after this one
+    real* state,           # in/out (POOL_NUMBERS,)
+) noexcept nogil:
+    """Pool one step more. With n steps so far
+
+        mean       m <- m + (y - m) / n          max    m <- max(m, y)
+        attention  u <- max(u, e), s <- s exp(u_before - u) + exp(e - u),
+                   m <- m + (y - m) exp(e - u) / s
+
+    so that s is a sum of weights relative to the highest score u, and m their mean.
+    """
+    cdef idx k
+    cdef bint first = state[0] == 0
+    cdef double score, highest
+    cdef real share
+    state[0] += 1
+    if net.plan.pooling & LAST:
+        memcpy(features, y, net.F * sizeof(real))
+        features += net.F
+    if net.plan.pooling & MEAN:
+        share = 1 / state[0]
+        for k in range(net.F):
+            features[k] += (y[k] - features[k]) * share
+        features += net.F
+    if net.plan.pooling & MAX:
+        for k in range(net.F):
+            if first or y[k] > features[k]:
+                features[k] = y[k]
+        features += net.F
+    if net.plan.pooling & ATTENTION:
+        score = dot(net.pack_pool, y, net.F)
+        highest = score if first or score > state[1] else state[1]
+        state[2] = <real> (state[2] * exp(state[1] - highest) if not first else 0)
+        share = <real> exp(score - highest)
+        state[2] += share
+        state[1] = <real> highest
+        share /= state[2]
+        for k in range(net.F):
+            features[k] += (y[k] - features[k]) * share
+
+
 cdef inline double dot(const real* a, const real* b, idx n) noexcept nogil:
     cdef double total = 0
     cdef idx k

@@ -330,6 +330,27 @@ FAULTS = [
         "kernels/test_gradients.py::test_every_network_against_the_oracle",
     ),
     Fault(
+        "attention pooling: a new highest score leaves the old weights as they are",
+        "_kernels/heads/pooling.pxd",
+        "state[2] * exp(state[1] - highest)",
+        "state[2]",
+        "base/test_streaming.py::test_what_is_pooled_is_carried",
+    ),
+    Fault(
+        "max pooling, step by step: from 0 on",
+        "_kernels/heads/pooling.pxd",
+        "if first or y[k] > features[k]:",
+        "if y[k] > features[k]:",
+        "base/test_streaming.py::test_what_is_pooled_is_carried",
+    ),
+    Fault(
+        "stepper: what is pooled is not put back",
+        "_kernels/entries/stepper.pxi",
+        "for k in range(self.net.plan.n_poolings - self.n_pooled, self.net.plan.n_poolings):",
+        "for k in range(self.net.plan.n_poolings - self.n_pooled, self.net.plan.n_poolings - 1):",
+        "base/test_streaming.py::test_what_is_pooled_is_carried",
+    ),
+    Fault(
         "max pooling: the last of equals wins",
         "_kernels/heads/pooling.pxd",
         "if row[k] > out[k]:",
