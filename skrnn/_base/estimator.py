@@ -574,9 +574,10 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
 
         `weight_ih_l{k}[_reverse]` (gates * H, D), `weight_hh_...` (gates * H, H), `bias_ih_...`
         and `bias_hh_...` (gates * H,), with the gates in the order i, f, g, o (LSTM) or r, z, n
-        (GRU); `head_weight` (n_outputs, n_directions * H), `head_bias` (n_outputs,) and, for
-        tokens, `embedding_weight` (n_tokens + 1, embedding_dim), the last row for unknown tokens;
-        with several token columns `embedding_weight_0`, `embedding_weight_1`, ...
+        (GRU); `head_weight` (n_outputs, n_poolings * n_directions * H), `head_bias` (n_outputs,),
+        for attention pooling `pool_weight` (n_directions * H,) and, for tokens, `embedding_weight`
+        (n_tokens + 1, embedding_dim), the last row for unknown tokens; with several token columns
+        `embedding_weight_0`, `embedding_weight_1`, ...
         """
         # An AttributeError, not check_is_fitted's: hasattr(estimator, "weights_") must be False.
         if "_params" not in self.__dict__:

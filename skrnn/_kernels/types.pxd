@@ -269,8 +269,9 @@ cdef struct Net:
     real* pack_pool                 # (F,) scores of attention pooling, 0 in the padding
     real* ws_shares                 # (N,) weight of each step in attention pooling
     real* scratch_pool_grads        # (B, F) gradient of the scores, by sequence
-    real* pool_state                # (B, POOL_NUMBERS) of single steps: steps so far, and in
-                                    # attention pooling their highest score and sum exp(e - highest)
+    # (B, POOL_NUMBERS) of single steps: how many so far, and in attention pooling their highest
+    # score u and the sum of exp(e - u)
+    real* pool_state
     real* logits                    # (R, Op); of wide outputs (n_outputs, logit_rows), a chunk
     real* dlogits                   # (R, Op); of wide outputs they take the place of logits
     idx logit_rows                  # of a chunk of wide outputs (wide_output.pxd); 0: all at once

@@ -4,8 +4,8 @@
 MemoryError) before any kernel starts; with the block it sets the pointers.
 """
 from .types cimport (
-    ALL, ATTENTION, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, POOL_NUMBERS, Run, SLICES, Scan, ScanPlan, Task,
-    ceil_div, idx, imax, padded, real,
+    ALL, ATTENTION, BLOCK_COLS, EmbeddingColumn, LANES, MAX, Net, POOL_NUMBERS, Run, SLICES, Scan,
+    ScanPlan, Task, ceil_div, idx, imax, padded, real,
 )
 from .weight_gradients cimport SliceSums, layer_size, weight_scratch
 

@@ -48,8 +48,11 @@ EXACT = 1e-12
 
 
 def exact(spec):
-    """Bound the error: the scores of attention pooling have df . (h_t - f), a small difference of
-    large numbers, in the oracle as in the kernels."""
+    """Bound the error.
+
+    The scores of attention pooling have df . (h_t - f), in the oracle too: a small difference of
+    large numbers.
+    """
     return 1e-11 if "attention" in spec.pooling else EXACT
 
 

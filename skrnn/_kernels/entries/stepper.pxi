@@ -9,7 +9,10 @@ from .embedding cimport look_up
 from .heads.losses cimport softmax_row
 from .pack cimport pack_weights
 from .single_step cimport keep_states, one_step_each, step_rows
-from .types cimport ALL, LANES, LAST, Net, POOL_NUMBERS, Scan, idx, load, real, splat, sum_lanes, useful_threads, vec
+from .types cimport (
+    ALL, LANES, LAST, Net, POOL_NUMBERS, Scan, idx, load, real, splat, sum_lanes, useful_threads,
+    vec,
+)
 
 
 cdef class Stepper:
