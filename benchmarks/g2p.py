@@ -51,7 +51,7 @@ def words(language, part):
             list(unicodedata.normalize("NFD", word) if language == "kor" else word)
             for word, _ in pairs
         ],
-        [said.split() for _, said in pairs],
+        [phonemes.split() for _, phonemes in pairs],
     )
 
 
@@ -102,8 +102,8 @@ def _rates(translator, parts, beam_widths):
     found = {}
     for name, (X, y) in parts.items():
         for beam_width in beam_widths:
-            said = translator.set_params(beam_width=beam_width).predict(X)
-            rates = sequence_error_rate(y, said), token_error_rate(y, said)
+            phonemes = translator.set_params(beam_width=beam_width).predict(X)
+            rates = sequence_error_rate(y, phonemes), token_error_rate(y, phonemes)
             found[f"{name} beam {beam_width}"] = 100 * np.array(rates)
     return found
 

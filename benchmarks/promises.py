@@ -127,9 +127,9 @@ def long_calls():
     tags = [X[:2, :, 0].argsort()[k] for k in range(2)]  # a hundred labels
     plain = RNNClassifier((128,), **few).fit(X[:64], halves[:64])
     crf = LSTMTagger((8,), crf=True, **few).fit(list(X[:2]), tags)
-    texts, stream = words(9000, 100, 2000), np.arange(200) % 20
+    texts, document = words(9000, 100, 2000), np.arange(200) % 20
     language = LSTMLanguageModel((128,), **few).fit(texts[:20])
-    drawing = LSTMLanguageModel((128,), **few).fit(stream)
+    drawing = LSTMLanguageModel((128,), **few).fit(document)
     pairs = words(2000, 20)
     translators = {
         beam: Seq2SeqTranslator((128,), beam_width=beam, max_length=500, **few) for beam in (1, 5)

@@ -1,6 +1,6 @@
 """The other side of the text benchmarks: a language model and an encoder-decoder in PyTorch.
 
-Written as someone would who wants it fast: the stream is laid out once, one row per step; Adam is
+Written as someone would who wants it fast: the document is laid out once, one row per step; Adam is
 the fused one; the encoder packs its sources; the decoder runs over whole padded targets in one
 call, because attention comes after the recurrence; prediction takes similar lengths together and
 stops when all have ended. The networks are those of our estimators, weight for weight: `load` takes
@@ -50,20 +50,20 @@ class LanguageNetwork(nn.Module):
 
 
 class LanguageModel:
-    """From one stream of ids to the network; `params` are those of LSTMLanguageModel."""
+    """From one document of ids to the network; `params` are those of LSTMLanguageModel."""
 
     def __init__(self, params):
         self.params = params
 
-    def fit(self, stream):
+    def fit(self, document):
         """Train from scratch; this whole call is what is timed."""
         torch.manual_seed(0)
-        n_streams, steps = self.params["batch_size"], self.params["bptt_steps"]
-        ids = torch.from_numpy(stream)
+        n_parts, steps = self.params["batch_size"], self.params["bptt_steps"]
+        ids = torch.from_numpy(document)
         # One symbol more for those that are not known, as ours has.
         self.network = LanguageNetwork(int(ids.max()) + 2, self.params)
         optimizer = _optimizer(self.network, self.params["learning_rate_init"])
-        inputs, labels = self.lay_out(ids[:-1], n_streams), self.lay_out(ids[1:], n_streams)
+        inputs, labels = self.lay_out(ids[:-1], n_parts), self.lay_out(ids[1:], n_parts)
         for _ in range(self.params["max_iter"]):
             state, total = None, 0.0
             for x, y in zip(inputs.split(steps), labels.split(steps), strict=True):
@@ -74,14 +74,14 @@ class LanguageModel:
         return self
 
     @staticmethod
-    def lay_out(ids, n_streams):
-        """Cut a stream into parallel parts, one row per step; what is left over is dropped."""
-        return ids[: len(ids) // n_streams * n_streams].view(n_streams, -1).T.contiguous()
+    def lay_out(ids, n_parts):
+        """Cut a document into parallel parts, one row per step; what is left over is dropped."""
+        return ids[: len(ids) // n_parts * n_parts].view(n_parts, -1).T.contiguous()
 
-    def loss(self, weights, stream):
-        """Return the mean loss of a whole stream under weights of ours."""
+    def loss(self, weights, document):
+        """Return the mean loss of a whole document under weights of ours."""
         network = LanguageNetwork(len(weights["head_bias"]), self.params).load(weights)
-        ids = torch.from_numpy(stream)
+        ids = torch.from_numpy(document)
         with torch.inference_mode():
             scores, _ = network(ids[:-1, None], None)
         return nn.functional.cross_entropy(scores[:, 0], ids[1:]).item()

@@ -43,7 +43,7 @@ def text(run):
     table = Table(
         "Text: a language model, and sequence to sequence",
         ["what", "ours", "PyTorch", "ratio", "goal", "verdict"],
-        f"The language model reads one stream of {SYMBOLS} symbols as 32 that advance together, "
+        f"The language model reads one document of {SYMBOLS} symbols as 32 that advance together, "
         f"{BATCHES} batches of 100 steps, the state carried; an LSTM of 256 units, embeddings of "
         f"64. The translator has {PAIRS:,} made-up pairs of {LENGTHS[0]}..{LENGTHS[1]} source "
         "tokens and about as many target tokens, batches of 32; a bidirectional LSTM of 128 units, "
@@ -72,7 +72,7 @@ def memory(run):
     table = Table(
         f"Peak memory of a language model of {MANY_TOKENS:,} tokens",
         ["embedding", "weights", "beside data and weights", "goal", "verdict"],
-        "As above, but one stream of 64,000 tokens. The high-water mark of a process that trains "
+        "As above, but one document of 64,000 tokens. The high-water mark of a process that trains "
         "for two epochs, less what it was before and less the weights once; so their gradients and "
         "the two moments of Adam, as large as the weights each, are counted.",
     )
@@ -96,22 +96,22 @@ def fitted(estimator, params, *data):
 def _language_row(run, peer, table):
     n_batches = BATCHES // 2 if run.quick else BATCHES
     n = LANGUAGE["batch_size"] * LANGUAGE["bptt_steps"] * n_batches + 1
-    stream = np.random.default_rng(0).integers(0, SYMBOLS, n)
-    calls = [(ours, lambda: fitted("LSTMLanguageModel", LANGUAGE, stream))]
+    document = np.random.default_rng(0).integers(0, SYMBOLS, n)
+    calls = [(ours, lambda: fitted("LSTMLanguageModel", LANGUAGE, document))]
     if peer is not None:
         model = peer.LanguageModel(LANGUAGE)
-        _check_language_models(calls[0][1](), model, stream[:2000])
-        calls.append((run.peer, lambda: model.fit(stream)))
+        _check_language_models(calls[0][1](), model, document[:2000])
+        calls.append((run.peer, lambda: model.fit(document)))
     row = f"language model, an epoch of {n_batches} batches"
     race_row(table, row, alternate(calls, run.repeats), 1.9)
 
 
-def _check_language_models(model, theirs, stream):
-    """Raise unless both sides give a stream the same probability under the same weights."""
+def _check_language_models(model, theirs, document):
+    """Raise unless both sides give a document the same probability under the same weights."""
     # Ours gives the first token a probability too, that of its frequency.
-    first = model.score_samples([stream[:1]])[0]
-    mine = (first - model.score_samples([stream])[0]) / (len(stream) - 1)
-    loss = theirs.loss(model.weights_, stream)
+    first = model.score_samples([document[:1]])[0]
+    mine = (first - model.score_samples([document])[0]) / (len(document) - 1)
+    loss = theirs.loss(model.weights_, document)
     if abs(mine - loss) > 1e-4:
         raise RuntimeError(f"The language models differ: our loss is {mine}, PyTorch's {loss}.")
 

@@ -2,7 +2,7 @@
 Shakespeare, character by character: nats per character on held-out text, and a sample
 ======================================================================================
 
-One long stream of 1.1 million characters; the first 90 % train, the last 10 % test. Prints the loss
+One document of 1.1 million characters; the first 90 % train, the last 10 % test. Prints the loss
 of each epoch, what the network thinks of the test part, and text of its own.
 
 Run it as ``SKRNN_DATA=folder python examples/shakespeare.py``, where ``folder/tinyshakespeare``

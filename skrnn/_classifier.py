@@ -311,21 +311,21 @@ class RNNClassifier(
             raise ValueError(
                 "class_weight is for one label per sequence. Weigh sequences with sample_weight."
             )
-        numbers = y.astype(self.dtype)
+        values = y.astype(self.dtype)
         if reset:
             self._loss = "binary_log_loss"
-            self.classes_ = np.arange(numbers.shape[1])
-        elif self._loss != "binary_log_loss" or numbers.shape[1] != len(self.classes_):
+            self.classes_ = np.arange(values.shape[1])
+        elif self._loss != "binary_log_loss" or values.shape[1] != len(self.classes_):
             started = (
                 f"{len(self.classes_)} labels"
                 if self._loss == "binary_log_loss"
                 else "one label per sequence"
             )
             raise ValueError(
-                f"y is a matrix of {numbers.shape[1]} labels per sequence (multilabel), but the "
+                f"y is a matrix of {values.shape[1]} labels per sequence (multilabel), but the "
                 f"network was started with {started}."
             )
-        return Targets(None, np.ascontiguousarray(numbers), sample_weight)
+        return Targets(None, np.ascontiguousarray(values), sample_weight)
 
     def _held_mask(self, y, sample_weight, seed):
         sample_weight = check_sample_weight(sample_weight, y)

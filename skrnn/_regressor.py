@@ -248,46 +248,46 @@ class RNNRegressor(
         sample_weight = check_sample_weight(sample_weight, y)
         y = read_target_numbers(y, np.float64)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
-        numbers = np.asarray(y, dtype=np.float64)
+        values = np.asarray(y, dtype=np.float64)
         # In one order in memory, so that sums have the same bits whatever y is an array of.
-        y_ndim, numbers = numbers.ndim, np.ascontiguousarray(numbers.reshape(len(numbers), -1))
-        if not reset and numbers.shape[1] != self._architecture["n_outputs"]:
+        y_ndim, values = values.ndim, np.ascontiguousarray(values.reshape(len(values), -1))
+        if not reset and values.shape[1] != self._architecture["n_outputs"]:
             raise ValueError(
-                f"y has {numbers.shape[1]} outputs, but the network was started with "
+                f"y has {values.shape[1]} outputs, but the network was started with "
                 f"{self._architecture['n_outputs']}."
             )
         if self.loss == "poisson":
-            self._check_counts(numbers)
+            self._check_counts(values)
         if reset:
             learned = slice(None) if held is None else ~held
             self._y_ndim = y_ndim
             weights = None if sample_weight is None else sample_weight[learned]
             self._target_center, self._target_scale = learn_scale(
-                numbers[learned], weights, self.loss
+                values[learned], weights, self.loss
             )
         with np.errstate(over="ignore"):  # too large for the network: found as infinity below
-            numbers = ((numbers - self._target_center) / self._target_scale).astype(self.dtype)
-        if not np.isfinite(numbers).all():
-            row, column = np.argwhere(~np.isfinite(numbers))[0]
+            values = ((values - self._target_center) / self._target_scale).astype(self.dtype)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
             raise ValueError(
                 f"The target of sequence {row} (output {column}) is too far from those that the "
                 f"scale was learned from for dtype('{np.dtype(self.dtype)}'). Transform y, for "
                 "example with TransformedTargetRegressor, or use dtype='float64'."
             )
-        return Targets(None, np.ascontiguousarray(numbers), sample_weight)
+        return Targets(None, np.ascontiguousarray(values), sample_weight)
 
-    def _check_counts(self, numbers):
+    def _check_counts(self, values):
         """Refuse targets that no Poisson distribution gives."""
-        if (numbers < 0).any():
-            row, column = np.argwhere(numbers < 0)[0]
+        if (values < 0).any():
+            row, column = np.argwhere(values < 0)[0]
             raise ValueError(
                 f"loss='poisson' needs targets that are not negative, but that of sequence {row} "
-                f"is {numbers[row, column]} (output {column})."
+                f"is {values[row, column]} (output {column})."
             )
-        if not numbers.any(axis=0).all():
+        if not values.any(axis=0).all():
             raise ValueError(
                 "loss='poisson' needs a target above 0, but all are 0 for output "
-                f"{int(np.argmin(numbers.any(axis=0)))}: the logarithm of their mean is not finite."
+                f"{int(np.argmin(values.any(axis=0)))}: the logarithm of their mean is not finite."
             )
 
     def _network_parameters(self, shared):

@@ -499,13 +499,13 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
 
     def _continue(self, rng):
         """Copy what training changes, so that a failure can put it back."""
-        asked = self._network_parameters(self._shared_parameters())
-        asked |= {name: getattr(self, name) for name in self._reading_parameters}
-        if "n_frozen" in asked:  # may change: weights and moments are the same
-            self._architecture = {**self._architecture, "n_frozen": asked["n_frozen"]}
+        requested = self._network_parameters(self._shared_parameters())
+        requested |= {name: getattr(self, name) for name in self._reading_parameters}
+        if "n_frozen" in requested:  # may change: weights and moments are the same
+            self._architecture = {**self._architecture, "n_frozen": requested["n_frozen"]}
             self.__dict__.pop("_plan", None)
         started = self._architecture | getattr(self, "_read_by", {})
-        for name, value in asked.items():
+        for name, value in requested.items():
             if value != started.get(name, value):
                 name = self._plan_names.get(name, name)
                 raise ValueError(

@@ -62,7 +62,7 @@ class StateMixin:
     def __getstate__(self):
         """Leave out what can be made again, and the optimizer unless `warm_start` needs it."""
         state = to_plain(super().__getstate__(), self._state_classes)
-        for name in ("_plan", "_stream_ready", "_weights_version"):
+        for name in ("_plan", "_stepper_ready", "_weights_version"):
             state.pop(name, None)
         if "_optimizer" in state:
             optimizer = state.pop("_optimizer") if self.warm_start else None
@@ -366,8 +366,8 @@ def _is_token_column(column):
 
 
 def _check_step_width(width, state, plan):
-    wanted = state["_architecture"]["n_features"]
-    if not is_count(width) or width != (1 if "vocabulary_" in state else wanted):
+    n_features = state["_architecture"]["n_features"]
+    if not is_count(width) or width != (1 if "vocabulary_" in state else n_features):
         raise Misfit(f"a step has {width!r} features, which does not fit its network")
 
 

@@ -78,23 +78,23 @@ class StreamingMixin:
             n = len(state)
         except TypeError:
             raise not_a_state(state) from None
-        stream = self._stream(n)
+        stepper = self._stream(n)
         try:
             output, after = (None, np.empty_like(state)) if out is None else out
             # The kernel checks all arrays; what it does not take as it is gets a second look.
             if type(x) is type(state) is np.ndarray and (out is None or output is not None):
                 output, raw = self._step_arrays(n, output)
-                if stream.step(x, state, after, raw) < 0:
+                if stepper.step(x, state, after, raw) < 0:
                     self._finish_step(raw, output)
                     return output, after
         except (AttributeError, IndexError, TypeError, ValueError):
             pass
-        return self._step_with_care(stream, x, state, out)
+        return self._step_with_care(stepper, x, state, out)
 
-    def _step_with_care(self, stream, x, state, out):
+    def _step_with_care(self, stepper, x, state, out):
         """Read what may need converting, take the step, and say what is wrong if there is."""
         plan = self._get_plan()
-        state = read_state(state, stream.n_state, plan.dtype)
+        state = read_state(state, stepper.n_state, plan.dtype)
         n = len(state)
         x = self._read_step(x, n)
         output, raw = self._step_arrays(n)
@@ -102,7 +102,7 @@ class StreamingMixin:
         if out is not None:
             output, after = check_out(out, output, after)
             output, raw = self._step_arrays(n, output)
-        wrong = stream.step(x, state, after, raw)
+        wrong = stepper.step(x, state, after, raw)
         if wrong >= 0:
             raise overflow(wrong, plan.dtype)
         self._finish_step(raw, output)
@@ -174,14 +174,14 @@ class StreamingMixin:
 
     def _stream(self, n):
         """Return the network ready to go on with n sequences, made anew where weights changed."""
-        stream = self.__dict__.get("_stream_ready")
-        if stream is None or not stream.fits(self._params, self._weights_version, n):
+        stepper = self.__dict__.get("_stepper_ready")
+        if stepper is None or not stepper.fits(self._params, self._weights_version, n):
             self._check_whole()
             self._check_causal()
             version = self._weights_version
-            stream = Steppers(self._get_plan(), self._params, version, n)
-            self._stream_ready = stream
-        return stream
+            stepper = Steppers(self._get_plan(), self._params, version, n)
+            self._stepper_ready = stepper
+        return stepper
 
     def _check_causal(self):
         """Raise where an output depends on later steps."""

@@ -11,12 +11,12 @@ import numpy as np
 ROUNDING = 8 * np.finfo(np.float64).eps
 
 
-def learn_scale(numbers, weights, loss):
+def learn_scale(target_values, weights, loss):
     """Find what brings each column of targets to unit scale.
 
     Parameters
     ----------
-    numbers : ndarray of shape (n, n_outputs), dtype=float64
+    target_values : ndarray of shape (n, n_outputs), dtype=float64
     weights : ndarray of shape (n,), or None
     loss : str
         Of 'poisson' the logarithm of a mean is learned: there is no center, and the scale is the
@@ -29,8 +29,8 @@ def learn_scale(numbers, weights, loss):
     if weights is not None and not weights.any():
         weights = None
     # Divided by a power of two near the largest, squares neither overflow nor lose a bit.
-    unit = np.ldexp(1.0, np.frexp(np.abs(numbers).max(axis=0))[1] - 1)
-    values = numbers / unit
+    unit = np.ldexp(1.0, np.frexp(np.abs(target_values).max(axis=0))[1] - 1)
+    values = target_values / unit
     mean = np.average(values, axis=0, weights=weights)
     if loss == "poisson":
         return np.zeros_like(mean), np.where(mean > 0, mean, 1.0) * unit

@@ -60,8 +60,8 @@ class TokensMixin:
         goes_on = first is None
         width = self._architecture["embedding"][0][1] if goes_on else first.shape[1]
         given = self.embedding_dim
-        asked = given if given is None or isinstance(given, Integral) else given[0]
-        if asked not in (None, width):
+        width_given = given if given is None or isinstance(given, Integral) else given[0]
+        if width_given not in (None, width):
             raise ValueError(
                 f"embedding_dim={given!r}, but embeddings has vectors of {width} numbers. Set "
                 "embedding_dim=None, or pass vectors of that length."

@@ -66,9 +66,9 @@ class Sequences:
         """
         if n is None:
             return Sequences(self.values.copy(), self.offsets)
-        return Sequences.of([values[-n:] for values in self.split()])
+        return Sequences.of([values[-n:] for values in self.arrays()])
 
-    def split(self):
+    def arrays(self):
         """Return the sequences one by one.
 
         Returns

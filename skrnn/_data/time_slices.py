@@ -98,7 +98,7 @@ class TimeSlices:
         parts = (self.targets.parts[i][:stop] for i, stop in zip(series, stops, strict=True))
         return np.array([len(part) - (_n_known(part) or len(part)) for part in parts])
 
-    def cut(self, series, stops, ahead):
+    def histories(self, series, stops, ahead):
         """Return some series up to a step, and rows for the steps to come without their targets.
 
         Parameters

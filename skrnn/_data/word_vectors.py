@@ -49,8 +49,8 @@ class WordVectors(NamedTuple):
             If no word has a vector, or vectors are not finite or of unequal lengths.
         """
         spellings = {word: (word, word.lower(), *written) for word, written in forms.items()}
-        wanted = {spelling for each in spellings.values() for spelling in each}
-        found = self.load(None if self.all_words else wanted)
+        spellings_read = {spelling for each in spellings.values() for spelling in each}
+        found = self.load(None if self.all_words else spellings_read)
         chosen = {}
         for word, each in spellings.items():
             spelling = next((s for s in each if s in found), None)

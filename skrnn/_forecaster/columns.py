@@ -183,12 +183,12 @@ def read_columns(estimator, X):
     tables = _tables(X)
     first = tables[0] if tables else None
     names = None if first is None else _names(first)
-    k, asked = estimator.n_targets, estimator.categorical_covariates
+    k, declared_categories = estimator.n_targets, estimator.categorical_covariates
     declared = {"past_covariates": estimator.past_covariates,
                 "static_covariates": estimator.static_covariates}  # fmt: skip
-    by_type = isinstance(asked, str) and asked == "from_dtype"
+    by_type = isinstance(declared_categories, str) and declared_categories == "from_dtype"
     if not by_type:
-        declared["categorical_covariates"] = asked
+        declared["categorical_covariates"] = declared_categories
     named = any(_listed(given) for given in declared.values())
     masked = estimator.missing == "mask"
     if k is None and named:

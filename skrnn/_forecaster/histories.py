@@ -82,10 +82,10 @@ class HistoriesMixin:
         left = [
             ahead if len(ahead) else before[n:]
             for ahead, before, n in zip(
-                future.split(), self._futures.split(), new.lengths, strict=True
+                future.arrays(), self._futures.arrays(), new.lengths, strict=True
             )
         ]
-        pairs = zip(self._histories.split(), new.split(), strict=True)
+        pairs = zip(self._histories.arrays(), new.arrays(), strict=True)
         known = Sequences.of([np.concatenate(pair) for pair in pairs])
         self._keep_histories(self._transform.kept(known), Sequences.of(left), kept)
         return self
@@ -96,7 +96,7 @@ class HistoriesMixin:
         if n == 0:
             return
         stop = len(self._columns.layout)
-        for i, (values, history) in enumerate(zip(new.split(), before.split(), strict=True)):
+        for i, (values, history) in enumerate(zip(new.arrays(), before.arrays(), strict=True)):
             if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
                 name = i if form is None or form.ids is None else repr(form.ids[i])
                 raise ValueError(
@@ -157,8 +157,8 @@ class HistoriesMixin:
                 )
             future = read_future(self._columns, X_future, form, len(known), horizon)
         if horizon is None:
-            asked = future.lengths
-            horizons = np.where(asked > 0, asked, self._transform.horizon)
+            rows_ahead = future.lengths
+            horizons = np.where(rows_ahead > 0, rows_ahead, self._transform.horizon)
         else:
             horizons = np.full(len(known), int(horizon))
         if self._transform.n_covariates and self._reads_future:

@@ -51,7 +51,7 @@ def error_units(transform, known):
     errors do not.)
     """
     units, k = [], transform.n_targets
-    for values in known.split():
+    for values in known.arrays():
         y, lag = transform.truth(values[-transform.history_length :]), max(1, transform.lag)
         changes = y[lag:] - y[:-lag] if len(y) > lag else y[1:] - y[:-1]
         if transform.n_indicators:  # changes from or to what is missing are not known
@@ -334,7 +334,7 @@ class IntervalsMixin:
         width = transform.n_inputs + network.plan.n_outputs
         given = read_series(self, X, reset=False, form=form)
         by_series = transform.own_scale or len(given[0]) > 1
-        for known, future in zip(*(part.split() for part in given), strict=True):
+        for known, future in zip(*(part.arrays() for part in given), strict=True):
             rows = np.concatenate([known[:, k : k + transform.n_covariates], future])
             truth = transform.truth(known)
             last = min(len(known) - h, len(rows) - ahead if transform.n_covariates else len(known))

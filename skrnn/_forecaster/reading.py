@@ -95,8 +95,8 @@ def read_series(estimator, X, *, reset, form=None, before=None):
 def _filled(known, before, season, where):
     """Fill what is missing: the network reads no change there."""
     k, parts = where.columns.n_targets, []
-    earlier = [known.values[:0]] * len(known) if before is None else before.split()
-    for i, (values, history) in enumerate(zip(known.split(), earlier, strict=True)):
+    earlier = [known.values[:0]] * len(known) if before is None else before.arrays()
+    for i, (values, history) in enumerate(zip(known.arrays(), earlier, strict=True)):
         history = history[-max(1, season) :]
         whole = np.concatenate([history, values])
         fill_gaps(whole, k, season)

@@ -32,18 +32,18 @@ class Copula(NamedTuple):
     """
 
     weights: np.ndarray  # (horizon, COPULA_ORDER, n_targets)
-    noise: np.ndarray  # (horizon, n_targets)
+    innovation_std: np.ndarray  # (horizon, n_targets)
 
     def join(self, scores):
         """Turn independent standard normal numbers (..., horizon, n_targets) into joint ones."""
-        joint = scores * self.noise
-        for j in range(1, len(self.noise)):
+        joint = scores * self.innovation_std
+        for j in range(1, len(self.innovation_std)):
             for i in range(min(j, COPULA_ORDER)):
                 joint[..., j, :] += self.weights[j, i] * joint[..., j - 1 - i, :]
         return joint
 
 
-def learn_copula(network, rows, numbers):
+def learn_copula(network, rows, values):
     """Learn how a network's errors at the steps of a block depend on each other.
 
     Parameters
@@ -51,23 +51,23 @@ def learn_copula(network, rows, numbers):
     network : Network
     rows : Sequences
         What the network reads.
-    numbers : ndarray of shape (n_asked, horizon, n_targets)
+    values : ndarray of shape (n_rows, horizon, n_targets)
         What it is asked for, NaN where that is not known.
 
     Returns
     -------
     Copula
     """
-    h, k = numbers.shape[1:]
+    h, k = values.shape[1:]
     outputs = network.outputs(rows)
     if network.loss == "gaussian":
-        scores = (numbers - outputs[..., 0]) / np.exp(outputs[..., 1])
+        scores = (values - outputs[..., 0]) / np.exp(outputs[..., 1])
     else:
-        outputs, spread = np.sort(outputs, axis=-1), ndtri(network.levels[[0, -1]])
-        width = (outputs[..., -1] - outputs[..., 0]) / (spread[1] - spread[0])
-        scores = (numbers - outputs[..., network.point]) / np.maximum(width, TINY)
+        outputs, standard_scores = np.sort(outputs, axis=-1), ndtri(network.levels[[0, -1]])
+        width = (outputs[..., -1] - outputs[..., 0]) / (standard_scores[1] - standard_scores[0])
+        scores = (values - outputs[..., network.point]) / np.maximum(width, TINY)
     scores = np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE)
-    weights, noise = np.zeros((h, COPULA_ORDER, k)), np.ones((h, k))
+    weights, innovation_std = np.zeros((h, COPULA_ORDER, k)), np.ones((h, k))
     for target in range(k):
         for j in range(1, h):
             order = min(j, COPULA_ORDER)
@@ -79,8 +79,8 @@ def learn_copula(network, rows, numbers):
             np.fill_diagonal(correlations, 1 + 1e-6)
             found = np.linalg.solve(correlations[1:, 1:], correlations[1:, 0])
             weights[j, :order, target] = found
-            noise[j, target] = np.sqrt(max(1 - found @ correlations[1:, 0], 1e-6))
-    return Copula(weights, noise)
+            innovation_std[j, target] = np.sqrt(max(1 - found @ correlations[1:, 0], 1e-6))
+    return Copula(weights, innovation_std)
 
 
 def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
@@ -179,24 +179,25 @@ def _values_at(network, details, scores):
     return below + (scores - known[segment[..., 0]]) * slope
 
 
-def training_sample(rows, numbers, lengths_of_rows):
+def training_sample(rows, values, lengths_of_rows):
     """Choose some of what a network has learned from, evenly, to learn a copula of.
 
     Parameters
     ----------
     rows : Sequences
-    numbers : ndarray of shape (n_asked, horizon, n_targets)
+    values : ndarray of shape (n_rows, horizon, n_targets)
     lengths_of_rows : ndarray of shape (n_sequences,)
         Numbers asked for of each sequence: its steps, or 1.
 
     Returns
     -------
     rows : Sequences
-    numbers : ndarray
+    values : ndarray
     """
     total = int(lengths_of_rows.sum())
     step = max(1, total // COPULA_ROWS)
-    chosen = np.arange(0, len(rows), step)
+    indices = np.arange(0, len(rows), step)
     stops = np.cumsum(lengths_of_rows)
-    asked = np.concatenate([np.arange(stops[i] - lengths_of_rows[i], stops[i]) for i in chosen])
-    return rows.take(chosen), numbers[asked]
+    starts = stops - lengths_of_rows
+    target_rows = np.concatenate([np.arange(starts[i], stops[i]) for i in indices])
+    return rows.take(indices), values[target_rows]

@@ -77,7 +77,7 @@ class ScoringMixin:
         h = self._transform.horizon
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
-        return known.split()
+        return known.arrays()
 
     def _last_steps(self, X):
         """Return series up to their last `horizon` steps, as X has them, and these targets."""

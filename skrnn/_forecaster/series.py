@@ -45,10 +45,10 @@ class Pieces(NamedTuple):
     """What a network reads of series, and is asked for."""
 
     rows: Sequences  # (total_steps, n_inputs), one per piece
-    # (n_asked, horizon, n_targets) of each step, or with y of each series; NaN where it
+    # (n_rows, horizon, n_targets) of each step, or with y of each series; NaN where it
     # does not count
-    numbers: np.ndarray
-    weights: np.ndarray  # (n_asked,)
+    values: np.ndarray
+    weights: np.ndarray  # (n_rows,)
     series: np.ndarray  # (n_pieces,) which series each is a piece of
 
     def followed_by(self, others):
@@ -56,7 +56,7 @@ class Pieces(NamedTuple):
         offsets = np.append(self.rows.offsets, others.rows.offsets[1:] + self.rows.offsets[-1])
         return Pieces(
             Sequences(np.concatenate([self.rows.values, others.rows.values]), offsets),
-            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.values, others.values]),
             np.concatenate([self.weights, others.weights]),
             np.concatenate([self.series, others.series + self.series.max(initial=-1) + 1]),
         )
@@ -86,7 +86,8 @@ def cut_ends(given, fraction, k):
         return given
     parts, ahead, history = [], [], []
     c = given.future.values.shape[1]
-    for values, future, held in zip(given.known.split(), given.future.split(), n_held, strict=True):
+    series = zip(given.known.arrays(), given.future.arrays(), n_held, strict=True)
+    for values, future, held in series:
         cut = len(values) - held
         parts += [values[:cut], values if held else values[:0]]
         ahead += [np.concatenate([values[cut:, k : k + c], future]), future]
@@ -157,7 +158,8 @@ def late_forecasts(held, transform, columns):
     """
     k, h, c = transform.n_targets, transform.horizon, transform.n_covariates
     histories, y = [], []
-    for i, (values, ahead) in enumerate(zip(held.known.split(), held.future.split(), strict=True)):
+    series = zip(held.known.arrays(), held.future.arrays(), strict=True)
+    for i, (values, ahead) in enumerate(series):
         if held.y is not None:
             stops = [len(values)]
         else:
@@ -180,7 +182,7 @@ def late_forecasts(held, transform, columns):
     return histories, np.array(y)
 
 
-def chunks(length, size, overlap):
+def training_spans(length, size, overlap):
     """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
 
     A piece has `size` steps that count; `overlap` steps of the one before only warm its state up.
@@ -220,28 +222,30 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     if reset and transform.lags:
         transform = learn_lags(transform, known, given.weights, y)
     if y is None:
-        rows, numbers, counts = learn_every_step(transform, given, bptt_steps, dtype)
+        rows, values, counts = learn_every_step(transform, given, bptt_steps, dtype)
     else:
-        rows, numbers = learn_last_step(transform, known, given.future, y)
-    if np.isnan(numbers).all():
+        rows, values = learn_last_step(transform, known, given.future, y)
+    if np.isnan(values).all():
         raise ValueError(
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
             "step(s), and at least 2 are needed."
         )
-    lacking = np.isnan(numbers).all(axis=(0, 2))
+    lacking = np.isnan(values).all(axis=(0, 2))
     if complete and lacking.any():
         raise _untrained(lacking, known)
     row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
     weights = row_weights if y is None else given.weights
     if reset:
         scale = std(rows.values[:, :k], row_weights if row_weights.any() else None)
-        asked = rms(numbers.reshape(len(numbers), -1), weights).reshape(-1, k)
+        target_scale = rms(values.reshape(len(values), -1), weights).reshape(-1, k)
         moves = constant_moves(transform, known, y)
-        transform = replace(transform, input_scale=scale, target_scale=asked, constant_moves=moves)
+        transform = replace(
+            transform, input_scale=scale, target_scale=target_scale, constant_moves=moves
+        )
         rows.values[:, :k] /= scale
     series = np.repeat(np.arange(len(counts)), counts)
-    numbers /= transform.target_scale
-    return transform, Pieces(rows, numbers, weights, series)
+    values /= transform.target_scale
+    return transform, Pieces(rows, values, weights, series)
 
 
 def _untrained(lacking, known):
@@ -283,9 +287,10 @@ def learn_every_step(transform, given, bptt_steps, dtype):
     for length, cut in zip(np.diff(given.known.offsets), cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
         first = max(0, cut - transform.horizon - transform.lookback)
-        pieces_of.append([piece for piece in chunks(length, size, overlap) if piece[1] > first])
+        spans = training_spans(length, size, overlap)
+        pieces_of.append([span for span in spans if span[1] > first])
     offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
-    series = zip(given.known.split(), given.future.split(), cuts, pieces_of, strict=True)
+    series = zip(given.known.arrays(), given.future.arrays(), cuts, pieces_of, strict=True)
     # With a long horizon these take more memory than all else, so they are filled in place.
     step_targets = np.empty((offsets[-1], transform.horizon, transform.n_targets), dtype)
     rows, done = np.empty((offsets[-1], transform.n_inputs)), 0
@@ -388,7 +393,7 @@ def learn_lags(transform, known, weights, y=None):
     """
 
     def every_step():
-        for values, weight in zip(known.split(), weights, strict=True):
+        for values, weight in zip(known.arrays(), weights, strict=True):
             y = scaled_targets(transform, values)
             missing = np.isnan(transform.truth(values))
             step_targets = transform.targets(y, np.where(missing, np.nan, y))

@@ -174,7 +174,7 @@ def in_order_of(fitted, at, new, future, form):
     parts = []
     for given in (new, future):
         found = [given.values[:0]] * len(fitted.ids)
-        for i, values in zip(at, given.split(), strict=True):
+        for i, values in zip(at, given.arrays(), strict=True):
             found[i] = values
         parts.append(Sequences.of(found))
     last = fitted.axis.last.copy()

@@ -83,8 +83,8 @@ class SeriesStreamingMixin(StreamingMixin):
         """
         width = self.initial_state(0).shape[1]
         state = read_state(state, width, np.float64)
-        stream, transform, network = self._stream(len(state)), self._transform, self._network()
-        size, k = stream.n_state, transform.n_targets
+        stepper, transform, network = self._stream(len(state)), self._transform, self._network()
+        size, k = stepper.n_state, transform.n_targets
         self._check_counts(state[:, size])
         known, future = self._read_observation(x, len(state))
         output = np.empty((len(state), transform.horizon, k))
@@ -106,7 +106,7 @@ class SeriesStreamingMixin(StreamingMixin):
             with np.errstate(over="ignore"):  # too large for float32: found as infinity below
                 states = np.ascontiguousarray(state[at, :size], dtype=network.plan.dtype)
             raw = np.empty((len(at), network.plan.n_outputs), network.plan.dtype)
-            wrong = stream.step(rows, states, states, raw)
+            wrong = stepper.step(rows, states, states, raw)
             if wrong >= 0:
                 raise overflow(at[wrong], network.plan.dtype)
             after[at, :size], after[at, size] = states, count + 1

@@ -39,14 +39,14 @@ class TrainingDataMixin:
             self._every_step = y is None
         learned, held = Series(known, future, weights, y), None
         if split_seed is not None:
-            learned, held = self._split(learned, split_seed)
+            learned, held = self._hold_out_series(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
         if reset:
             self._transform = learn_transform(self, learned.known, learned.weights, len(weights))
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
-        asked = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
+        options = {"bptt_steps": self.bptt_steps, "dtype": self.dtype}
         self._transform, pieces = learn(
-            self._transform, learned, reset=reset, complete=complete, **asked
+            self._transform, learned, reset=reset, complete=complete, **options
         )
         if not validation:
             self._conformal, self._conformal_by_series = None, False  # errors of other weights
@@ -56,21 +56,21 @@ class TrainingDataMixin:
             self._keep_sample(pieces)
         mask = None
         if held is not None:
-            _, late = learn(self._transform, held, reset=False, **asked)
+            _, late = learn(self._transform, held, reset=False, **options)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
-        rows, numbers = pieces.rows, pieces.numbers.reshape(len(pieces.numbers), -1)
+        rows, values = pieces.rows, pieces.values.reshape(len(pieces.values), -1)
         return TrainingData(
             Sequences(rows.values.astype(self.dtype), rows.offsets),
             Targets(
-                None, numbers.astype(self.dtype, copy=False), pieces.weights,
+                None, values.astype(self.dtype, copy=False), pieces.weights,
                 rows.offsets if self._every_step else None,
             ),
             pieces.series if self.bptt_steps and self._every_step else None,
             mask,
         )  # fmt: skip
 
-    def _split(self, given, seed):
+    def _hold_out_series(self, given, seed):
         """Return the series that are learned from, and those (or their ends) that are held out."""
         parts = given
         if self._every_step:
@@ -102,7 +102,7 @@ class TrainingDataMixin:
         known, future = read_series(self, X, reset=False, form=form)
         if y is not None:
             y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
-        _, held = self._split(Series(known, future, np.ones(len(known)), y), seed)
+        _, held = self._hold_out_series(Series(known, future, np.ones(len(known)), y), seed)
         histories, y = late_forecasts(held, self._transform, self._columns)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
@@ -131,5 +131,5 @@ class TrainingDataMixin:
         self._copula = self._copula_sample = None
         if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
             rows = pieces.rows
-            asked = rows.lengths if self._every_step else np.ones(len(rows), int)
-            self._copula_sample = training_sample(rows, pieces.numbers, asked)
+            n_targets = rows.lengths if self._every_step else np.ones(len(rows), int)
+            self._copula_sample = training_sample(rows, pieces.values, n_targets)

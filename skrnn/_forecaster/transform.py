@@ -422,10 +422,10 @@ def power_of_two_scale(values):
     return np.ldexp(1.0, np.frexp(np.abs(values).max(axis=-2, initial=0.0))[1] - 1)
 
 
-def rms(numbers, weights):
+def rms(target_values, weights):
     """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
     found = []
-    for column in numbers.T:  # one at a time: with a long horizon all take much memory
+    for column in target_values.T:  # one at a time: with a long horizon all take much memory
         known = ~np.isnan(column) * weights
         values = np.nan_to_num(column).astype(np.float64, copy=False)
         unit = power_of_two_scale(values[:, np.newaxis])[0]

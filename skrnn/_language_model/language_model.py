@@ -18,14 +18,14 @@ from skrnn._data.formats import take_items
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences, lengths_to_offsets, step_rows
 from skrnn._data.single_series import unwrap
-from skrnn._language_model.likelihood import ContinuedDocument, cut, log_likelihoods
+from skrnn._language_model.likelihood import ContinuedDocument, cut_into_pieces, log_likelihoods
 from skrnn._language_model.sampling import draw, uniform_numbers
 from skrnn._language_model.special_tokens import SpecialTokens
 from skrnn._language_model.streaming import TokenStreamingMixin
 from skrnn._network.batches import Targets, TrainingData, first_states
 from skrnn._network.initialize import log_priors
 
-AUTO_STREAMS = 32
+PARALLEL_PARTS = 32
 
 
 @documented
@@ -314,36 +314,36 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
             offsets = offsets if len(held) == len(inputs) else np.maximum(parts - 1, 0)
         if not self._own_symbols and not validation:
             lengths = np.diff(offsets)
-            steps = self._n_steps_of_a_stream(int(lengths[~held].sum()))
+            steps = self._n_steps_of_a_part(int(lengths[~held].sum()))
             if len(held) > len(inputs):
                 order, counts, offsets = self._with_lead(offsets)
                 ids, lengths = ids[order], np.diff(offsets)
                 labels = np.where(counts, labels[order], -1)
                 weights = None if weights is None else weights[order]
             # What is held out advances alone, from its beginning to its end.
-            offsets, held = self._cut(offsets, held, np.where(held, lengths, steps))[:2]
-        streams = None
+            offsets, held = self._cut_sequences(offsets, held, np.where(held, lengths, steps))[:2]
+        documents = None
         if self.bptt_steps is not None and np.diff(offsets).max() > self.bptt_steps:
-            offsets, held, streams = self._cut(offsets, held, self.bptt_steps)
+            offsets, held, documents = self._cut_sequences(offsets, held, self.bptt_steps)
         if not validation:
             self._count_tokens(labels, weights, np.repeat(held, np.diff(offsets)), reset)
         return TrainingData(
             Sequences(ids, offsets),
             Targets(labels, None, weights, offsets, self._special_tokens.unk + 1),
-            streams,
+            documents,
             None if split_seed is None else held,
         )
 
     @staticmethod
-    def _cut(offsets, held, steps):
+    def _cut_sequences(offsets, held, steps):
         """Cut sequences into pieces: their offsets, whether held out, and of which sequence."""
         held = held[np.diff(offsets) > 0]
-        offsets, sequence = cut(offsets, steps)
+        offsets, sequence = cut_into_pieces(offsets, steps)
         return offsets, held[sequence], sequence
 
-    def _n_steps_of_a_stream(self, n_steps):
+    def _n_steps_of_a_part(self, n_steps):
         """Return the steps of each of the parts of a document that advance together."""
-        return -(-n_steps // self._n_streams(n_steps))
+        return -(-n_steps // self._n_parallel_parts(n_steps))
 
     def _n_lead(self, start, stop):
         """Return how many steps are read before those from `start` to `stop`, which are held out.
@@ -351,7 +351,7 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
         So the state is carried on into them, as training carries it, but over no more steps than
         are held out, so that the time at most doubles.
         """
-        return min(start, self._n_steps_of_a_stream(start), stop - start)
+        return min(start, self._n_steps_of_a_part(start), stop - start)
 
     def _with_lead(self, offsets):
         """Let the held-out end of a document begin with steps before it, which do not count.
@@ -445,10 +445,10 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
     def _special_tokens(self):
         return SpecialTokens(int(self._token_counts[0]), bool(self._own_symbols))
 
-    def _n_streams(self, n_steps):
+    def _n_parallel_parts(self, n_steps):
         """Parallel parts of a document: no more than have a whole piece each."""
-        wanted = AUTO_STREAMS if self.batch_size == "auto" else self.batch_size
-        return max(1, min(wanted, n_steps // (self.bptt_steps or 1)))
+        n_parts = PARALLEL_PARTS if self.batch_size == "auto" else self.batch_size
+        return max(1, min(n_parts, n_steps // (self.bptt_steps or 1)))
 
     def _network_parameters(self, shared):
         [(rows, width)] = shared["embedding"]

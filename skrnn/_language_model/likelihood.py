@@ -25,7 +25,7 @@ class ContinuedDocument(list):
         self.n_read = n_read
 
 
-def cut(offsets, steps):
+def cut_into_pieces(offsets, steps):
     """Cut sequences into pieces, the last of each with what is left.
 
     Parameters
@@ -72,9 +72,9 @@ def log_likelihoods(plan, params, sequences, labels):
     logs = np.empty(len(labels))
     width = max(plan.n_outputs, *plan.hidden)
     steps = max(1, min(PIECE_STEPS, PREDICT_NUMBERS // width))
-    offsets, stream = cut(sequences.offsets, steps)
-    documents = Documents(plan, stream)
-    if len(stream):
+    offsets, document_of_piece = cut_into_pieces(sequences.offsets, steps)
+    documents = Documents(plan, document_of_piece)
+    if len(document_of_piece):
         pieces = Sequences(sequences.values, offsets)
         order = np.argsort(-documents.counts, kind="stable")
         most = max(1, min(PREDICT_SEQUENCES, PREDICT_NUMBERS // (steps * width)))

@@ -34,7 +34,7 @@ class Targets(NamedTuple):
     """Labels or numbers that the loss compares with, and weights; one per sequence, or per step."""
 
     labels: np.ndarray | None  # (n,) intp, for softmax and crf; -1 does not count
-    numbers: np.ndarray | None  # (n, n_targets), for the other losses; NaN does not count
+    values: np.ndarray | None  # (n, n_targets), for the other losses; NaN does not count
     weights: np.ndarray | None  # (n,) float64; None for ones
     offsets: np.ndarray | None = None  # (n_sequences + 1,) where there is one target per step
     n_labels: int | None = None  # how many there are; None for numbers
@@ -51,7 +51,7 @@ class Targets(NamedTuple):
         """Return which rows have a target, ndarray of bool."""
         if self.labels is not None:
             return self.labels >= 0
-        return ~np.isnan(self.numbers).all(axis=1)
+        return ~np.isnan(self.values).all(axis=1)
 
     def mean_weight(self):
         """Return the mean weight of the rows that have a target."""

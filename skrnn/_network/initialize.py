@@ -92,10 +92,10 @@ def initial_bias(targets, loss, n_outputs, quantiles=()):
     if targets.labels is not None:
         return log_priors(targets.labels, targets.weights, n_outputs)
     if loss == "binary_log_loss":
-        return log_odds(targets.numbers, targets.weights)
+        return log_odds(targets.values, targets.weights)
     if loss == "poisson":  # of a mean of 1
         return np.zeros(n_outputs)
-    return first_outputs(targets.numbers, targets.weights, loss, quantiles)
+    return first_outputs(targets.values, targets.weights, loss, quantiles)
 
 
 def log_priors(labels, weights, n_classes):
@@ -137,20 +137,20 @@ def log_odds(indicators, weights):
     return np.log(shares) - np.log1p(-shares)
 
 
-def first_outputs(numbers, weights, loss, levels):
+def first_outputs(values, weights, loss, levels):
     """Numbers that are right on average: a head bias of their mean, median, quantiles or spread.
 
     Parameters
     ----------
-    numbers : ndarray of shape (n, n_targets), with NaN
+    values : ndarray of shape (n, n_targets), with NaN
     weights : ndarray of shape (n,), or None
     loss : str
     levels : sequence of float
         Of 'quantile'.
     """
-    weights = np.ones(len(numbers)) if weights is None else weights
+    weights = np.ones(len(values)) if weights is None else weights
     bias = []
-    for column in numbers.T:
+    for column in values.T:
         known = ~np.isnan(column) & (weights > 0)
         x, w = np.zeros(1), np.ones(1)
         if known.any():

@@ -224,9 +224,9 @@ class Plan:
             for name, size in zip(self.embedding_names, self.embedding or [], strict=True):
                 self._add_parameter(name, size)
         gates = self.cell.gates
-        for level, H in enumerate(self.hidden):
+        for layer, H in enumerate(self.hidden):
             for direction in range(self.n_directions):
-                name = f"l{level}" + ("_reverse" if direction else "")
+                name = f"l{layer}" + ("_reverse" if direction else "")
                 self._add_parameter(f"weight_ih_{name}", (gates * H, width))
                 self._add_parameter(f"weight_hh_{name}", (gates * H, H))
                 self._add_parameter(f"bias_ih_{name}", (gates * H,))
@@ -326,7 +326,7 @@ class Plan:
     def _net(self, width, loss, bptt_steps):
         outputs = np.full(self._padded(self.n_outputs), -1)
         outputs[: self.n_outputs] = np.arange(self.n_outputs)
-        chunks = self._chunks()
+        chunks = self._penalty_chunks()
         place = np.cumsum([0] + [dim for _, dim in self.embedding or []])
         columns = [
             (self.parameters[name].start, *size, place[c], 0 if c else self.n_frozen)
@@ -362,7 +362,7 @@ class Plan:
         record["n_tables"] = self._n_table
         return np.array([record[field] for field in self.engine.NET_FIELDS], dtype=np.intp)
 
-    def _chunks(self):
+    def _penalty_chunks(self):
         """Return (start, stop, penalized) pieces of all parameters but embeddings."""
         pieces = []
         for name, p in self.parameters.items():
@@ -460,7 +460,7 @@ def count_outputs(targets, architecture):
     if targets.n_labels is not None:
         return targets.n_labels
     levels = architecture.get("quantiles", ())
-    return targets.numbers.shape[1] * outputs_per_target(architecture["loss"], levels)
+    return targets.values.shape[1] * outputs_per_target(architecture["loss"], levels)
 
 
 def make_plan(plan_class, architecture, params=None):

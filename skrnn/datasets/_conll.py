@@ -200,7 +200,7 @@ def read_conll(
             target = rows
             if comments is not None and line.startswith(comments) and number not in broken:
                 target = split_comments
-            target.append((number, _split(line, separator)))
+            target.append((number, _split_cells(line, separator)))
         blocks.append(rows)
     columns = _Columns(name, blocks, token_column, label_column, errors)
     X, y = _read(name, blocks, broken, errors, columns.sentence)
@@ -404,7 +404,7 @@ class _Columns:
         return tokens, labels
 
 
-def _split(line, separator):
+def _split_cells(line, separator):
     if separator is not None:
         return line.split(separator)
     if "\t" in line:

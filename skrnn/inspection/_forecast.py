@@ -267,12 +267,12 @@ def _label_dates(ax):
 def _forecast_one(estimator, X, target, *, horizon, coverage, X_future, truth):
     """Return history, forecast, interval and truth of one target of one series."""
     given, estimator = transformed(estimator, X), final_step(estimator)
-    asked = {"horizon": horizon} | ({} if X_future is None else {"X_future": X_future})
-    forecast = estimator.predict(given, **asked)
+    options = {"horizon": horizon} | ({} if X_future is None else {"X_future": X_future})
+    forecast = estimator.predict(given, **options)
     k = estimator._transform.n_targets
     interval = None
     if coverage is not None:
-        interval = estimator.predict_interval(given, coverage, **asked)
+        interval = estimator.predict_interval(given, coverage, **options)
         interval = np.asarray(interval).reshape(-1, k, 2)[:, target]
     index = _dates(forecast)
     forecast = _like(np.asarray(forecast).reshape(-1, k)[:, target], index)

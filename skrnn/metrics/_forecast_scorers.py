@@ -137,9 +137,9 @@ def forecast_after(estimator, slices, series, stops, ahead, *, quantiles=None):
     gaps, k = slices.gaps(series, stops), slices.targets.parts[0].shape[1]
     for gap in np.unique(gaps).tolist():
         at = np.flatnonzero(gaps == gap)
-        X = slices.cut(series[at], stops[at] - gap, ahead + gap)
-        shape, asked = (len(at), ahead + gap, k), {"horizon": ahead + gap, "quantiles": quantiles}
-        for i, found in zip(at, forecast_arrays(estimator, X, shape, **asked), strict=True):
+        X = slices.histories(series[at], stops[at] - gap, ahead + gap)
+        shape, options = (len(at), ahead + gap, k), {"horizon": ahead + gap, "quantiles": quantiles}
+        for i, found in zip(at, forecast_arrays(estimator, X, shape, **options), strict=True):
             parts[i] = found[gap:]
     return np.array(list(parts))
 
@@ -163,10 +163,10 @@ def forecast_arrays(estimator, X, shape, *, horizon=None, quantiles=None):
     ndarray of shape `shape`, with an axis of quantiles at the end if they were asked for
     """
     X, estimator = transformed(estimator, X), final_step(estimator)
-    asked = {} if horizon is None else {"horizon": horizon}
+    options = {} if horizon is None else {"horizon": horizon}
     if quantiles is None:
-        return np.asarray(estimator.predict(X, **asked), dtype=np.float64).reshape(shape)
-    found = estimator.predict_quantiles(X, quantiles, **asked)
+        return np.asarray(estimator.predict(X, **options), dtype=np.float64).reshape(shape)
+    found = estimator.predict_quantiles(X, quantiles, **options)
     return np.asarray(found, dtype=np.float64).reshape(*shape, len(quantiles))
 
 

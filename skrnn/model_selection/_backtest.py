@@ -133,7 +133,7 @@ def backtest(
             model = _fit(forecaster, slices, np.maximum(stops - held_out, 0))
         if held_out:
             begun = np.flatnonzero(stops > 0)
-            known = transformed(model, slices.cut(begun, stops[begun], 0))
+            known = transformed(model, slices.histories(begun, stops[begun], 0))
             longest = horizon + int(slices.gaps(begun, stops[begun]).max())
             final_step(model).calibrate(known, horizon=longest, n_steps=held_out)
         frames.append(_forecast_window(model, slices, stops, label, horizon, levels))
@@ -146,7 +146,7 @@ def _fit(forecaster, slices, stops):
     old = np.flatnonzero(stops > 1)
     if len(old) == 0:
         raise ValueError("No series has two steps before the first cutoff: ask for fewer windows.")
-    known = slices.cut(old, stops[old], 0)
+    known = slices.histories(old, stops[old], 0)
     model = clone(forecaster).fit(known)
     if (changed := transformed(model, known)) is not known:
         parts = TimeSlices(changed, final_step(model).n_targets).targets.parts
@@ -203,10 +203,10 @@ def _forecast_window(model, slices, stops, label, horizon, levels):
     points, quantiles = {}, {}
     for ahead in np.unique(remaining[which]).tolist():  # series end after other numbers of steps
         part = np.flatnonzero(remaining == ahead)
-        asked = model, slices, part, stops[part], ahead
-        points.update(zip(part.tolist(), forecast_after(*asked), strict=True))
+        task = model, slices, part, stops[part], ahead
+        points.update(zip(part.tolist(), forecast_after(*task), strict=True))
         if levels is not None:
-            found = forecast_after(*asked, quantiles=levels)
+            found = forecast_after(*task, quantiles=levels)
             quantiles.update(zip(part.tolist(), found, strict=True))
     counts = remaining[which] * k  # rows per series
     if label is not None:

@@ -154,7 +154,7 @@ class SlidingWindow(BaseEstimator):
         """
         sequences, starts, flat = self._find(X)
         width = sequences.values.shape[1]
-        spans = _cut(sequences.values, starts, self.width + self.horizon)
+        spans = _cut_windows(sequences.values, starts, self.width + self.horizon)
         windows, targets = spans[:, : self.width], spans[:, self.width :, : self.n_targets]
         axes = tuple(axis for axis in (1, 2) if targets.shape[axis] == 1)
         return windows[..., 0] if flat and width == 1 else windows, targets.squeeze(axes)
@@ -237,9 +237,10 @@ class SlidingWindow(BaseEstimator):
                 "Set drop_missing=True to leave out the windows it is part of, or impute it."
             )
         seen = lengths_to_offsets(missing.any(axis=1))
-        asked = lengths_to_offsets(missing[:, : self.n_targets].any(axis=1))
+        missing_before = lengths_to_offsets(missing[:, : self.n_targets].any(axis=1))
         origins = starts + self.width
-        whole = (seen[origins] == seen[starts]) & (asked[origins + self.horizon] == asked[origins])
+        stops = origins + self.horizon
+        whole = (seen[origins] == seen[starts]) & (missing_before[stops] == missing_before[origins])
         if not whole.any():
             raise ValueError(
                 f"All {len(starts)} windows of X, or their targets, contain NaN: no window is left "
@@ -262,7 +263,7 @@ def _is_one_series(X):
     return array.dtype.kind in "biufc"
 
 
-def _cut(values, starts, length):
+def _cut_windows(values, starts, length):
     """Return `length` rows from each start on: a view where the starts are evenly spaced."""
     width = values.shape[1]
     # Rows lie end to end, so those of a span are one run of numbers.

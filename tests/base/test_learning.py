@@ -300,7 +300,7 @@ def test_a_forecaster_holds_out_the_ends_of_its_series(scaling, bptt_steps):
     data_ = model._read_data(series, None, None, reset=False, split_seed=0)
     k = 10  # of 49 steps that can be forecast
     for part, held in ((data_.take(~data_.held), False), (data_.take(data_.held), True)):
-        numbers = part.targets.numbers
+        numbers = part.targets.values
         # a target (series, step, step ahead) stands once in a part, and in no other
         assert np.count_nonzero(~np.isnan(numbers)) == (4 * 3 * k if held else 4 * (39 * 3 - 3))
     assert data_.documents is None or len(set(data_.documents)) == 8

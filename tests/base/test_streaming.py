@@ -170,7 +170,7 @@ def test_tokens(subwords):
 TEXTS = [list(text) for text in ("abcab", "ba", "cabba", "acc", "bcbca", "c", "bb") * 4]
 
 
-def said(model, texts):
+def read_likelihoods(model, texts):
     """Sum the logarithms that steps give to all tokens but the first, and to the end, if any."""
     columns, sums = model.vocabulary_, []
     n_columns = {len(columns) + 1: 0, len(columns) + 2: 1}  # unknown tokens; the end before them
@@ -189,17 +189,18 @@ def said(model, texts):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("params", [*NETWORKS, {"tie_embeddings": True}], ids=str)
-def test_a_language_model_goes_on(params, stream):
-    texts = [[letter for text in TEXTS for letter in text]] if stream else TEXTS
-    params = {"hidden_layer_sizes": (10,), "boundary_tokens": not stream} | params
+def test_a_language_model_goes_on(params, document):
+    texts = [[letter for text in TEXTS for letter in text]] if document else TEXTS
+    params = {"hidden_layer_sizes": (10,), "boundary_tokens": not document} | params
     model = LSTMLanguageModel(**QUICK | params).fit(texts)
     others = [list("ab?a"), list("bcab"), list("cc"), list("a??")]
     # Of the first token there is no step: its probability is what is left of that of one token.
     one = [text[:1] for text in others]
-    first = model.score_samples(one) - said(model, one)
-    assert_allclose(first + said(model, others), model.score_samples(others), atol=1e-5)
-    if not stream:  # the start has been read: from there the end is one of what may come
-        shares = np.exp(model.score_samples([[t] for t in "abc?"]) - said(model, list("abc?")))
+    first = model.score_samples(one) - read_likelihoods(model, one)
+    assert_allclose(first + read_likelihoods(model, others), model.score_samples(others), atol=1e-5)
+    if not document:  # the start has been read: from there the end is one of what may come
+        before = read_likelihoods(model, list("abc?"))
+        shares = np.exp(model.score_samples([[t] for t in "abc?"]) - before)
         assert shares.sum() + np.exp(model.score_samples([[]])) == pytest.approx(1, abs=1e-5)
 
 

@@ -71,9 +71,9 @@ def test_nan_at_the_end_of_rows_is_padding(make, form):
     model = quick(make).fit(ROWS[form], y)
     assert model.n_features_in_ == 1
     assert not hasattr(model, "feature_names_in_")
-    wanted = plain(right.predict(SERIES))
+    expected = plain(right.predict(SERIES))
     for other in (form, "array", "wider"):
-        assert plain(model.predict(ROWS[other])) == wanted
+        assert plain(model.predict(ROWS[other])) == expected
     assert plain(model.predict(PADDED[:, :1])) == plain(right.predict(PADDED[:, :1]))
 
 

@@ -43,9 +43,9 @@ def assert_same(sequences, arrays, dtype=np.float32):
     assert sequences.values.flags.c_contiguous
     assert sequences.offsets.dtype == np.int64
     assert len(sequences) == len(arrays)
-    for found, wanted in zip(sequences.split(), arrays, strict=True):
-        wanted = np.asarray(wanted)
-        assert_array_equal(found, wanted.reshape(len(wanted), sequences.values.shape[1]))
+    for found, expected in zip(sequences.arrays(), arrays, strict=True):
+        expected = np.asarray(expected)
+        assert_array_equal(found, expected.reshape(len(expected), sequences.values.shape[1]))
 
 
 def object_array(items):
@@ -61,7 +61,7 @@ def test_container():
     sequences = fit(ragged())
     assert_array_equal(sequences.lengths, [3, 1, 4])
     assert_array_equal(sequences.offsets, [0, 3, 4, 8])
-    assert all(np.shares_memory(view, sequences.values) for view in sequences.split())
+    assert all(np.shares_memory(view, sequences.values) for view in sequences.arrays())
     with pytest.raises(AttributeError):
         sequences.values = None
     assert_same(pickle.loads(pickle.dumps(sequences)), ragged())
@@ -78,10 +78,10 @@ def test_container():
         (np.array([0], dtype=np.uint8), [0]),
     ],
 )
-def test_take(indices, chosen):
+def test_take(indices, places):
     X = ragged((3, 0, 4))
     taken = fit(X, min_length=0).take(indices)
-    assert_same(taken, [X[i] for i in chosen])
+    assert_same(taken, [X[i] for i in places])
 
 
 # Forms of numbers
@@ -310,12 +310,12 @@ def test_each_column_of_ids_has_its_own_unknown():
     assert door.n_features_in_ == 2
     assert_array_equal(door._token_counts, [4, 3])
     # Column 0 has rows 0-3 and 4 for unknown ids; column 1 rows 0-2 and 3.
-    wanted = [[[0, 2], [1, 0]], [[3, 1]]]
-    assert_same(door.sequences_, wanted, dtype=np.int64)
+    expected = [[[0, 2], [1, 0]], [[3, 1]]]
+    assert_same(door.sequences_, expected, dtype=np.int64)
     assert_same(door.read([np.array([[9, 7], [-1, 3]])]), [[[4, 3], [4, 3]]], dtype=np.int64)
     padded = np.full((2, 2, 2), np.nan)
     padded[0], padded[1, :1] = X
-    assert_same(door.read(padded), wanted, dtype=np.int64)
+    assert_same(door.read(padded), expected, dtype=np.int64)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from skrnn import LSTMForecaster
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.rollout import forecast
-from skrnn._forecaster.series import chunks
+from skrnn._forecaster.series import training_spans
 from skrnn._forecaster.transform import SeriesTransform
 from skrnn.preprocessing import SlidingWindow
 
@@ -237,10 +237,10 @@ def test_update_moves_the_ends_and_no_weight():
 
 def test_quantiles_are_in_order_and_cover():
     rng = np.random.default_rng(2)
-    noise = WAVE + 0.3 * rng.normal(size=320)
+    noisy = WAVE + 0.3 * rng.normal(size=320)
     more = np.sin(np.arange(320, 2000) / 5) + 0.3 * rng.normal(size=1680)
     for loss in ("quantile", "gaussian", "squared_error"):
-        model = forecaster(loss=loss, horizon=2, max_iter=20).fit(noise)
+        model = forecaster(loss=loss, horizon=2, max_iter=20).fit(noisy)
         if loss == "squared_error":
             with pytest.raises(ValueError, match="call calibrate"):
                 model.predict_interval()
@@ -396,7 +396,7 @@ def test_weights_of_series():
 def test_chunks_count_each_step_once(overlap):
     for length in (1, 5, 9, 10, 11, 37):
         counted = np.zeros(length, int)
-        for start, stop, first in chunks(length, 5, overlap):
+        for start, stop, first in training_spans(length, 5, overlap):
             assert 0 < stop - start <= 5 + overlap
             assert first - start == (overlap if start else 0)
             counted[first:stop] += 1
@@ -433,12 +433,12 @@ def test_linear_weights_are_those_of_a_ridge_regression():
     given = frame(horizon=h, lags=p)
     steps = np.arange(60)
     lagged = y[np.maximum(steps[:, None] - np.arange(p), 0), 0] - y
-    wanted = given.targets(y)[..., 0]
+    targets = given.targets(y)[..., 0]
     weights = rng.uniform(0.5, 2, size=60)
-    learnt = given.learn_lags([(lagged[:, None], wanted[..., None], weights)])
+    learnt = given.learn_lags([(lagged[:, None], targets[..., None], weights)])
     inside = slice(0, 60 - h)  # the steps whose horizon is known
     alpha = 0.01 * (weights[inside, None] * lagged[inside] ** 2).sum() / p
-    ridge = Ridge(alpha, fit_intercept=False).fit(lagged[inside], wanted[inside], weights[inside])
+    ridge = Ridge(alpha, fit_intercept=False).fit(lagged[inside], targets[inside], weights[inside])
     assert_allclose(learnt.lag_weights[..., 0], ridge.coef_.T, rtol=1e-8, atol=1e-12)
     # both ways to the base: of every step, and of the last
     assert_allclose(learnt.bases(y)[..., 0], y + lagged @ ridge.coef_.T, rtol=1e-9)

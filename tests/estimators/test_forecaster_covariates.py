@@ -98,12 +98,12 @@ def test_what_each_kind_teaches():
 
 
 def test_a_static_value_tells_series_apart():
-    noise = np.random.default_rng(0).normal(size=80)
-    sides = [(np.arange(80.0) + noise, 1), (noise - np.arange(80.0), 0)]
+    noisy = np.random.default_rng(0).normal(size=80)
+    sides = [(np.arange(80.0) + noisy, 1), (noisy - np.arange(80.0), 0)]
     series = [np.column_stack([y, np.full(80, side)]) for y, side in sides]
     model = quick(lookback=2, horizon=2, static_covariates=[1], max_iter=80, batch_size=8,
                   learning_rate_init=0.02, n_iter_no_change=np.inf).fit(series)  # fmt: skip
-    histories = [np.column_stack([noise[:9], np.full(9, side)]) for side in (1.0, 0.0)]
+    histories = [np.column_stack([noisy[:9], np.full(9, side)]) for side in (1.0, 0.0)]
     rise, fall = model.predict(histories)[:, 1]
     assert rise > fall + 1
 
@@ -112,9 +112,9 @@ def test_categories_of_any_type_are_the_same():
     words, found = panel(), []
     numbers = words.assign(kind=words["kind"].map({"a": 3, "b": 5, "c": 9}))
     types = words.astype({"kind": "category", "region": "category"})
-    for X, kind, asked in [(words, "b", "from_dtype"), (types, "b", "from_dtype"),
+    for X, kind, declared in [(words, "b", "from_dtype"), (types, "b", "from_dtype"),
                            (numbers, 5, ["kind", "region"])]:  # fmt: skip
-        model = of_all_kinds(categorical_covariates=asked).fit(X)
+        model = of_all_kinds(categorical_covariates=declared).fit(X)
         found.append(model.predict(X_future=rows_for(model.future_index(), kind=kind)))
     assert_array_equal(found[0], found[1])
     assert_array_equal(found[0], found[2])

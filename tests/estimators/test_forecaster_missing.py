@@ -71,7 +71,7 @@ def test_what_is_missing_changes_nothing_and_is_not_asked_for():
     assert_array_equal(pieces.rows.values,
                        [[0, 0], [1, 0], [0, 1], [2, 0], [1, 0], [0, 1], [2, 0]])  # fmt: skip
     expected = [[1, NAN], [NAN, 2], [2, 3], [1, NAN], [NAN, 2], [2, NAN], [NAN, NAN]]
-    assert_array_equal(pieces.numbers[..., 0], expected)
+    assert_array_equal(pieces.values[..., 0], expected)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile", "gaussian"])

@@ -1,4 +1,4 @@
-"""LSTMLanguageModel: probabilities of sequences, streams, tied embeddings, drawing sequences."""
+"""LSTMLanguageModel: probabilities, documents, tied embeddings, drawing sequences."""
 
 import pickle
 import tracemalloc
@@ -25,7 +25,7 @@ from tables import each
 
 from skrnn import LSTMLanguageModel
 from skrnn._language_model import likelihood, sampling
-from skrnn._language_model.likelihood import cut
+from skrnn._language_model.likelihood import cut_into_pieces
 
 each_level = pytest.mark.parametrize("level", levels())
 LENGTHS = [5, 1, 7, 3]
@@ -47,7 +47,7 @@ def words(n=40, seed=0, letters="abc", longest=6):
     return [[letters[k] for k in rng.integers(0, len(letters), length)] for length in lengths]
 
 
-def stream(n=400, seed=0, letters="abcd"):
+def long_text(n=400, seed=0, letters="abcd"):
     rng = np.random.default_rng(seed)
     return [letters[k] for k in np.cumsum(rng.integers(1, 3, n)) % len(letters)]
 
@@ -59,7 +59,7 @@ def bounded():
 
 @pytest.fixture(scope="module")
 def endless():
-    return document_learner(max_iter=10, batch_size=4, bptt_steps=20).fit([stream()])
+    return document_learner(max_iter=10, batch_size=4, bptt_steps=20).fit([long_text()])
 
 
 # Tied embeddings: the kernels against the oracle and central differences
@@ -159,7 +159,7 @@ def test_each_continuation_sums_to_one(bounded):
 
 
 @each(n=(1, 2, 4))
-def test_stream_sums_to_one_for_each_length(endless, n):
+def test_a_document_sums_to_one_for_each_length(endless, n):
     logs = endless.score_samples([list(s) for s in product("abcd?", repeat=n)])
     assert np.exp(logs).sum() == pytest.approx(1, abs=1e-12)
 
@@ -244,7 +244,7 @@ def test_partial_fit_reads_one_sequence_after_another():
 
 @each(bptt_steps=(5, 50, None))
 def test_early_stopping_carries_the_state_on(bptt_steps):
-    text = stream(101)  # as many steps before as are held out: the last of three parts is longer
+    text = long_text(101)  # as many steps before as are held out: the last of three parts is longer
     how = {"early_stopping": True, "batch_size": 3, "bptt_steps": bptt_steps, "max_iter": 1}
     model = document_learner(alpha=0.0, rate=1e-12, **how).fit([text])
     logs = model.score_samples([text[80:], text[80:91]])
@@ -272,8 +272,8 @@ def test_scores_do_not_depend_on_pieces(bounded, endless, monkeypatch, piece):
 # Truncated BPTT
 
 
-def test_cut():
-    offsets, sequence = cut(np.array([0, 5, 5, 7, 10]), 3)
+def test_pieces():
+    offsets, sequence = cut_into_pieces(np.array([0, 5, 5, 7, 10]), 3)
     assert offsets.tolist() == [0, 3, 5, 7, 10]
     assert sequence.tolist() == [0, 0, 1, 2]
 
@@ -287,9 +287,9 @@ def first_loss(X, **how):
 
 
 @each(bptt_steps=(1, 7, 50, None))
-def test_the_state_is_carried_along_a_stream(bptt_steps):
+def test_the_state_is_carried_along_a_document(bptt_steps):
     # four parts, each from a state of zero on, whatever the pieces
-    text = stream(401)
+    text = long_text(401)
     loss, model = first_loss([text], batch_size=4, bptt_steps=bptt_steps)
     parts = [text[k * 100 : k * 100 + 101] for k in range(4)]
     first = model._log_frequencies[[model.vocabulary_[part[0]] for part in parts]]
@@ -306,7 +306,7 @@ def test_the_state_is_carried_along_sequences(bptt_steps):
 
 def test_a_step_is_taken_for_each_piece():
     model = document_learner(max_iter=1, batch_size=4, bptt_steps=20, warm_start=True)
-    model.fit([stream(401)])
+    model.fit([long_text(401)])
     assert model._optimizer.step == 5
     assert model.t_ == 20
 
@@ -317,8 +317,8 @@ def test_it_learns_what_only_the_state_can_tell():
     text = [c for k in rng.integers(0, 2, 600) for c in "xy"[k] + "..b" + "xy"[k]]
     how = {"bptt_steps": 10, "batch_size": 8, "dtype": "float32"}
     model = document_learner((24,), max_iter=40, **how).fit([text])
-    asked = [list("x..b"), list("y..b")]
-    drawn = [model.sample(prefix=prefix, temperature=0, max_length=1)[0] for prefix in asked]
+    prefixes = [list("x..b"), list("y..b")]
+    drawn = [model.sample(prefix=prefix, temperature=0, max_length=1)[0] for prefix in prefixes]
     assert ["".join(d) for d in drawn] == ["x..bx", "y..by"]
 
 
@@ -352,7 +352,7 @@ def test_sequences_are_drawn_as_often_as_they_are_probable(bounded, prefix):
     assert_shares(drawn, dict(zip(map("".join, X), shares, strict=True)), n)
 
 
-def test_streams_are_drawn_as_often_as_they_are_probable(endless):
+def test_documents_are_drawn_as_often_as_they_are_probable(endless):
     model, n = without_unknown(endless), 20_000
     X = [list(s) for s in product("abcd", repeat=3)]
     shares = np.exp(model.score_samples(X))
@@ -397,7 +397,7 @@ def test_samples_begin_the_same_whatever_their_length_and_number(bounded, endles
 def test_top_k_of_many_tokens():
     letters = "abcdefghijklmnopqrstuvwxyz"
     model = document_learner(max_iter=1, batch_size=4, bptt_steps=20)
-    model.fit([stream(letters=letters)])
+    model.fit([long_text(letters=letters)])
     best = np.argsort(-oracle_logs(model, [0])[-1][:-1])
     for k in (1, 2, 5, 12, 25):
         drawn = model.sample(3000, 0, prefix=["a"], max_length=1, top_k=k, temperature=50.0)
@@ -449,7 +449,7 @@ def test_samples_are_the_same_each_time_and_for_any_company(bounded, monkeypatch
 
 @each(dtype=("float32", "float64"))
 def test_any_number_of_threads(monkeypatch, dtype):
-    text, found = stream(1000), []
+    text, found = long_text(1000), []
     for threads in (1, 2, 3):
         use_threads(monkeypatch, threads)
         how = {"batch_size": 8, "bptt_steps": 30, "dtype": dtype, "dropout": 0.1}
@@ -470,7 +470,7 @@ def test_ids_and_words_are_the_same():
     by_id = learner(embedding_dim=4).fit(numbers)
     assert same_bits(by_id.score_samples(numbers), by_name.score_samples(X))
     assert by_id.sample(5, 0) == [["abc".index(c) for c in s] for s in by_name.sample(5, 0)]
-    ids = np.array(["abcd".index(c) for c in stream()])
+    ids = np.array(["abcd".index(c) for c in long_text()])
     one, listed = learner().fit(ids), document_learner().fit([ids])
     assert same_bits(learner().fit(ids.tolist()).score_samples(ids), one.score_samples(ids))
     assert same_bits(one.score_samples(ids), listed.score_samples([ids]))
@@ -483,14 +483,14 @@ def test_pickle_and_clone(data, request):
     again = pickle.loads(pickle.dumps(model))
     assert same_bits(again.score_samples(words()), model.score_samples(words()))
     assert again.sample(3, 0) == model.sample(3, 0)
-    fresh = clone(model)
-    assert not hasattr(fresh, "vocabulary_")
-    X = words() if data == "bounded" else [stream()]
-    assert same_bits(fresh.fit(X).score_samples(words()), model.score_samples(words()))
+    new = clone(model)
+    assert not hasattr(new, "vocabulary_")
+    X = words() if data == "bounded" else [long_text()]
+    assert same_bits(new.fit(X).score_samples(words()), model.score_samples(words()))
 
 
 @pytest.mark.filterwarnings("ignore:Got `batch_size` larger")
-@each(X=(words(), [stream()]))
+@each(X=(words(), [long_text()]))
 def test_warm_start_and_partial_fit_go_on(X):
     how = {"batch_size": 4, "bptt_steps": 20, "boundary_tokens": len(X) > 1}
     model = learner(max_iter=2, warm_start=True, **how).fit(X)
@@ -505,7 +505,7 @@ def test_warm_start_and_partial_fit_go_on(X):
 
 
 @pytest.mark.filterwarnings("ignore:Got `batch_size` larger")
-@each(X=(words(60, longest=20), [stream(900)]), bptt_steps=(6, None))
+@each(X=(words(60, longest=20), [long_text(900)]), bptt_steps=(6, None))
 def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     how = {"early_stopping": True, "batch_size": 3, "bptt_steps": bptt_steps, "tol": 0.0}
     how["boundary_tokens"] = len(X) > 1
@@ -520,7 +520,7 @@ def test_early_stopping_holds_out_what_training_does_not_see(X, bptt_steps):
     held = held[held >= 0]  # what only leads to it does not count
     n_labels = np.count_nonzero(data.targets.labels >= 0)
     assert abs(len(held) - 0.1 * n_labels) < 0.1 * n_labels
-    if len(X) == 1:  # the end of a stream, as much as was asked for
+    if len(X) == 1:  # the end of a document, as much as was asked for
         assert len(held) == round(0.1 * 899)
         assert (held == data.targets.labels[-len(held) :]).all()
 
@@ -593,7 +593,7 @@ def test_errors_of_a_fitted_model(bounded):
     with pytest.raises(TypeError, match="strings"):
         bounded.score_samples([[1, 2]])
     with pytest.raises(ValueError, match="needs a token"):
-        document_learner().fit([stream()]).perplexity([[], []])
+        document_learner().fit([long_text()]).perplexity([[], []])
     model = learner(warm_start=True).fit(words())
     with pytest.raises(ValueError, match="tie_embeddings has changed"):
         model.set_params(tie_embeddings=True, embedding_dim=None).fit(words())

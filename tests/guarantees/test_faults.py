@@ -215,10 +215,10 @@ def test_interrupt_before_training_changes_nothing(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert state(model) == before
-    fresh = quick(RNNRegressor)
+    new = quick(RNNRegressor)
     with pytest.raises(KeyboardInterrupt):
-        fresh.fit(X, y)
-    assert not hasattr(fresh, "n_features_in_")
+        new.fit(X, y)
+    assert not hasattr(new, "n_features_in_")
 
 
 @BOTH

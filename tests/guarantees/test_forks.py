@@ -64,7 +64,7 @@ def n_threads():
     return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else None
 
 
-def parent(threads):
+def forking_process(threads):
     """Use `threads` threads, then fork in every way; print what went wrong."""
     model, X, y = problem()
     real = skrnn._network.batches.effective_n_threads
@@ -92,8 +92,8 @@ def parent(threads):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_forked_children_finish(threads):
     code = f"import test_forks; test_forks.parent({threads})"
-    first, *children, fresh = run_python(code, OMP_NUM_THREADS="2").splitlines()
+    first, *children, new = run_python(code, OMP_NUM_THREADS="2").splitlines()
     assert first == f"threads started: {threads - 1}"
     assert len(children) == len(WAYS) * 2 * 2
     assert not [line for line in children if not line.endswith(" good")]
-    assert fresh == "fresh: True"
+    assert new == "fresh: True"

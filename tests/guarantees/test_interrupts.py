@@ -74,7 +74,7 @@ def interrupt(monkeypatch):
     signal.signal(signal.SIGALRM, before)
 
 
-def noise(n, T, D=2, dtype=np.float32):
+def drawn(n, T, D=2, dtype=np.float32):
     return np.random.default_rng(0).normal(size=(n, T, D)).astype(dtype)
 
 
@@ -92,15 +92,15 @@ def steps_taken(given):
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_predict(interrupt, monkeypatch, threads, pooling):
     use_threads(monkeypatch, threads)
-    X = noise(20_000, 100)
+    X = drawn(20_000, 100)
     model = quick(RNNClassifier, hidden_layer_sizes=(128,), pooling=pooling)
     model.fit(X[:8], np.arange(8) % 2)
     interrupt("predict", lambda: model.predict_proba(X))
 
 
 def test_one_sequence(interrupt):
-    model = quick(RNNRegressor, hidden_layer_sizes=(128,)).fit(noise(8, 5), np.arange(8.0))
-    given = interrupt("predict", lambda: model.predict([noise(1, 400_000)[0]]), marks=True)
+    model = quick(RNNRegressor, hidden_layer_sizes=(128,)).fit(drawn(8, 5), np.arange(8.0))
+    given = interrupt("predict", lambda: model.predict([drawn(1, 400_000)[0]]), marks=True)
     # Later loops would have noticed too: most hidden states must not have been computed.
     arrays = [part for part in given if isinstance(part, np.ndarray)]
     [workspace] = [array for array in arrays if array.dtype == np.uint8]
@@ -109,7 +109,7 @@ def test_one_sequence(interrupt):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_label_sequences(interrupt, method):
-    X = list(noise(400, 100))
+    X = list(drawn(400, 100))
     model = quick(LSTMTagger, crf=True, max_iter=1).fit(X[:4], list(np.arange(400).reshape(4, 100)))
     interrupt("predict", lambda: getattr(model, method)(X * 5))
 
@@ -117,15 +117,15 @@ def test_label_sequences(interrupt, method):
 @pytest.mark.parametrize("name", ["classifier", "crf", "two directions"])
 def test_one_batch_of_fit(interrupt, name):
     model, X, y = {
-        "classifier": (quick(RNNClassifier, hidden_layer_sizes=(64,)), noise(2, 300_000), [0, 1]),
+        "classifier": (quick(RNNClassifier, hidden_layer_sizes=(64,)), drawn(2, 300_000), [0, 1]),
         "crf": (
             quick(LSTMTagger, crf=True, batch_size=600),
-            list(noise(600, 100)),
+            list(drawn(600, 100)),
             list(np.random.default_rng(0).integers(0, 200, (600, 100))),
         ),
         "two directions": (
             quick(RNNClassifier, hidden_layer_sizes=(32, 32), bidirectional=True, dropout=0.1),
-            noise(2, 180_000),
+            drawn(2, 180_000),
             [0, 1],
         ),
     }[name]
@@ -135,7 +135,7 @@ def test_one_batch_of_fit(interrupt, name):
 
 def test_complete_batches_count(interrupt):
     """Batches done before the interrupt are kept, and the optimizer has counted them."""
-    X = noise(20_000, 50)
+    X = drawn(20_000, 50)
     model = quick(RNNClassifier, hidden_layer_sizes=(64,), max_iter=1, batch_size=16)
     model.partial_fit(X[:64], np.arange(64) % 2, classes=[0, 1])
     before, params = model._optimizer.step, model._params.copy()
@@ -181,5 +181,5 @@ def test_a_long_forecast(interrupt):
 
 
 def test_gradient_flow(interrupt):
-    model = quick(RNNClassifier, hidden_layer_sizes=(64,), max_iter=1).fit(noise(2, 9), [0, 1])
-    interrupt("inspect_batch", lambda: gradient_flow(model, noise(2, 50_000), [0, 1]))
+    model = quick(RNNClassifier, hidden_layer_sizes=(64,), max_iter=1).fit(drawn(2, 9), [0, 1])
+    interrupt("inspect_batch", lambda: gradient_flow(model, drawn(2, 50_000), [0, 1]))

@@ -338,12 +338,12 @@ class Network:
             Losses, norms of the gradients before clipping, weights of the batches.
         """
         order = np.asarray(order, np.intp)
-        bounds = np.append(np.arange(0, len(order), batch_size), len(order)).astype(np.intp)
-        report = np.zeros((len(bounds) - 1, 3))
+        batch_offsets = np.append(np.arange(0, len(order), batch_size), len(order)).astype(np.intp)
+        report = np.zeros((len(batch_offsets) - 1, 3))
         settings = optimizer.settings(self.seed)
         done = self.engine.train(
             self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
-            optimizer.m, optimizer.v, self.data, self.targets, order, bounds,
+            optimizer.m, optimizer.v, self.data, self.targets, order, batch_offsets,
             settings, report,
         )  # fmt: skip
         optimizer.step = settings["step"]

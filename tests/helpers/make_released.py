@@ -48,7 +48,7 @@ def fitted():
     small = {"hidden_layer_sizes": 4, "embedding_dim": 3}
     labels, intervals = ("predict", "predict_proba"), ("predict", "predict_interval")
     sentences = ("predict", "predict_n_best")
-    spread = {"loss": "quantile", "quantiles": (0.05, 0.5, 0.95), "autoregression": 2}
+    quantile = {"loss": "quantile", "quantiles": (0.05, 0.5, 0.95), "autoregression": 2}
     relu = {"cell": "rnn", "activation": "relu", "hidden_layer_sizes": (3, 2)}
     search = {"attention": "additive", "beam_width": 2}
     tables = {
@@ -61,7 +61,7 @@ def fitted():
         "tagger_crf": (tiny(LSTMTagger, cell="rnn", crf=True), words, tags, labels),
         "forecaster": (tiny(LSTMForecaster, horizon=3), walks(), None, intervals),
         "forecaster_gaussian": (tiny(LSTMForecaster, loss="gaussian"), walks(), None, intervals),
-        "forecaster_quantile": (tiny(LSTMForecaster, **spread), walks(), None, intervals),
+        "forecaster_quantile": (tiny(LSTMForecaster, **quantile), walks(), None, intervals),
         "language_model": (tiny(LSTMLanguageModel), words, None, ("score_samples",)),
         "language_model_tied": (
             tiny(LSTMLanguageModel, tie_embeddings=True), words, None, ("score_samples",),

@@ -40,5 +40,5 @@ class MeanClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         sequences = check_sequences(self, X, reset=False)
-        means = np.array([values.mean() for values in sequences.split()])
+        means = np.array([values.mean() for values in sequences.arrays()])
         return self.classes_[(means > 0).astype(int)]

@@ -166,7 +166,7 @@ PROBLEMS = {
         LSTMLanguageModel((6,), random_state=0),
         [list("abcab"), list("ca"), [], list("abc")] * 20, None,
     ),
-    "stream": (
+    "document": (
         LSTMLanguageModel((6, 5), cell="gru", bptt_steps=7, batch_size=2, random_state=0,
                           boundary_tokens=False),
         [list("abcabc" * 10)], None,
@@ -186,14 +186,14 @@ def test_unfitted_is_where_fit_starts(name):
     }
     fitted = clone(model).set_params(**still).fit(X, y)
     before = {name: value for name, value in vars(fitted).items() if name != "_plan"}
-    fresh, found = gradient_flow(model, X, y), gradient_flow(fitted, X, y)
+    original, found = gradient_flow(model, X, y), gradient_flow(fitted, X, y)
     close = {"rtol": 1e-12, "atol": 1e-20}
-    np.testing.assert_allclose(found.hidden_norms, fresh.hidden_norms, **close)
-    np.testing.assert_allclose(found.gradient_norms, fresh.gradient_norms, **close)
-    assert found.loss == fresh.loss
+    np.testing.assert_allclose(found.hidden_norms, original.hidden_norms, **close)
+    np.testing.assert_allclose(found.gradient_norms, original.gradient_norms, **close)
+    assert found.loss == original.loss
     assert "_params" not in vars(model)
     assert all(vars(fitted)[name] is value for name, value in before.items())
-    carried = name in ("pieces", "stream")  # in training, from piece to piece
+    carried = name in ("pieces", "document")  # in training, from piece to piece
     if model.get_params().get("word_dropout") is None and not carried:
         # one batch, nothing dropped and no penalty: the loss of the first epoch is this one
         whole = clone(fitted).set_params(batch_size=10**6, alpha=0.0)

@@ -235,13 +235,13 @@ def test_a_sequence_without_steps_has_no_pool():
     plan = Plan("lstm", (3,), 2, 2)
     options, limits = Options(), BatchLimits(1, 1, 1)
     params = np.zeros(plan.n_params, plan.dtype)
-    offsets, chosen = np.zeros(2, np.intp), np.zeros(1, np.intp)
+    offsets, batch_indices = np.zeros(2, np.intp), np.zeros(1, np.intp)
     data = KernelData(offsets, np.empty((0, 2), plan.dtype), None)
-    bounds, out = np.array([0, 1]), np.empty((1, 2), plan.dtype)
+    batch_offsets, out = np.array([0, 1]), np.empty((1, 2), plan.dtype)
     with pytest.raises(ValueError, match="too short"):
         plan.engine.predict(
-            plan, options, limits, plan.workspace(options, limits), params, data, None, chosen,
-            bounds, out, None, False, None,
+            plan, options, limits, plan.workspace(options, limits), params, data, None,
+            batch_indices, batch_offsets, out, None, False, None,
         )  # fmt: skip
 
 

@@ -137,8 +137,8 @@ def test_dropout_multipliers(level):
     for rate in (0.1, 0.5, 0.9):
         drawn = draw(400, 100, rate, 7)
         assert set(np.unique(drawn)) == {0.0, 1 / (1 - rate)}
-        spread = np.sqrt(rate * (1 - rate) / drawn.size)
-        assert abs((drawn == 0).mean() - rate) < 4 * spread
+        deviation = np.sqrt(rate * (1 - rate) / drawn.size)
+        assert abs((drawn == 0).mean() - rate) < 4 * deviation
         assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 0.4
         assert abs(np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1]) < 0.2
         assert len(np.unique(drawn, axis=0)) == len(drawn)
@@ -218,8 +218,8 @@ def test_share_of_words_dropped(level, rate):
     tokens = looked_up(network)
     dropped = tokens != network.values
     assert (tokens == np.where(dropped, n_unknown, network.values)).all()
-    spread = np.sqrt(rate * (1 - rate) / len(dropped))
-    assert (abs(dropped.mean(axis=0) - rate) < 4 * spread).all()
+    deviation = np.sqrt(rate * (1 - rate) / len(dropped))
+    assert (abs(dropped.mean(axis=0) - rate) < 4 * deviation).all()
     correlations = np.corrcoef(dropped.T)[np.triu_indices(3, 1)]
     assert (abs(correlations) < 4 / np.sqrt(len(dropped))).all()
     after = [np.corrcoef(column[:-1], column[1:])[0, 1] for column in dropped.T]

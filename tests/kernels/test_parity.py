@@ -112,7 +112,7 @@ class Reference:
         self.settings = settings
         self.t = 0
         self.first = {name: np.zeros_like(weight) for name, weight in weights.items()}
-        self.second = {name: np.zeros_like(weight) for name, weight in weights.items()}
+        self.v = {name: np.zeros_like(weight) for name, weight in weights.items()}
 
     def step(self, weights, grads, tokens):
         """Update `weights` in place; returns the gradient's norm before clipping.
@@ -132,7 +132,7 @@ class Reference:
     def _adam(self, name, rows, g):
         b1, b2 = self.settings["beta_1"], self.settings["beta_2"]
         m = self.first[name][rows] = b1 * self.first[name][rows] + (1 - b1) * g
-        v = self.second[name][rows] = b2 * self.second[name][rows] + (1 - b2) * g**2
+        v = self.v[name][rows] = b2 * self.v[name][rows] + (1 - b2) * g**2
         rate = self.settings["learning_rate_init"] * np.sqrt(1 - b2**self.t) / (1 - b1**self.t)
         return -rate * m / (np.sqrt(v) + self.settings["epsilon"])
 
@@ -146,11 +146,11 @@ class Reference:
 STEPS = [("sgd", True), *((solver, False) for solver in SOLVERS)]
 
 
-def take(problem, chosen):
+def take(problem, indices):
     """Return the part of a problem that a batch is."""
     part = {"weights": problem["weights"]}
     for key in ("sequences", "targets", "sample_weight"):
-        part[key] = [problem[key][i] for i in chosen]
+        part[key] = [problem[key][i] for i in indices]
     return part
 
 

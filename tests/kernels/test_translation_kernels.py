@@ -83,13 +83,13 @@ class Problem:
     def loss(self):
         return self.run(alpha=0.3)["loss"]
 
-    def train(self, optimizer, bounds):
-        report = np.zeros((len(bounds) - 1, 3))
+    def train(self, optimizer, batch_offsets):
+        report = np.zeros((len(batch_offsets) - 1, 3))
         settings = optimizer.settings(self.seed)
         done = self.pair.engine.translate_train(
             self.pair, self.options, self.limits, self.workspace, self.params, self.grads,
             optimizer.m, optimizer.v, self.data, self.target, self.order,
-            np.array(bounds, np.intp), settings, report,
+            np.array(batch_offsets, np.intp), settings, report,
         )  # fmt: skip
         optimizer.step = settings["step"]
         assert done == len(report)

@@ -192,20 +192,20 @@ def test_estimators_with_wide_outputs(learner, monkeypatch):
     rng = np.random.default_rng(0)
     X = [rng.integers(0, 90, length) for length in rng.integers(1, 90, 40)]
     y = np.arange(40) % 20 if isinstance(learner, RNNClassifier) else [x % 80 for x in X]
-    found, chosen = [], []
+    found, rows_at_once = [], []
 
     choose = batches.logit_rows
 
     def chosen_rows(*what):
-        chosen.append(choose(*what))
-        return chosen[-1]
+        rows_at_once.append(choose(*what))
+        return rows_at_once[-1]
 
     monkeypatch.setattr(batches, "logit_rows", chosen_rows)
     for most in (batches.LOGIT_NUMBERS, 100):
         monkeypatch.setattr(batches, "LOGIT_NUMBERS", most)
         fitted = clone(learner).set_params(max_iter=2, random_state=0, n_iter_no_change=np.inf)
         found.append(fitted.fit(X, y).weights_)
-    assert chosen[0] == 0 < chosen[1]
+    assert rows_at_once[0] == 0 < rows_at_once[1]
     assert all(same_bits(found[1][name], weight) for name, weight in found[0].items())
 
 

@@ -78,10 +78,10 @@ def test_windows_of_an_array_by_hand(naive):
 def test_the_future_is_not_seen_but_its_covariates_are(naive):
     frame = pd.DataFrame({"y": UP, "x": 100 + UP, "shop": pd.Categorical(["s"] * 40)}, index=DAYS)
     backtest(clone(naive).set_params(n_targets=1), frame, n_windows=1)
-    (known,), (asked,) = calls("fit"), calls("predict")
+    (known,), (predicted,) = calls("fit"), calls("predict")
     pd.testing.assert_frame_equal(known, frame[:37])
-    assert_array_equal(asked["y"], [*UP[:37], np.nan, np.nan, np.nan])
-    pd.testing.assert_frame_equal(asked[["x", "shop"]], frame[["x", "shop"]])
+    assert_array_equal(predicted["y"], [*UP[:37], np.nan, np.nan, np.nan])
+    pd.testing.assert_frame_equal(predicted[["x", "shop"]], frame[["x", "shop"]])
     assert frame["y"].notna().all()
 
 

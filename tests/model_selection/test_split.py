@@ -31,13 +31,13 @@ def test_all_series_are_split_at_the_same_day():
     splits = list(TimeSeriesPanelSplit(3, test_size=3, gap=2).split(X))
     assert len(splits) == TimeSeriesPanelSplit(3, test_size=3).get_n_splits(X) == 3
     for (train, test), cutoff in zip(splits, (21, 24, 27), strict=True):
-        learned, asked = days(X, train), days(X, test)
+        learned, tested = days(X, train), days(X, test)
         assert max(map(max, learned.values())) == cutoff - 3  # and a gap of two days
         assert all(len(part) > 1 for part in learned.values())
         # A forecast is of the last three days of a series, and has history.
-        assert all(part[-3:] == [cutoff, cutoff + 1, cutoff + 2] for part in asked.values())
-        assert all(part[0] < cutoff for part in asked.values())
-        assert asked["a"] == list(range(cutoff + 3))
+        assert all(part[-3:] == [cutoff, cutoff + 1, cutoff + 2] for part in tested.values())
+        assert all(part[0] < cutoff for part in tested.values())
+        assert tested["a"] == list(range(cutoff + 3))
         assert_array_equal(np.sort(train), train)
     assert [list(days(X, test)) for _, test in splits] == [["a", "c"], ["a", "b", "c"], ["a", "b"]]
     assert [list(days(X, train)) for train, _ in splits] == [["a", "c", "d"]] * 2 + [list("abcd")]

@@ -127,7 +127,7 @@ def run_pair(
     D = 1 + encoder.bidirectional
     grads = {name: np.zeros_like(w) for name, w in weights.items()}
     own, own_grads = part(weights, "encoder_"), part(grads, "encoder_")
-    said, said_grads = part(weights, "decoder_"), part(grads, "decoder_")
+    decoder_weights, decoder_grads = part(weights, "decoder_"), part(grads, "decoder_")
     has_c = oracle.CELLS[encoder.cell].has_c
     if sample_weight is None:
         sample_weight = [np.ones(len(labels)) for _, labels in targets]
@@ -139,9 +139,9 @@ def run_pair(
         x = oracle.embed_forward(own, source) if "embedding_weight" in own else source
         zero = [np.zeros(encoder.hidden[level]) for level, _, _ in oracle.scans(encoder)]
         e, h_n, c_n, saved_e = oracle.stack_forward(encoder, own, x, zero, zero, {})
-        y = oracle.embed_forward(said, ids[:, None])
+        y = oracle.embed_forward(decoder_weights, ids[:, None])
         h0, c0 = beside(h_n, D), beside(c_n, D)
-        h, _, _, saved_h = oracle.stack_forward(decoder, said, y, h0, c0, {})
+        h, _, _, saved_h = oracle.stack_forward(decoder, decoder_weights, y, h0, c0, {})
         o, tape = attention_forward(attention, weights, h, e)
         logits = o @ weights["head_weight"].T + weights["head_bias"]
         p = softmax(logits)
@@ -160,9 +160,9 @@ def run_pair(
         )
         zero = [np.zeros(size) for size in decoder.hidden]
         dy, d_h0, d_c0 = oracle.stack_backward(
-            decoder, said, said_grads, dh, zero, zero, {}, saved_h
+            decoder, decoder_weights, decoder_grads, dh, zero, zero, {}, saved_h
         )
-        oracle.embed_backward(said, said_grads, ids[:, None], dy)
+        oracle.embed_backward(decoder_weights, decoder_grads, ids[:, None], dy)
         d_hn, d_cn = apart(d_h0, D), apart(d_c0, D)
         if not has_c:
             d_cn = [np.zeros_like(d) for d in d_hn]

@@ -186,20 +186,21 @@ def test_metadata_routing():
     steps = np.repeat(weight, [len(x) for x in X])
     mean = np.average(np.concatenate(X), axis=0, weights=steps)
     with config_context(enable_metadata_routing=True):
-        asked = StandardScaler().set_fit_request(sample_weight=True)
-        model = make_pipeline(PerStep(asked), MeanClassifier().set_fit_request(sample_weight=False))
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        unweighted = MeanClassifier().set_fit_request(sample_weight=False)
+        model = make_pipeline(PerStep(scaler), unweighted)
         assert_allclose(
             model.fit(X, [0, 1, 0, 1], sample_weight=weight)[0].transformer_.mean_, mean
         )
-        nested = PerStep(make_pipeline(asked, PCA(1))).fit(X, sample_weight=weight)
+        nested = PerStep(make_pipeline(scaler, PCA(1))).fit(X, sample_weight=weight)
         assert_allclose(nested.transformer_[0].mean_, mean)
-        again = clone(asked).set_partial_fit_request(sample_weight=True)
+        again = clone(scaler).set_partial_fit_request(sample_weight=True)
         further = PerStep(again).partial_fit(X, sample_weight=weight)
         assert_allclose(further.transformer_.mean_, mean)
         with pytest.raises(UnsetMetadataPassedError, match=r"StandardScaler\.fit"):
             PerStep(StandardScaler()).fit(X, sample_weight=weight)
         first = [[1.0] + [0.0] * (len(x) - 1) for x in X]
-        for alone in PerSequence(asked).fit_transform(X, sample_weight=first):
+        for alone in PerSequence(scaler).fit_transform(X, sample_weight=first):
             assert_allclose(alone[0], 0, atol=1e-12)
 
 

@@ -318,7 +318,7 @@ def test_bad_input(X, error, message):
 def test_a_column_of_series_is_no_series():
     pd = pytest.importorskip("pandas")
     window, X = SlidingWindow(2, 1), steps(5, 4)
-    for given, wanted in zip(
+    for given, expected in zip(
         window.transform(pd.DataFrame({"x": X})), window.transform(X), strict=True
     ):
-        assert_array_equal(given, wanted)
+        assert_array_equal(given, expected)
