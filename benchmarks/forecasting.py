@@ -54,12 +54,12 @@ def make_torch_forecaster(width, horizon):
             optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=True)
             X, y = torch.from_numpy(X).float(), torch.from_numpy(y).float()
             y = y[:, None] if y.ndim == 1 else y
-            x, wanted = changes(X), y - X[:, -1:]
-            self.scale = wanted.std()
-            wanted = wanted / self.scale
+            x, targets = changes(X), y - X[:, -1:]
+            self.scale = targets.std()
+            targets = targets / self.scale
             for rows in torch.randperm(len(x)).split(BATCH):
                 states, _ = self.net.lstm(x[rows])
-                loss = nn.functional.mse_loss(self.net.head(states[:, -1]), wanted[rows])
+                loss = nn.functional.mse_loss(self.net.head(states[:, -1]), targets[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)

@@ -83,9 +83,9 @@ def confusions(X, y, predicted, most):
         yield tag, guess, count, examples[tag, guess]
 
 
-def in_context(words, t, reach=4):
+def in_context(words, t, width=4):
     """Write word `t` in brackets among its neighbors."""
-    before, after = words[max(0, t - reach) : t], words[t + 1 : t + 1 + reach]
+    before, after = words[max(0, t - width) : t], words[t + 1 : t + 1 + width]
     return " ".join([*before, f"[{words[t]}]", *after])
 
 

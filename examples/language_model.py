@@ -29,11 +29,11 @@ print(["".join(name) for name in drawn])
 # %%
 # Log-probability per letter: names of the same kind are likely, shuffled letters are not.
 
-asked = ["katoko", "sanomi", "riyushi", "kkttoo", "imonas", "shiyurih"]
-score = model.score_samples([list(name) for name in asked])
-per_letter = score / np.array([len(name) + 1 for name in asked])
+spellings = ["katoko", "sanomi", "riyushi", "kkttoo", "imonas", "shiyurih"]
+score = model.score_samples([list(name) for name in spellings])
+per_letter = score / np.array([len(name) + 1 for name in spellings])
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-ax.barh(asked, per_letter, color=["C0"] * 3 + ["C3"] * 3)
+ax.barh(spellings, per_letter, color=["C0"] * 3 + ["C3"] * 3)
 ax.set(xlabel="log-probability per letter")
 ax.invert_yaxis()
 plt.show()

@@ -40,15 +40,15 @@ def _mel_filters(rate, n_fft, n_mels):
     return np.maximum(0, np.minimum(rising, falling))
 
 
-def _deltas(frames, reach=2):
-    """Fit a line through ``2 * reach + 1`` frames around each frame; return its slope."""
-    padded = np.pad(frames, ((reach, reach), (0, 0)), mode="edge")
+def _deltas(frames, width=2):
+    """Fit a line through ``2 * width + 1`` frames around each frame; return its slope."""
+    padded = np.pad(frames, ((width, width), (0, 0)), mode="edge")
     n = len(frames)
     slope = sum(
-        k * (padded[reach + k : reach + k + n] - padded[reach - k : reach - k + n])
-        for k in range(1, reach + 1)
+        k * (padded[width + k : width + k + n] - padded[width - k : width - k + n])
+        for k in range(1, width + 1)
     )
-    return slope / (2 * sum(k * k for k in range(1, reach + 1)))
+    return slope / (2 * sum(k * k for k in range(1, width + 1)))
 
 
 def features(wave, rate):

@@ -245,4 +245,4 @@ best_epoch_ : int or None
 }
 BLOCKS["gradient_parameters"] = BLOCKS["dropout_parameters"] + BLOCKS["bptt_parameter"]
 # A placeholder stands where the first line of its block goes, already indented.
-BLOCKS = {name: indent(text.strip(), "    ").strip() for name, text in BLOCKS.items()}
+BLOCKS = {name: indent(block.strip(), "    ").strip() for name, block in BLOCKS.items()}

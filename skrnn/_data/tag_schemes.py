@@ -396,10 +396,10 @@ def find_spans(labels, scheme, where="", *, suffix=False, strict=False):
     for step, label in enumerate(labels):
         tag, kind = split_label(OUTSIDE if is_padding(label) else label, suffix)
         if tag not in tags:
-            form = "a type and '-' before it" if suffix else "'-' and a type"
+            pattern = "a type and '-' before it" if suffix else "'-' and a type"
             raise ValueError(
                 f"Label {label!r} at {where}step {step} is not of the scheme {scheme!r}: it takes "
-                f"'O', or one of {sorted(tags - {OUTSIDE})} with {form}"
+                f"'O', or one of {sorted(tags - {OUTSIDE})} with {pattern}"
                 + _capitals_hint(label, tags)
                 + "."
             )

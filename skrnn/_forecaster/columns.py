@@ -147,8 +147,9 @@ class Columns:
         """Return rows of X that `encode` makes such columns of; missing targets are NaN."""
         if self.is_plain:
             return values
-        text = any(isinstance(name, str) for found in self._categories.values() for name in found)
-        rows = np.full((len(values), self.width), np.nan, object if text else np.float64)
+        names = (name for found in self._categories.values() for name in found)
+        has_strings = any(isinstance(name, str) for name in names)
+        rows = np.full((len(values), self.width), np.nan, object if has_strings else np.float64)
         for i, (j, category) in enumerate(self.layout[: values.shape[1]]):
             if category is None:
                 rows[:, j] = values[:, i]

@@ -10,14 +10,14 @@ from skrnn._forecaster.columns import number_categories
 _INDEX = "Make them for the dates of future_index, for example pandas.DataFrame(..., index=...)"
 
 
-def read_future(columns, X, form, n_series, horizon):
+def read_future(columns, X, format_, n_series, horizon):
     """Read rows of steps to come.
 
     Parameters
     ----------
     columns : Columns
     X : DataFrame, array, or list of one per series
-    form : SeriesFormat or None
+    format_ : SeriesFormat or None
         Of the histories: dates end where they do.
     n_series : int
         Number of histories.
@@ -40,10 +40,10 @@ def read_future(columns, X, form, n_series, horizon):
             "X_future has covariates of steps to come, but the forecaster reads none: all columns "
             "are targets, or named in past_covariates or static_covariates. Leave X_future out."
         )
-    dated = form is not None and form.axis is not None
-    ids = None if form is None else form.ids
+    dated = format_ is not None and format_.axis is not None
+    ids = None if format_ is None else format_.ids
     parts = []
-    tables = _by_series(X, form, n_series)
+    tables = _by_series(X, format_, n_series)
     names = [f"series {i if ids is None else repr(ids[i])}" for i in range(n_series)]
     counts = [len(table) for table in tables]
     if horizon is None and min(counts) != max(counts):
@@ -56,7 +56,7 @@ def read_future(columns, X, form, n_series, horizon):
     for i, (table, called) in enumerate(zip(tables, names, strict=True)):
         _check_length(table, called, horizon)
         if dated and hasattr(table, "iloc"):
-            _check_dates(table.index, form.axis.following(i, len(table)), called)
+            _check_dates(table.index, format_.axis.following(i, len(table)), called)
         if table.ndim == 1:  # a Series, or an array of one covariate
             table = table.to_frame() if hasattr(table, "iloc") else table[:, np.newaxis]
         rows = _numbers(columns, table, called)
@@ -74,9 +74,9 @@ def read_future(columns, X, form, n_series, horizon):
     return Sequences.of(parts)
 
 
-def _by_series(X, form, n_series):
+def _by_series(X, format_, n_series):
     """Return the rows of each history, in their order."""
-    ids = None if form is None else form.ids
+    ids = None if format_ is None else format_.ids
     if is_panel(X):
         import pandas as pd
 
@@ -104,7 +104,7 @@ def _by_series(X, form, n_series):
             f"X_future is of type {type(X).__name__}; it must be a DataFrame, an array, or a list "
             f"of one per series. {_INDEX}."
         )
-    single = form is not None and form.kind == "single"
+    single = format_ is not None and format_.kind == "single"
     if hasattr(X, "columns") or hasattr(X, "iloc"):
         tables = [X]
     elif isinstance(X, (list, tuple)) and (not single or any(hasattr(x, "columns") for x in X)):

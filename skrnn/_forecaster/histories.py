@@ -27,13 +27,13 @@ class Histories(NamedTuple):
     known: Sequences
     future: Sequences  # covariates of steps to come
     horizons: np.ndarray  # (n_series,) steps to forecast of each
-    form: SeriesFormat | None  # its dates end where `known` does
+    format_: SeriesFormat | None  # its dates end where `known` does
 
 
-def _check_futures(given, horizons, form):
+def _check_futures(given, horizons, format_):
     if (short := np.flatnonzero(given < horizons)).size:
         i = int(short[0])
-        name = i if form is None or form.ids is None else repr(form.ids[i])
+        name = i if format_ is None or format_.ids is None else repr(format_.ids[i])
         raise ValueError(
             f"series {name} ends in {given[i]} step(s) of covariates to come, but a forecast of "
             f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
@@ -67,17 +67,22 @@ class HistoriesMixin:
         """
         self._check_whole()
         kept = self._form
-        X, form = self._read_format(X)
+        X, format_ = self._read_format(X)
         before, of_panel = self._histories, None
-        if kept is not None and kept.kind == "panel" and form is not None and form.kind == "panel":
-            of_panel = places_of(kept, form)
+        if (
+            kept is not None
+            and kept.kind == "panel"
+            and format_ is not None
+            and format_.kind == "panel"
+        ):
+            of_panel = places_of(kept, format_)
             before = before.take(of_panel)
-        new, future = read_series(self, X, reset=False, form=form, before=before)
-        self._check_static(new, before, form)
+        new, future = read_series(self, X, reset=False, format_=format_, before=before)
+        self._check_static(new, before, format_)
         if of_panel is not None:
-            new, future, form = in_order_of(kept, of_panel, new, future, form)
+            new, future, format_ = in_order_of(kept, of_panel, new, future, format_)
         if kept is not None and kept.axis is not None:
-            check_goes_on(kept, form, new.lengths, future.lengths)
+            check_goes_on(kept, format_, new.lengths, future.lengths)
             kept = replace(kept, axis=kept.axis.moved(new.lengths))
         left = [
             ahead if len(ahead) else before[n:]
@@ -90,7 +95,7 @@ class HistoriesMixin:
         self._keep_histories(self._transform.kept(known), Sequences.of(left), kept)
         return self
 
-    def _check_static(self, new, before, form):
+    def _check_static(self, new, before, format_):
         """Raise for new steps with other static values than those of the history."""
         n = sum(j in self._columns.static for j, _ in self._columns.layout)
         if n == 0:
@@ -98,7 +103,7 @@ class HistoriesMixin:
         stop = len(self._columns.layout)
         for i, (values, history) in enumerate(zip(new.arrays(), before.arrays(), strict=True)):
             if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
-                name = i if form is None or form.ids is None else repr(form.ids[i])
+                name = i if format_ is None or format_.ids is None else repr(format_.ids[i])
                 raise ValueError(
                     f"series {name} has other values in static_covariates than its history. They "
                     "are one value per series: fit anew, or forecast by predict(X)."
@@ -125,12 +130,12 @@ class HistoriesMixin:
             If the fitted series had no dates.
         """
         self._check_whole()
-        form = self._form
-        if form is None or form.axis is None or form.kind == "list":
+        format_ = self._form
+        if format_ is None or format_.axis is None or format_.kind == "list":
             raise ValueError("The fitted series had no dates, so that none follow them.")
         horizon = self._transform.horizon if horizon is None else horizon
         check_scalar(horizon, "horizon", Integral, min_val=1)
-        return form.index(np.full(len(self._histories), int(horizon)))
+        return format_.index(np.full(len(self._histories), int(horizon)))
 
     def _read_histories(self, X, horizon, X_future=None):
         """Read what is to be forecast from; None stands for the ends of the fitted series.
@@ -141,12 +146,12 @@ class HistoriesMixin:
         """
         self._check_whole()
         if X is None:
-            known, future, form = self._histories, self._futures, self._form
+            known, future, format_ = self._histories, self._futures, self._form
         else:
             rows = self.n_features_in_ != self._step_width  # of a 2-D array: [x] is one of them
-            X, form = (X, None) if rows else self._read_format(X)
-            known, future = read_series(self, X, reset=False, form=form)
-            form = ends_with(form, future)
+            X, format_ = (X, None) if rows else self._read_format(X)
+            known, future = read_series(self, X, reset=False, format_=format_)
+            format_ = ends_with(format_, future)
         if horizon is not None:
             check_scalar(horizon, "horizon", Integral, min_val=1)
         if X_future is not None:
@@ -155,15 +160,15 @@ class HistoriesMixin:
                     "X ends in rows to be forecast, and X_future has some as well: pass one of "
                     "them."
                 )
-            future = read_future(self._columns, X_future, form, len(known), horizon)
+            future = read_future(self._columns, X_future, format_, len(known), horizon)
         if horizon is None:
             rows_ahead = future.lengths
             horizons = np.where(rows_ahead > 0, rows_ahead, self._transform.horizon)
         else:
             horizons = np.full(len(known), int(horizon))
         if self._transform.n_covariates and self._reads_future:
-            _check_futures(future.lengths, horizons, form)
-        return Histories(known, future, horizons, form)
+            _check_futures(future.lengths, horizons, format_)
+        return Histories(known, future, horizons, format_)
 
     @property
     def _reads_future(self):
@@ -194,10 +199,10 @@ class HistoriesMixin:
 
         Arrays have no axes that y, or a lone series, had not.
         """
-        form = given.form
-        if form is not None and form.axis is not None and form.kind != "list":
-            return form.wrap(forecast, given.horizons, labels)
-        if form is not None and form.kind == "single":
+        format_ = given.format_
+        if format_ is not None and format_.axis is not None and format_.kind != "list":
+            return format_.wrap(forecast, given.horizons, labels)
+        if format_ is not None and format_.kind == "single":
             return forecast[0, :, 0] if forecast.shape[2] == 1 else forecast[0]
         if self._y_ndim == 1 and forecast.shape[1] == 1:
             return forecast[:, 0, 0]

@@ -247,11 +247,11 @@ class IntervalsMixin:
                 found[part] = paths
         beyond = np.arange(longest) >= given.horizons[:, np.newaxis]
         found.swapaxes(1, 2)[beyond] = np.nan
-        form = given.form
-        if form is not None and form.axis is not None and form.kind != "list":
-            return form.wrap(np.moveaxis(found, 1, -1), given.horizons, list(range(n_paths)))
+        format_ = given.format_
+        if format_ is not None and format_.axis is not None and format_.kind != "list":
+            return format_.wrap(np.moveaxis(found, 1, -1), given.horizons, list(range(n_paths)))
         found = found[..., 0] if transform.n_targets == 1 else found
-        return found[0] if form is not None and form.kind == "single" else found
+        return found[0] if format_ is not None and format_.kind == "single" else found
 
     def _sampled(self, given, n_paths, random_state):
         """Yield (which series, paths of shape (n, n_paths, horizon, n_targets)) block by block."""
@@ -328,11 +328,11 @@ class IntervalsMixin:
         transform, network = self._transform, self._network()
         k, h, length = transform.n_targets, horizon or transform.horizon, transform.history_length
         ahead = transform.n_blocks(h) * transform.horizon  # whole blocks, of covariates
-        X, form = self._read_format(X)
+        X, format_ = self._read_format(X)
         found, origins, size = [], [], 0
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
         width = transform.n_inputs + network.plan.n_outputs
-        given = read_series(self, X, reset=False, form=form)
+        given = read_series(self, X, reset=False, format_=format_)
         by_series = transform.own_scale or len(given[0]) > 1
         for known, future in zip(*(part.arrays() for part in given), strict=True):
             rows = np.concatenate([known[:, k : k + transform.n_covariates], future])

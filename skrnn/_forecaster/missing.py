@@ -11,29 +11,30 @@ class Places:
     Parameters
     ----------
     columns : Columns
-    form : SeriesFormat or None
+    format_ : SeriesFormat or None
         Of X, with dates if it had some.
     offsets : ndarray of shape (n_series + 1,)
         Of the rows of X.
     """
 
-    def __init__(self, columns, form, offsets):
-        self.columns, self.form, self.offsets = columns, form, offsets
+    def __init__(self, columns, format_, offsets):
+        self.columns, self.format_, self.offsets = columns, format_, offsets
 
     def series(self, i):
         """Return what a message calls a series."""
-        ids = None if self.form is None else self.form.ids
+        ids = None if self.format_ is None else self.format_.ids
         return f"series {i if ids is None else repr(ids[i])}"
 
     def refuse_missing(self, row, column, to_come):
         """Raise for a value that must not be missing."""
         i, t = locate(self.offsets, row)
         place = f"step {t}"
-        if self.form is not None and self.form.axis is not None and self.form.axis.freq is not None:
+        axis = None if self.format_ is None else self.format_.axis
+        if axis is not None and axis.freq is not None:
             n_after = int(self.offsets[i + 1] - self.offsets[i]) - 1 - t
             counts = np.zeros(len(self.offsets) - 1, int)
             counts[i] = -n_after
-            place += f", {self.form.axis.moved(counts).date(i)}"
+            place += f", {axis.moved(counts).date(i)}"
         found = (
             f"Input X contains NaN.\n{self.series(i)} has NaN at {place} "
             f"({self.columns.called(column)})"

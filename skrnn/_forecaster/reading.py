@@ -9,7 +9,7 @@ from skrnn._data.validation import check_sequences
 from skrnn._forecaster.missing import Places, fill_gaps
 
 
-def read_series(estimator, X, *, reset, form=None, before=None):
+def read_series(estimator, X, *, reset, format_=None, before=None):
     """Validate series; tell what is known from what is to be forecast.
 
     Parameters
@@ -19,7 +19,7 @@ def read_series(estimator, X, *, reset, form=None, before=None):
         Steps at the end of a series whose targets are NaN are to be forecast.
     reset : bool
         True in `fit`.
-    form : SeriesFormat, default=None
+    format_ : SeriesFormat, default=None
         What they look like to the user, for messages.
     before : Sequences, default=None
         What came before these steps, as `known`: what is missing is filled from there.
@@ -55,7 +55,7 @@ def read_series(estimator, X, *, reset, form=None, before=None):
     if not gaps.any() and columns.is_plain:
         nothing = np.empty((0, values.shape[1] - k))
         return sequences, Sequences(nothing, np.zeros_like(offsets))
-    where = Places(columns, form, offsets)
+    where = Places(columns, format_, offsets)
     steps = np.arange(len(values))
     unknown = gaps[:, :k].all(axis=1)
     stops = np.maximum.reduceat(np.where(unknown, -1, steps), offsets[:-1]) + 1  # of what is known

@@ -91,7 +91,7 @@ def _forecast(network, known, future, horizon):
             "point": network.point,
             "n_past": transform.n_past,
         }
-        _roll(network.plan, network.params, states, rule, steps, z, rest)
+        _feed_back(network.plan, network.params, states, rule, steps, z, rest)
         details = np.concatenate([details, rest], axis=1)
     details = details[:, :horizon] * scale[..., np.newaxis]
     shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
@@ -200,7 +200,7 @@ def block_outputs(network, y, z, states, n_read):
     return outputs * size + base
 
 
-def _roll(plan, params, states, rule, y, z, out):
+def _feed_back(plan, params, states, rule, y, z, out):
     """Forecast series block after block, each from what was forecast before.
 
     Parameters

@@ -72,8 +72,8 @@ class ScoringMixin:
     def _known_series(self, X):
         """Return the series of X, as they are read, each longer than `horizon`."""
         self._check_whole()
-        X, form = self._read_format(X)
-        known, _ = read_series(self, X, reset=False, form=form)
+        X, format_ = self._read_format(X)
+        known, _ = read_series(self, X, reset=False, format_=format_)
         h = self._transform.horizon
         if (short := np.flatnonzero(known.lengths <= h)).size:
             raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")

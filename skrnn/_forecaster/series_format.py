@@ -102,7 +102,7 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
     Returns
     -------
     X : list of ndarray, or X as it is
-    form : SeriesFormat or None
+    format_ : SeriesFormat or None
         None for several series without dates.
     """
     axis = None if fitted is None else fitted.axis
@@ -112,9 +112,9 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
         parts = [_in_order(x, fitted) for x in X]
         offsets = lengths_to_offsets([len(x) for x in X])
         index = X[0].index if len(X) == 1 else X[0].index.append([x.index for x in X[1:]])
-        form = SeriesFormat("list", read_time_axis(index, offsets, range(len(X)), freq),
+        format_ = SeriesFormat("list", read_time_axis(index, offsets, range(len(X)), freq),
                             _columns(X[0], fitted))  # fmt: skip
-        return parts, form
+        return parts, format_
     if is_panel(X):
         return _read_panel(X, freq, fitted)
     table = hasattr(X, "columns") and not is_column(X)
@@ -127,34 +127,34 @@ def read_format(X, *, freq=None, fitted=None, rows=False):
     items, is_single = unwrap(X)
     if not is_single:
         return X, None
-    form = SeriesFormat("single", None, _columns(X, fitted), getattr(X, "name", None))
+    format_ = SeriesFormat("single", None, _columns(X, fitted), getattr(X, "name", None))
     if index is not None and is_time(index):
-        form = replace(form, axis=read_time_axis(index, np.array([0, len(X)]), ["X"], freq))
+        format_ = replace(format_, axis=read_time_axis(index, np.array([0, len(X)]), ["X"], freq))
         items = [_in_order(X, fitted)]
     elif index is not None:
         _refuse_strings(index)
-    return items, form
+    return items, format_
 
 
-def ends_with(form, future):
-    """Return a form whose dates end where targets do, before the rows of steps to come."""
-    if form is None or form.axis is None or not len(future.values):
-        return form
-    return replace(form, axis=form.axis.moved(-future.lengths))
+def ends_with(format_, future):
+    """Return a format whose dates end where targets do, before the rows of steps to come."""
+    if format_ is None or format_.axis is None or not len(future.values):
+        return format_
+    return replace(format_, axis=format_.axis.moved(-future.lengths))
 
 
-def places_of(fitted, form):
+def places_of(fitted, format_):
     """Return which fitted series each series of a panel is."""
     place = {name: i for i, name in enumerate(fitted.ids)}
-    if unknown := [name for name in form.ids if name not in place]:
+    if unknown := [name for name in format_.ids if name not in place]:
         raise ValueError(
             f"X has the series {unknown[0]!r}, which fit was not given. Forecast it by "
             "predict(X) with its history."
         )
-    return [place[name] for name in form.ids]
+    return [place[name] for name in format_.ids]
 
 
-def in_order_of(fitted, at, new, future, form):
+def in_order_of(fitted, at, new, future, format_):
     """Bring new steps of a panel into the order of the fitted series.
 
     Parameters
@@ -163,13 +163,13 @@ def in_order_of(fitted, at, new, future, form):
     at : list of int
         As `places_of` finds them.
     new, future : Sequences
-    form : SeriesFormat
+    format_ : SeriesFormat
 
     Returns
     -------
     new, future : Sequences
         Without steps where a series has none.
-    form : SeriesFormat
+    format_ : SeriesFormat
     """
     parts = []
     for given in (new, future):
@@ -178,25 +178,27 @@ def in_order_of(fitted, at, new, future, form):
             found[i] = values
         parts.append(Sequences.of(found))
     last = fitted.axis.last.copy()
-    last[at] = form.axis.last
-    return *parts, replace(form, axis=replace(form.axis, last=last), ids=fitted.ids)
+    last[at] = format_.axis.last
+    return *parts, replace(format_, axis=replace(format_.axis, last=last), ids=fitted.ids)
 
 
-def check_goes_on(fitted, form, n_new, n_future):
+def check_goes_on(fitted, format_, n_new, n_future):
     """Raise where the dates of new steps are not those that follow the fitted ones.
 
     Parameters
     ----------
-    fitted, form : SeriesFormat
+    fitted, format_ : SeriesFormat
         Of the fitted series, and of the new steps; None or without dates: nothing is checked.
     n_new, n_future : ndarray of shape (n_series,)
         New steps of each, and rows of steps to come behind them.
     """
-    if form is None or form.axis is None:
+    if format_ is None or format_.axis is None:
         return
-    if form.axis.kind != fitted.axis.kind:
-        raise ValueError(f"X has an index of the kind {form.axis.kind!r}, not of the kind of fit.")
-    expected, found = fitted.axis.moved(n_new + n_future), form.axis
+    if format_.axis.kind != fitted.axis.kind:
+        raise ValueError(
+            f"X has an index of the kind {format_.axis.kind!r}, not of the kind of fit."
+        )
+    expected, found = fitted.axis.moved(n_new + n_future), format_.axis
     wrong = (expected.last != found.last) & (n_new + n_future > 0)
     if wrong.any():
         i = int(wrong.argmax())
@@ -273,9 +275,9 @@ def _read_panel(X, freq, fitted):
     offsets = lengths_to_offsets(np.bincount(codes))
     axis = read_time_axis(time[order], offsets, list(ids), freq)
     values = _in_order(X, fitted)[order]
-    form = SeriesFormat("panel", axis, _columns(X, fitted), getattr(X, "name", None), list(ids),
+    format_ = SeriesFormat("panel", axis, _columns(X, fitted), getattr(X, "name", None), list(ids),
                         X.index.names[0])  # fmt: skip
-    return np.split(values, offsets[1:-1]), form
+    return np.split(values, offsets[1:-1]), format_
 
 
 def _refuse_table(X, index):

@@ -48,19 +48,19 @@ def _check_transform(transform, state, plan):
         raise Misfit("its quantiles are none")
 
 
-def _check_form(form, state, plan):
-    if form is None:
+def _check_form(format_, state, plan):
+    if format_ is None:
         return
-    if type(form) is not SeriesFormat or type(form.axis) not in (TimeAxis, type(None)):
+    if type(format_) is not SeriesFormat or type(format_.axis) not in (TimeAxis, type(None)):
         raise Misfit("_form is none")
-    n, last = len(state["_histories"]), getattr(form.axis, "last", None)
+    n, last = len(state["_histories"]), getattr(format_.axis, "last", None)
     if (
-        form.kind not in ("single", "panel", "list")
-        or (form.axis is not None and not isinstance(last, np.ndarray))
-        or (form.axis is not None and (last.dtype != np.int64 or last.shape != (n,)))
-        or not isinstance(form.columns, (list, type(None)))
-        or not isinstance(form.ids, (list, type(None)))
-        or (form.kind == "panel" and len(form.ids or ()) != n)
+        format_.kind not in ("single", "panel", "list")
+        or (format_.axis is not None and not isinstance(last, np.ndarray))
+        or (format_.axis is not None and (last.dtype != np.int64 or last.shape != (n,)))
+        or not isinstance(format_.columns, (list, type(None)))
+        or not isinstance(format_.ids, (list, type(None)))
+        or (format_.kind == "panel" and len(format_.ids or ()) != n)
     ):
         raise Misfit("_form does not fit its series")
 

@@ -20,8 +20,8 @@ class TrainingDataMixin:
     def _read_data(
         self, X, y, sample_weight, *, reset, split_seed=None, validation=False, complete=False
     ):
-        X, form = self._read_format(X, reset=reset, followed=y is not None)
-        known, future = read_series(self, X, reset=reset, form=form)
+        X, format_ = self._read_format(X, reset=reset, followed=y is not None)
+        known, future = read_series(self, X, reset=reset, format_=format_)
         k, y_ndim = self._columns.n_targets, None
         weights = np.ones(len(known.offsets) - 1)
         if sample_weight is not None:
@@ -50,9 +50,9 @@ class TrainingDataMixin:
         )
         if not validation:
             self._conformal, self._conformal_by_series = None, False  # errors of other weights
-            if form is not None:
-                form = ends_with(form, future)
-            self._keep_histories(self._transform.kept(known), future, form)
+            if format_ is not None:
+                format_ = ends_with(format_, future)
+            self._keep_histories(self._transform.kept(known), future, format_)
             self._keep_sample(pieces)
         mask = None
         if held is not None:
@@ -98,8 +98,8 @@ class TrainingDataMixin:
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def _held_data(self, X, y, sample_weight, seed):
-        X, form = self._read_format(X, followed=y is not None)
-        known, future = read_series(self, X, reset=False, form=form)
+        X, format_ = self._read_format(X, followed=y is not None)
+        known, future = read_series(self, X, reset=False, format_=format_)
         if y is not None:
             y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
         _, held = self._hold_out_series(Series(known, future, np.ones(len(known)), y), seed)
@@ -120,11 +120,11 @@ class TrainingDataMixin:
         freq = self.freq if reset else None
         return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
 
-    def _keep_histories(self, histories, future, form):
+    def _keep_histories(self, histories, future, format_):
         """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
         self._histories = histories
         self._futures = Sequences(future.values.copy(), future.offsets)
-        self._form = form
+        self._form = format_
 
     def _keep_sample(self, pieces):
         """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""

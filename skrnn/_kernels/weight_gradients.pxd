@@ -82,12 +82,12 @@ cdef inline void cut_weight_tasks(WeightGradient* g, idx threads) noexcept nogil
 
     No result depends on it: a task computes whole sums, whichever of them are its own.
     """
-    cdef idx wanted = 3 * threads if threads > 1 else 1
+    cdef idx least_tasks = 3 * threads if threads > 1 else 1
     g.run = SUM_COLS
     g.blocks = SUM_BLOCKS
-    while weight_tasks(g) < wanted and g.blocks > 1:
+    while weight_tasks(g) < least_tasks and g.blocks > 1:
         g.blocks //= 2
-    while weight_tasks(g) < wanted and g.run > 2 * TILE_ROWS:
+    while weight_tasks(g) < least_tasks and g.run > 2 * TILE_ROWS:
         g.run //= 2
 
 

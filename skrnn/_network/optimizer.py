@@ -65,10 +65,10 @@ class Optimizer:
         dtype : dtype
             Of the weights.
         """
-        moments = np.zeros(n_params, dtype)
-        second = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
+        m = np.zeros(n_params, dtype)
+        v = np.zeros(n_params if params["solver"] == "adam" else 0, dtype)
         params = {name: params[name] for name in PARAMETERS}
-        return cls(params, float(params["learning_rate_init"]), 0, 0, moments, second)
+        return cls(params, float(params["learning_rate_init"]), 0, 0, m, v)
 
     def follow(self, params):
         """Take over what the user has changed; False where these moments cannot go on.

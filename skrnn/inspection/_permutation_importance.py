@@ -183,8 +183,8 @@ class Steps:
     """
 
     def __init__(self, X):
-        form, data = find_format(X)
-        if form == "tokens":
+        input_format, data = find_format(X)
+        if input_format == "tokens":
             rows = [token_row(item, i) for i, item in enumerate(data)]
             self._steps, self._tokens = None, [token for row in rows for token in row]
             self.offsets = lengths_to_offsets([len(row) for row in rows])

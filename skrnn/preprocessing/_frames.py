@@ -147,12 +147,12 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sequences = self._read(X, reset=False)
-        form, _ = find_format(X)
+        input_format, _ = find_format(X)
         counts = self._n_frames(sequences.lengths)
         offsets = lengths_to_offsets(counts)
         rows = self._rows(sequences.offsets, counts, offsets)
         table = sequences.values[rows].reshape(offsets[-1], -1)
-        steps = StepTable(X, table, offsets, form, int(counts.max(initial=0)), None)
+        steps = StepTable(X, table, offsets, input_format, int(counts.max(initial=0)), None)
         return steps.restore(table, self._container(), lambda _: list(self.get_feature_names_out()))
 
     def get_feature_names_out(self, input_features=None):

@@ -33,7 +33,7 @@ class StepTable:
     offsets : ndarray of shape (n_sequences + 1,)
         Where the sequences start in `table`.
 
-    form : {"lone", "ragged", "cube", "rows"}
+    input_format : {"lone", "ragged", "cube", "rows"}
         A lone series or a panel, or as in :mod:`skrnn._data.formats`.
 
     n_timesteps : int or None
@@ -46,7 +46,7 @@ class StepTable:
     X: object
     table: object
     offsets: np.ndarray
-    form: str
+    input_format: str
     n_timesteps: int | None
     indexes: list | None
 
@@ -104,7 +104,7 @@ class StepTable:
 
     def _of_a_lone_series(self, values):
         """Make sequences of values, one per step, of a lone series or of a panel."""
-        lone = self.form == "lone" and len(values) == self.offsets[-1] != 1
+        lone = self.input_format == "lone" and len(values) == self.offsets[-1] != 1
         return np.split(np.asarray(values), self.offsets[1:-1]) if lone else values
 
     def _joined(self, y):
@@ -138,10 +138,10 @@ class StepTable:
             Returns the names of so many columns: those of `table`, or, where X is an array of
             series of one feature and stays one, those of X.
         """
-        if self.form == "lone":
+        if self.input_format == "lone":
             return self._restore_lone(table, container, names)
         framed = container != "default"
-        if self.form == "rows" and table.shape[1] == 1:
+        if self.input_format == "rows" and table.shape[1] == 1:
             rows = self._padded(np.asarray(table))[:, :, 0]
             if not framed:
                 return rows
@@ -150,9 +150,9 @@ class StepTable:
             return frame.set_axis(index) if container == "pandas" and index is not None else frame
         if framed:
             table = to_frame(table, container, names)
-        if self.form == "ragged" or framed:
+        if self.input_format == "ragged" or framed:
             return as_collection(
-                self.X if self.form == "ragged" else [], self.offsets, table, self.indexes
+                self.X if self.input_format == "ragged" else [], self.offsets, table, self.indexes
             )
         return self._padded(np.asarray(table))
 
@@ -212,10 +212,10 @@ def read_steps(estimator, X, *, reset, lone=True):
         items, whole = unwrap(X) if lone else (X, False)
         if whole and hasattr(X, "columns"):
             items = [X]  # with its index, and whatever its columns hold
-    form, data = find_format(items)
+    input_format, data = find_format(items)
     first = data[0] if isinstance(data, list) else None
     if hasattr(first, "columns"):
-        form, (table, offsets) = "ragged", _stack_frames(estimator, data, reset=reset)
+        input_format, (table, offsets) = "ragged", _stack_frames(estimator, data, reset=reset)
     else:
         sequences = check_sequences(
             estimator,
@@ -234,11 +234,11 @@ def read_steps(estimator, X, *, reset, lone=True):
         table, offsets = sequences.values, sequences.offsets
     if reset and len(table) == 0:
         raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-    n_timesteps = np.asarray(data).shape[1] if form in ("cube", "rows") else None
+    n_timesteps = np.asarray(data).shape[1] if input_format in ("cube", "rows") else None
     indexes = None
-    if form == "ragged" and hasattr(first, "iloc"):
+    if input_format == "ragged" and hasattr(first, "iloc"):
         indexes = [getattr(item, "index", None) for item in data]
-    return StepTable(X, table, offsets, "lone" if whole else form, n_timesteps, indexes)
+    return StepTable(X, table, offsets, "lone" if whole else input_format, n_timesteps, indexes)
 
 
 def _stack_frames(estimator, frames, *, reset):

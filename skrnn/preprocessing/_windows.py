@@ -202,14 +202,18 @@ class SlidingWindow(BaseEstimator):
         width = sequences.values.shape[1]
         if self.n_targets is not None and self.n_targets > width:
             raise ValueError(f"n_targets={self.n_targets}, but a step of X has {width} feature(s).")
-        form, items = find_format(X)
-        starts = self._starts(sequences, form)
+        input_format, items = find_format(X)
+        starts = self._starts(sequences, input_format)
         missing = np.isnan(sequences.values)
         if missing.any():
             starts = self._without_missing(sequences, starts, missing)
-        return sequences, starts, form == "rows" or all(np.ndim(item) == 1 for item in items)
+        return (
+            sequences,
+            starts,
+            input_format == "rows" or all(np.ndim(item) == 1 for item in items),
+        )
 
-    def _starts(self, sequences, form):
+    def _starts(self, sequences, input_format):
         needed = self.width + self.horizon
         counts = np.maximum((sequences.lengths - needed) // self.step + 1, 0)
         first = lengths_to_offsets(counts)
@@ -223,7 +227,7 @@ class SlidingWindow(BaseEstimator):
                 f"No window fits into X: the longest series, sequence {longest}, has "
                 f"{sequences.lengths[longest]} step(s), but width + horizon = {self.width} + "
                 f"{self.horizon} = {needed} are needed. Make width or horizon smaller, or pass "
-                f"longer series.{hint if form == 'rows' else ''}"
+                f"longer series.{hint if input_format == 'rows' else ''}"
             )
         within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
         return np.repeat(sequences.offsets[:-1], counts) + self.step * within

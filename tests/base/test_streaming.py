@@ -187,7 +187,7 @@ def read_likelihoods(model, texts):
     return np.array(sums)
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("document", [False, True])
 @pytest.mark.parametrize("params", [*NETWORKS, {"tie_embeddings": True}], ids=str)
 def test_a_language_model_goes_on(params, document):
     texts = [[letter for text in TEXTS for letter in text]] if document else TEXTS

@@ -68,7 +68,7 @@ def test_container():
 
 
 @pytest.mark.parametrize(
-    ("indices", "chosen"),
+    ("indices", "places"),
     [
         ([2, 0], [2, 0]),
         ([1, 1, 2], [1, 1, 2]),

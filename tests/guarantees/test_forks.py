@@ -91,7 +91,7 @@ def forking_process(threads):
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_forked_children_finish(threads):
-    code = f"import test_forks; test_forks.parent({threads})"
+    code = f"import test_forks; test_forks.forking_process({threads})"
     first, *children, new = run_python(code, OMP_NUM_THREADS="2").splitlines()
     assert first == f"threads started: {threads - 1}"
     assert len(children) == len(WAYS) * 2 * 2

@@ -56,8 +56,8 @@ def make_chains(n_tags, lengths, dtype, *, grid=None, forbidden=0.0, seed=0):
     rng = np.random.default_rng([seed, n_tags])
 
     def draw(*shape):
-        numbers = rng.standard_normal(shape)
-        return (numbers if grid is None else np.round(numbers / grid) * grid).astype(dtype)
+        values = rng.standard_normal(shape)
+        return (values if grid is None else np.round(values / grid) * grid).astype(dtype)
 
     logits = [draw(T, n_tags) for T in lengths]
     scores = draw(n_tags), draw(n_tags, n_tags), draw(n_tags)

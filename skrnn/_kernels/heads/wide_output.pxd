@@ -122,7 +122,7 @@ cdef inline void turned_softmax(
     cdef real* y = net.logits + first
     cdef real* row
     cdef vec top[BLOCK_COLS]
-    cdef vec chosen[BLOCK_COLS]
+    cdef vec at_label[BLOCK_COLS]
     cdef vec* sums = <vec*> scratch
     cdef idx[MOST_BLOCK] label
     cdef double[MOST_BLOCK] loss, weight
@@ -131,7 +131,7 @@ cdef inline void turned_softmax(
     cdef idx at
     for c in range(cols):
         top[c] = load(y + c * LANES)
-        chosen[c] = splat(0)
+        at_label[c] = splat(0)
     for r in range(cols * LANES):
         label[r] = 0
         weight[r] = 0
@@ -139,7 +139,7 @@ cdef inline void turned_softmax(
         at = target_of_row(net, offsets, start + first + r)
         label[r] = labels[at] if labels[at] > 0 else 0
         weight[r] = net.scratch_row_weight[start + first + r] / rows
-        (<real*> chosen)[r] = y[label[r] * ld + r]
+        (<real*> at_label)[r] = y[label[r] * ld + r]
     for v in range(O):
         for c in range(cols):
             top[c] = max_vec(top[c], load(y + v * ld + c * LANES))
@@ -159,7 +159,7 @@ cdef inline void turned_softmax(
         k //= 2
     for r in range(n):
         loss[r] = <double> (<real*> top)[r] + log((<real*> sums)[r])
-        loss[r] = loss[r] - (1 - smoothing) * (<real*> chosen)[r]
+        loss[r] = loss[r] - (1 - smoothing) * (<real*> at_label)[r]
     if smoothing > 0:
         for v in range(O):
             for r in range(n):
@@ -169,7 +169,7 @@ cdef inline void turned_softmax(
     if not learns:
         return
     for c in range(cols):
-        chosen[c] = exp_negative(chosen[c] - top[c]) / sums[c]
+        at_label[c] = exp_negative(at_label[c] - top[c]) / sums[c]
     for v in range(O):
         if v % SUM_OUTPUTS == 0 and stopped(net.stop, 10.0 * SUM_OUTPUTS * n):
             return
@@ -180,7 +180,7 @@ cdef inline void turned_softmax(
         for r in range(cols * LANES):
             row[r] = <real> (row[r] * weight[r])
     for r in range(n):
-        y[label[r] * ld + r] = <real> (((<real*> chosen)[r] - rest - share) * weight[r])
+        y[label[r] * ld + r] = <real> (((<real*> at_label)[r] - rest - share) * weight[r])
 
 
 cdef inline void add_weight_gradient(Net* net, idx start, idx n, idx first) noexcept nogil:

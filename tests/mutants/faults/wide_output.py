@@ -46,10 +46,10 @@ FAULTS = [
         "kernels/test_wide_output.py::test_more_outputs_than_are_summed_at_a_time",
     ),
     Fault(
-        "wide outputs: no gradient of the chosen label",
+        "wide outputs: no gradient of the label",
         "_kernels/heads/wide_output.pxd",
-        "(((<real*> chosen)[r] - rest - share) * weight[r])",
-        "(((<real*> chosen)[r] - share) * weight[r])",
+        "(((<real*> at_label)[r] - rest - share) * weight[r])",
+        "(((<real*> at_label)[r] - share) * weight[r])",
         "kernels/test_wide_output.py::test_chunks_have_the_bits_of_the_whole",
     ),
     Fault(
