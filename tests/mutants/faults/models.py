@@ -260,14 +260,14 @@ FAULTS = [
         "_kernels/batch.pxd",
         "(last if net.training else b)",
         "b",
-        "estimators/test_language_model.py::test_the_state_is_carried_along_a_stream",
+        "estimators/test_language_model.py::test_the_state_is_carried_along_a_document",
     ),
     Fault(
         "carried state: training leaves none behind",
         "_kernels/entries/train.pxi",
         "_move(&net, &states, False)\n                loss =",
         "loss =",
-        "estimators/test_language_model.py::test_the_state_is_carried_along_a_stream",
+        "estimators/test_language_model.py::test_the_state_is_carried_along_a_document",
     ),
     # -- diagnostics --
     Fault(
