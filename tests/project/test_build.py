@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -159,6 +160,33 @@ def test_without_a_compiler_says_what_to_install(tmp_path):
     assert done.returncode
     assert "no C compiler was found (no-such-compiler" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@needs_checkout
+@pytest.mark.parametrize(
+    ("command", "wish", "limited"),
+    [
+        ("bdist_wheel", None, True),
+        ("bdist_wheel", "0", False),
+        ("build_ext", None, False),
+        ("build_ext", "1", True),
+    ],
+)
+def test_wheels_are_for_the_limited_api(command, wish, limited):
+    """One wheel serves every CPython from 3.11 on; what is built in place serves this one."""
+    code = f"""
+import sys, setuptools
+setuptools.setup = lambda ext_modules, **rest: print(
+    {{e.py_limited_api for e in ext_modules}}, dict(ext_modules[0].define_macros))
+sys.argv = ["setup.py", {command!r}]
+exec(open("setup.py").read())
+"""
+    wishes = {} if wish is None else {"SKRNN_ABI3": wish}
+    out = output_of(run_python(code, ROOT, SKRNN_VARIANTS="base_f32", **wishes))
+    full = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # it has no stable ABI
+    macros = {"Py_LIMITED_API": "0x030B0000", "CYTHON_LIMITED_API": "1"}
+    limited = limited and not full
+    assert out == f"{{{limited}}} {macros if limited else {}}\n"
 
 
 # The build without OpenMP
