@@ -97,7 +97,8 @@ def main():
         os.environ["SKRNN_ISA"] = LEVEL
     folders = [BUILD / side if args.no_build else build(side) for side in SIDES]
     workers = dict(zip(SIDES, map(start, folders)))
-    names = [worker.stdout.readline().strip().split("|") for worker in workers.values()][0]
+    for worker in workers.values():
+        names = worker.stdout.readline().strip().split("|")
     print("| call | full, us | limited, us | limited / full: median of pairs, quartiles |")
     print("|---|---|---|---|")
     for name in names:
