@@ -126,16 +126,16 @@ class CarriedStates(NamedTuple):
 
 
 class HypothesisArrays(NamedTuple):
-    """What beam search finds, for each source up to beam_width hypotheses.
+    """What beam search finds, for each source up to n_best hypotheses.
 
     Attributes
     ----------
-    tokens : ndarray of shape (n_sources, beam_width, max_length), dtype=intp
+    tokens : ndarray of shape (n_sources, n_best, max_length), dtype=intp
 
-    lengths : ndarray of shape (n_sources, beam_width), dtype=intp
+    lengths : ndarray of shape (n_sources, n_best), dtype=intp
         Tokens of each hypothesis; -1 where there is none.
 
-    scores : ndarray of shape (n_sources, beam_width), dtype=float64
+    scores : ndarray of shape (n_sources, n_best), dtype=float64
         Log-probabilities.
     """
 

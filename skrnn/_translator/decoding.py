@@ -20,13 +20,13 @@ FORCED_SEQUENCES = 32  # with teacher forcing, in one call
 
 
 class Hypotheses(NamedTuple):
-    """Targets that decoding has found: as many per source as the beam is wide, best first."""
+    """Targets that decoding has found, best first."""
 
     tokens: list  # of each source, a list of arrays of token ids
     log_probabilities: list  # of each source, an array; not normalized by length
 
 
-def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
+def decode(pair, params, sequences, beam_width, length_penalty, max_lengths, n_best=None):
     """Find the most probable targets.
 
     Parameters
@@ -40,11 +40,15 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
         Hypotheses compare by log-probability / length ** length_penalty, the end symbol counted.
     max_lengths : int, or ndarray of shape (n_sequences,)
         Maximum number of tokens of each target, which then ends.
+    n_best : int, default=None
+        Targets that are wanted of each source, at most `beam_width`, which None stands for. They
+        are the same whatever their number, but the fewer there are, the sooner the search ends.
 
     Returns
     -------
     Hypotheses
     """
+    n_best = n_best or beam_width
     n = len(sequences)
     max_lengths = np.broadcast_to(np.asarray(max_lengths, dtype=np.intp), n)
     tokens: list = [None] * n
@@ -55,7 +59,7 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
     while start < n:
         stop = min(start + DECODE_SEQUENCES, n)
         while stop > start + 1 and (
-            (stop - start) * beam_width * int(max_lengths[order[stop - 1]]) > DECODE_TOKENS
+            (stop - start) * n_best * int(max_lengths[order[stop - 1]]) > DECODE_TOKENS
         ):
             stop = start + (stop - start) // 2
         batch_indices = order[start:stop]
@@ -66,6 +70,7 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
             beam_width,
             length_penalty,
             max_lengths[batch_indices],
+            n_best,
         )
         for i, *one in zip(batch_indices.tolist(), *found, strict=True):
             tokens[i], log_probabilities[i] = one
@@ -73,14 +78,14 @@ def decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
     return Hypotheses(tokens, log_probabilities)
 
 
-def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths):
+def _decode(pair, params, sequences, beam_width, length_penalty, max_lengths, n_best):
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable").astype(np.intp)
     n = len(order)
     hypotheses = HypothesisArrays(
-        np.full((n, beam_width, int(max_lengths.max())), -1, np.intp),
-        np.full((n, beam_width), -1, np.intp),
-        np.full((n, beam_width), -np.inf),
+        np.full((n, n_best, int(max_lengths.max())), -1, np.intp),
+        np.full((n, n_best), -1, np.intp),
+        np.full((n, n_best), -np.inf),
     )
     batch_offsets = _decode_bounds(lengths[order], pair.width, beam_width)
     limits = BatchLimits(

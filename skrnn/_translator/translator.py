@@ -519,12 +519,14 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         width = int(given) if isinstance(given, Integral) else embedding_width(rows)
         return {**shared, "target_embedding": (rows, width), "attention": self.attention}
 
-    def _decode(self, params, sequences, beam_width):
+    def _decode(self, params, sequences, beam_width, n_best=1):
         limits = self.max_length
         if limits is None:
             limits = default_max_lengths(self._longest_targets, sequences.lengths)
         penalty = self.length_penalty
-        found = decode(self._get_plan(), params, sequences, beam_width, penalty, limits)
+        found = decode(
+            self._get_plan(), params, sequences, beam_width, penalty, limits, n_best
+        )
         self._check_finite(np.array([len(tokens) > 0 for tokens in found.tokens]))
         return found
 
@@ -543,7 +545,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         """
         sequences = self._sequences(X)
         found = self._decode(self._params, sequences, self.beam_width)
-        told = self._told(X, sequences, [best[:1] for best in found.tokens])
+        told = self._told(X, sequences, found.tokens)
         return np.fromiter((best[0] for best in told), dtype=object)
 
     def _told(self, X, sequences, targets):
@@ -594,10 +596,11 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         if not isinstance(n_best, Integral) or n_best < 1:
             raise ValueError(f"n_best must be a positive integer; got {n_best!r}.")
         sequences = self._sequences(X)
-        found = self._decode(self._params, sequences, max(self.beam_width, int(n_best)))
-        told = self._told(X, sequences, [best[:n_best] for best in found.tokens])
+        n_best = int(n_best)
+        found = self._decode(self._params, sequences, max(self.beam_width, n_best), n_best)
+        told = self._told(X, sequences, found.tokens)
         return [
-            [(y, float(p)) for y, p in zip(best, logs, strict=False)]
+            [(y, float(p)) for y, p in zip(best, logs, strict=True)]
             for best, logs in zip(told, found.log_probabilities, strict=True)
         ]
 

@@ -374,6 +374,23 @@ def test_a_narrow_beam(level, attention, beam_width, penalty):
 
 
 @each_level
+@each(attention=ATTENTION, penalty=(0.0, 0.7, 2.0), equal=(False, True))
+def test_fewer_results_are_the_best_of_more(level, attention, penalty, equal):
+    # With equal probabilities everything is a tie, and the one that is found first comes first.
+    pair, problem = searched(level, "gru", attention, True, 1)
+    if equal:
+        problem.params[:] = 0
+    more = decode(pair, problem.params, problem.sequences, 5, penalty, 7)
+    for n_best in (1, 2, 4):
+        fewer = decode(pair, problem.params, problem.sequences, 5, penalty, 7, n_best)
+        for k in range(len(SOURCE_LENGTHS)):
+            assert len(fewer.tokens[k]) == n_best
+            assert same_bits(fewer.log_probabilities[k], more.log_probabilities[k][:n_best])
+            for got, tokens in zip(fewer.tokens[k], more.tokens[k], strict=False):
+                assert same_bits(got, tokens)
+
+
+@each_level
 @each(attention=ATTENTION, beam_width=(1, 3))
 def test_search_does_not_depend_on_company_or_threads(level, attention, beam_width, monkeypatch):
     pair, problem = searched(level, "lstm", attention, True, 2, "float32")

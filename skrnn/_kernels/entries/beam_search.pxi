@@ -10,7 +10,9 @@ A hypothesis y with its end symbol compares by
 
 The log-probability of a live hypothesis can only fall, and it has at most max_length tokens in the
 end: log p / (max_length + 1)^length_penalty is the most that can become of it. Where that does not
-beat the worst result kept, the search is over.
+beat the worst of the results to be kept, the hypothesis is dropped, and its row is computed no
+more. This changes no result: all that would have come of it is worse than what is kept, and so is
+every candidate that it pushes out of the beam, which has a lower log-probability still.
 """
 from cython.parallel cimport prange
 from libc.math cimport exp, isfinite, log, pow
@@ -22,7 +24,6 @@ from .attention cimport (
 from .batch cimport load_batch, place_single_steps
 from .denormals cimport flush_denormals, restore_mode, restore_worker
 from .embedding cimport look_up
-from .heads.losses cimport float_max
 from .heads.pooling cimport read_top
 from .network cimport layers_forward
 from .pack cimport pack_weights
@@ -33,27 +34,31 @@ from .time_loop cimport step_forward
 from .types cimport LANES, Net, Scan, Stop, idx, imax, imin, real, useful_threads
 
 cdef struct Search:
-    # A beam is the W hypotheses of one source, in W rows of the decoder. Live beams of a thread
-    # are neighbors: where one is done, the last takes its place.
+    # A beam is the live hypotheses of one source, at most W, best first, in as many rows of the
+    # decoder. Live beams of a thread are neighbors, and so are their rows: where one is done, the
+    # last takes its place.
     idx W
+    idx K                  # results to keep of each source
     idx stop               # most tokens of any target
     const idx* max_lengths  # (n,) most tokens of each target
     double length_penalty
     idx end                # the end symbol, and what the decoder reads to start
     idx* owner             # (B,) source of each beam, in the encoder's order
-    double* scores         # (R,) log-probability of each row's hypothesis; -inf where there is none
+    idx* first_row         # (B,) of each beam
+    idx* n_live            # (B,) rows of each beam
+    double* scores         # (R,) log-probability of each row's hypothesis
     idx* tokens            # (stop + 1, R) token of each hypothesis at each step, by owner
     idx* back_pointers     # (stop + 1, R) which hypothesis of the step before it goes on
     idx* n_found           # (B,) by owner
-    double* score          # (2 R,) of a beam's candidates, best first
+    double* score          # (2 R,) of a beam's candidates, best first; then of those that live on
     idx* origin            # (2 R,) hypothesis each goes on
     idx* token             # (2 R,)
-    idx* survivors         # (R,) origins of those that live on
+    idx* source_row        # (R,) row with the states that each row goes on from
     real* scratch          # (R, widest)
     idx widest
-    idx* out_tokens        # out (n, W, stop)
-    idx* out_lengths       # out (n, W) tokens of each target found; -1 for none
-    double* out_scores     # out (n, W) log-probability
+    idx* out_tokens        # out (n, K, stop), in the order of finding
+    idx* out_lengths       # out (n, K) tokens of each target found; -1 for none
+    double* out_scores     # out (n, K) log-probability
 
 
 def translate_decode(
@@ -64,10 +69,11 @@ def translate_decode(
     """The most probable targets, by beam search; a beam of one is greedy.
 
     Of the top `beam_width` candidates of a step, those that end with the end symbol become results,
-    of which the best `beam_width` are kept; the best `beam_width` candidates that do not end are
-    extended. The search ends when no live hypothesis can beat the worst result kept; a beam of one
-    ends with its first result. A hypothesis of `max_lengths` (n,) tokens must end. `hypotheses`,
-    which are HypothesisArrays, are filled where something is found, in no order.
+    of which the best are kept, as many as `hypotheses` have room for; the best `beam_width`
+    candidates that do not end are extended. The search ends when no live hypothesis can beat the
+    worst result kept; a beam of one ends with its first result. A hypothesis of `max_lengths` (n,)
+    tokens must end. `hypotheses`, which are HypothesisArrays, are filled where something is found,
+    in the order of finding.
     """
     cdef EncoderDecoder model
     cdef Search s
@@ -84,9 +90,9 @@ def translate_decode(
     if model.decoder.columns[0].rows < model.decoder.plan.n_outputs:
         raise ValueError("the decoder has outputs that it cannot read")
     if (
-        beam_width < 1 or tokens.shape[0] != n or tokens.shape[1] != beam_width
-        or lengths.shape[0] != n or lengths.shape[1] != beam_width or scores.shape[0] != n
-        or scores.shape[1] != beam_width or tokens.shape[2] < 1 or max_lengths.shape[0] != n
+        beam_width < 1 or tokens.shape[0] != n or not 1 <= tokens.shape[1] <= beam_width
+        or lengths.shape[0] != n or lengths.shape[1] != tokens.shape[1] or scores.shape[0] != n
+        or scores.shape[1] != tokens.shape[1] or tokens.shape[2] < 1 or max_lengths.shape[0] != n
         or not length_penalty >= 0
     ):
         raise ValueError("the results do not fit the sources and the beam")
@@ -94,17 +100,18 @@ def translate_decode(
         if not 1 <= max_lengths[k] <= tokens.shape[2]:
             raise ValueError(f"there is no room for {max_lengths[k]} tokens")
     memset(&s, 0, sizeof(Search))
-    s.W, s.stop, s.end = beam_width, tokens.shape[2], plan.n_outputs - 1
+    s.W, s.K, s.stop, s.end = beam_width, tokens.shape[1], tokens.shape[2], plan.n_outputs - 1
     s.max_lengths, s.length_penalty = &max_lengths[0], length_penalty
     for k in range(model.decoder.plan.n_scans):
         s.widest = imax(s.widest, model.decoder.scans[k].plan.Hp)
     cdef idx[:, ::1] history = np.empty((2 * (s.stop + 1), R), dtype=np.intp)
-    cdef idx[:, ::1] places = np.empty((7, R), dtype=np.intp)
+    cdef idx[:, ::1] places = np.empty((9, R), dtype=np.intp)
     cdef double[:, ::1] float_scratch = np.empty((3, R))
     cdef real[:, ::1] scratch = np.empty((R, s.widest), real_dtype)
     s.tokens, s.back_pointers = &history[0, 0], &history[s.stop + 1, 0]
-    s.owner, s.n_found, s.survivors = &places[0, 0], &places[1, 0], &places[2, 0]
+    s.owner, s.n_found, s.source_row = &places[0, 0], &places[1, 0], &places[2, 0]
     s.origin, s.token = &places[3, 0], &places[5, 0]
+    s.first_row, s.n_live = &places[7, 0], &places[8, 0]
     s.scores, s.score, s.scratch = &float_scratch[0, 0], &float_scratch[1, 0], &scratch[0, 0]
     s.out_tokens, s.out_lengths, s.out_scores = &tokens[0, 0, 0], &lengths[0, 0], &scores[0, 0]
     cdef const idx[::1] offsets = source.offsets
@@ -125,9 +132,9 @@ def translate_decode(
             layers_forward(&model.encoder)
             if stopped(&stop, 0):
                 break
-            begin_search(&model, &s, R)
             parts = imin(B, useful_threads(
                 model.decoder.threads, 20.0 * B * beam_width * model.decoder.plan.n_params))
+            begin_search(&model, &s, parts)
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
                 flush_denormals()
@@ -137,10 +144,11 @@ def translate_decode(
     check_stopped(&stop)
 
 
-cdef inline void begin_search(EncoderDecoder* model, Search* s, idx R) noexcept nogil:
-    """Every source's hypotheses stand at the start symbol, all but the first of them void."""
+cdef inline void begin_search(EncoderDecoder* model, Search* s, idx parts) noexcept nogil:
+    """Every source has one hypothesis, which stands at the start symbol. The rows of each part of
+    the sources begin where they have room for full beams."""
     cdef Net* decoder = &model.decoder
-    cdef idx b, k, row, B = model.encoder.B
+    cdef idx b, part, lo, row, B = model.encoder.B
     read_top(&model.encoder)
     decoder.B = B
     for b in range(B):
@@ -150,12 +158,14 @@ cdef inline void begin_search(EncoderDecoder* model, Search* s, idx R) noexcept 
         decoder.threads, 2.0 * model.attention.n_e * model.attention.Hp * model.attention.Hp))
     start_decoder(model)
     place_single_steps(decoder, B * s.W)
-    for b in range(B - 1, -1, -1):
-        s.owner[b], s.n_found[b] = b, 0
-        for k in range(s.W - 1, -1, -1):
-            row = b * s.W + k
+    # From the last to the first: no row is written that is still to be read.
+    for part in range(parts - 1, -1, -1):
+        lo = B * part // parts
+        for b in range(B * (part + 1) // parts - 1, lo - 1, -1):
+            row = lo * s.W + b - lo
             copy_states(decoder, b, row)
-            s.scores[row] = 0 if k == 0 else -float_max()
+            s.owner[b], s.n_found[b], s.first_row[b], s.n_live[b] = b, 0, row, 1
+            s.scores[row] = 0
             read_token(decoder, row, s.end)
 
 
@@ -179,25 +189,28 @@ cdef inline void search_beams(
     EncoderDecoder* model, const Search* s, idx lo, idx hi, idx R
 ) noexcept nogil:
     """Decode the sources of beams lo .. hi to the end."""
-    cdef idx t, beam, live = hi
+    cdef idx t, beam, live = hi, row = lo * s.W, rows = hi - lo
     for t in range(s.stop + 1):
         if live == lo or stopped(model.decoder.stop,
                                  2.0 * (live - lo) * s.W * model.decoder.plan.n_params):
             return
-        step_beams(model, s, lo, live)
+        step_beams(model, s, lo, live, row, rows)
         for beam in range(live - 1, lo - 1, -1):
             if not extend(model, s, beam, t, R):
                 live -= 1
-                move_beam(model, s, live, beam)
+                move_beam(s, live, beam)
+        rows = place_rows(&model.decoder, s, lo, live, row)
 
 
-cdef inline void step_beams(EncoderDecoder* model, const Search* s, idx lo, idx hi) noexcept nogil:
-    """Logits of the next token of every hypothesis in beams lo .. hi."""
+cdef inline void step_beams(
+    EncoderDecoder* model, const Search* s, idx lo, idx hi, idx row, idx rows
+) noexcept nogil:
+    """Logits of the next token of every hypothesis in beams lo .. hi, which have these rows."""
     cdef Net* decoder = &model.decoder
     cdef const Attention* att = &model.attention
     cdef const Scan* top = &decoder.scans[decoder.plan.n_scans - 1]
     cdef const real* features = top.ws_y
-    cdef idx k, beam, row = lo * s.W, rows = (hi - lo) * s.W, Hp = top.plan.Hp
+    cdef idx k, beam, Hp = top.plan.Hp
     for k in range(decoder.plan.n_scans):
         step_forward(decoder, &decoder.scans[k], 0, row, row + rows)
     if att.plan.score != NONE:
@@ -207,27 +220,55 @@ cdef inline void step_beams(EncoderDecoder* model, const Search* s, idx lo, idx 
             product(att.ws_queries + row * Hp, Hp, att.ws_cat + (2 * row + 1) * Hp, 2 * Hp, rows,
                     att.H, att.pack_q, Hp // LANES, NULL, False)
         for beam in range(lo, hi):
-            attend(att, s.owner[beam], beam * s.W, s.W)
+            attend(att, s.owner[beam], s.first_row[beam], s.n_live[beam])
         combine_rows(att, row, rows)
         features = att.ws_o
     product(decoder.logits + row * decoder.Op, decoder.Op, features + row * Hp, Hp, rows,
             decoder.plan.H, decoder.pack_head, decoder.Op // LANES, decoder.pack_head_b, False)
 
 
-cdef inline void move_beam(
-    EncoderDecoder* model, const Search* s, idx source, idx to
-) noexcept nogil:
-    """Let a beam take the place of one that is done."""
-    cdef Net* decoder = &model.decoder
-    cdef idx k, D = decoder.plan.D
+cdef inline void move_beam(const Search* s, idx source, idx to) noexcept nogil:
+    """Let a beam, with the candidates that live on, take the place of one that is done."""
+    cdef idx n = s.n_live[source]
     if source == to:
         return
-    s.owner[to] = s.owner[source]
-    for k in range(s.W):
-        copy_states(decoder, source * s.W + k, to * s.W + k)
-        s.scores[to * s.W + k] = s.scores[source * s.W + k]
-        memcpy(decoder.x + (to * s.W + k) * D, decoder.x + (source * s.W + k) * D,
-               D * sizeof(real))
+    s.owner[to], s.first_row[to], s.n_live[to] = s.owner[source], s.first_row[source], n
+    memcpy(s.score + 2 * to * s.W, s.score + 2 * source * s.W, n * sizeof(double))
+    memcpy(s.origin + 2 * to * s.W, s.origin + 2 * source * s.W, n * sizeof(idx))
+    memcpy(s.token + 2 * to * s.W, s.token + 2 * source * s.W, n * sizeof(idx))
+
+
+cdef inline idx place_rows(
+    Net* decoder, const Search* s, idx lo, idx hi, idx row
+) noexcept nogil:
+    """Lay the rows of beams lo .. hi side by side from `row` on; returns how many there are."""
+    cdef Scan* scan
+    cdef idx beam, k, at, n = 0
+    for beam in range(lo, hi):
+        at = 2 * beam * s.W
+        for k in range(s.n_live[beam]):
+            s.source_row[row + n] = s.first_row[beam] + s.origin[at + k]
+            s.scores[row + n] = s.score[at + k]
+            read_token(decoder, row + n, s.token[at + k])
+            n += 1
+        s.first_row[beam] = row + n - s.n_live[beam]
+    for k in range(decoder.plan.n_scans):
+        scan = &decoder.scans[k]
+        move_rows(scan.h0, scan.plan.Hp, s, row, n)
+        if scan.plan.has_c:
+            move_rows(scan.c0, scan.plan.Hp, s, row, n)
+    return n
+
+
+cdef inline void move_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:
+    """Give each row the states that it goes on from. Most rows stay where they are."""
+    cdef idx r
+    for r in range(row, row + n):
+        if s.source_row[r] != r:
+            memcpy(s.scratch + r * s.widest, states + s.source_row[r] * Hp, Hp * sizeof(real))
+    for r in range(row, row + n):
+        if s.source_row[r] != r:
+            memcpy(states + r * Hp, s.scratch + r * s.widest, Hp * sizeof(real))
 
 
 cdef inline idx find_candidates(
@@ -239,10 +280,8 @@ cdef inline idx find_candidates(
     cdef idx* origin = s.origin + 2 * beam * s.W
     cdef idx* token = s.token + 2 * beam * s.W
     cdef double base, new
-    cdef idx k, j, at, n = 0, row = beam * s.W
-    for k in range(s.W):
-        if s.scores[row + k] <= -float_max():
-            continue
+    cdef idx k, j, at, n = 0, row = s.first_row[beam]
+    for k in range(s.n_live[beam]):
         z = model.decoder.logits + (row + k) * model.decoder.Op
         base = s.scores[row + k] - log_normalizer(z, model.decoder.plan.n_outputs)
         for j in range(s.end if must_end else 0, model.decoder.plan.n_outputs):
@@ -272,31 +311,26 @@ cdef inline double log_normalizer(const real* z, idx n) noexcept nogil:
 cdef inline bint extend(
     EncoderDecoder* model, const Search* s, idx beam, idx t, idx R
 ) noexcept nogil:
-    """Take the hypotheses of a beam, which have t tokens, one token on; False where it is done."""
-    cdef idx owner = s.owner[beam], row = beam * s.W, lived = 0, c, at
+    """Find what the hypotheses of a beam, which have t tokens, go on to; False where it is done."""
+    cdef idx owner = s.owner[beam], lived = 0, c, at
     cdef idx stop = s.max_lengths[model.encoder.order[owner]]
     cdef idx n = find_candidates(model, s, beam, t == stop)
-    cdef const double* score = s.score + 2 * row
-    cdef const idx* origin = s.origin + 2 * row
-    cdef const idx* token = s.token + 2 * row
+    cdef double* score = s.score + 2 * beam * s.W
+    cdef idx* origin = s.origin + 2 * beam * s.W
+    cdef idx* token = s.token + 2 * beam * s.W
     for c in range(n):
         if token[c] == s.end:
             if c < s.W:
                 keep_hypothesis(model, s, owner, t, origin[c], score[c], R)
         elif lived < s.W:
-            at = t * R + owner * s.W + lived
-            s.tokens[at], s.back_pointers[at] = token[c], origin[c]
-            s.survivors[row + lived] = origin[c]
-            s.scores[row + lived] = score[c]
-            read_token(&model.decoder, row + lived, token[c])
+            score[lived], origin[lived], token[lived] = score[c], origin[c], token[c]
             lived += 1
-    if lived == 0 or is_decided(model, s, owner, s.scores[row], stop):
-        return False
-    for c in range(lived, s.W):
-        s.scores[row + c] = -float_max()
-    if s.W > 1:
-        reorder_states(&model.decoder, s, row, lived)
-    return True
+    lived = count_promising(model, s, owner, score, lived, stop)
+    for c in range(lived):
+        at = t * R + owner * s.W + c
+        s.tokens[at], s.back_pointers[at] = token[c], origin[c]
+    s.n_live[beam] = lived
+    return lived > 0
 
 
 cdef inline double normalized(const Search* s, double score, idx length) noexcept nogil:
@@ -305,61 +339,51 @@ cdef inline double normalized(const Search* s, double score, idx length) noexcep
 
 
 cdef inline idx worst_kept(const Search* s, idx first, idx n) noexcept nogil:
-    """Place of the worst of n results."""
+    """Place of the worst of n results, the last found of equal ones."""
     cdef idx at, worst = first
     for at in range(first + 1, first + n):
         if (normalized(s, s.out_scores[at], s.out_lengths[at])
-                < normalized(s, s.out_scores[worst], s.out_lengths[worst])):
+                <= normalized(s, s.out_scores[worst], s.out_lengths[worst])):
             worst = at
     return worst
 
 
-cdef inline bint is_decided(
-    EncoderDecoder* model, const Search* s, idx owner, double best_live, idx stop
+cdef inline idx count_promising(
+    EncoderDecoder* model, const Search* s, idx owner, const double* score, idx n, idx stop
 ) noexcept nogil:
-    """Whether no live hypothesis of a source can beat the worst of W results."""
-    cdef idx first = model.encoder.order[owner] * s.W, worst
-    if s.n_found[owner] < s.W:
-        return False
+    """How many of the n best live hypotheses of a source can beat the worst of its K results."""
+    cdef idx first = model.encoder.order[owner] * s.K, worst
+    cdef double least
+    if s.n_found[owner] < s.K:
+        return n
     if s.W == 1:
-        return True
-    worst = worst_kept(s, first, s.W)
-    return (normalized(s, best_live, stop)
-            <= normalized(s, s.out_scores[worst], s.out_lengths[worst]))
+        return 0
+    worst = worst_kept(s, first, s.K)
+    least = normalized(s, s.out_scores[worst], s.out_lengths[worst])
+    while n > 0 and normalized(s, score[n - 1], stop) <= least:
+        n -= 1
+    return n
 
 
 cdef inline void keep_hypothesis(
     EncoderDecoder* model, const Search* s, idx owner, idx t, idx k, double score, idx R
 ) noexcept nogil:
-    """Write down hypothesis k of a source, which ends with t tokens, if it is among the best W."""
-    cdef idx first = model.encoder.order[owner] * s.W, at = first + s.n_found[owner], i
-    if s.n_found[owner] < s.W:
+    """Write down hypothesis k of a source, which ends with t tokens, if it is among the best K."""
+    cdef idx first = model.encoder.order[owner] * s.K, at = first + s.n_found[owner], i
+    if s.n_found[owner] < s.K:
         s.n_found[owner] += 1
     else:
-        at = worst_kept(s, first, s.W)
+        at = worst_kept(s, first, s.K)
         if normalized(s, score, t) <= normalized(s, s.out_scores[at], s.out_lengths[at]):
             return
+        # Equal ones stay in the order of finding, whatever K is.
+        for i in range(at, first + s.K - 1):
+            s.out_lengths[i], s.out_scores[i] = s.out_lengths[i + 1], s.out_scores[i + 1]
+            memcpy(s.out_tokens + i * s.stop, s.out_tokens + (i + 1) * s.stop,
+                   s.out_lengths[i] * sizeof(idx))
+        at = first + s.K - 1
     s.out_lengths[at] = t
     s.out_scores[at] = score
     for i in range(t - 1, -1, -1):
         s.out_tokens[at * s.stop + i] = s.tokens[i * R + owner * s.W + k]
         k = s.back_pointers[i * R + owner * s.W + k]
-
-
-cdef inline void reorder_states(Net* decoder, const Search* s, idx row, idx n) noexcept nogil:
-    """Give each of n hypotheses the states of the one it goes on."""
-    cdef Scan* scan
-    cdef idx k
-    for k in range(decoder.plan.n_scans):
-        scan = &decoder.scans[k]
-        permute_rows(scan.h0, scan.plan.Hp, s, row, n)
-        if scan.plan.has_c:
-            permute_rows(scan.c0, scan.plan.Hp, s, row, n)
-
-
-cdef inline void permute_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:
-    cdef real* copy = s.scratch + row * s.widest
-    cdef idx k
-    memcpy(copy, states + row * Hp, s.W * Hp * sizeof(real))
-    for k in range(n):
-        memcpy(states + (row + k) * Hp, copy + s.survivors[row + k] * Hp, Hp * sizeof(real))

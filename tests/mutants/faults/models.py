@@ -353,22 +353,22 @@ FAULTS = [
     Fault(
         "search: states not re-ordered with the beam",
         "_kernels/entries/beam_search.pxi",
-        "copy + s.survivors[row + k] * Hp",
-        "copy + k * Hp",
+        "s.first_row[beam] + s.origin[at + k]",
+        "s.first_row[beam] + k",
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
         "search: the cell state not re-ordered with the beam",
         "_kernels/entries/beam_search.pxi",
-        "if scan.plan.has_c:\n            permute_rows",
-        "if False:\n            permute_rows",
+        "if scan.plan.has_c:\n            move_rows",
+        "if False:\n            move_rows",
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
         "search: the end symbol's log-probability left out",
         "_kernels/entries/beam_search.pxi",
         "keep_hypothesis(model, s, owner, t, origin[c], score[c], R)",
-        "keep_hypothesis(model, s, owner, t, origin[c], s.scores[row + origin[c]], R)",
+        "keep_hypothesis(model, s, owner, t, origin[c], s.scores[s.first_row[beam] + origin[c]], R)",
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
@@ -379,26 +379,25 @@ FAULTS = [
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
-        "search: a slot that moves keeps the input of the old one",
+        "search: a beam that moves reads the rows of the one whose place it takes",
         "_kernels/entries/beam_search.pxi",
-        "memcpy(decoder.x + (to * s.W + k) * D, decoder.x + (source * s.W + k) * D,\n"
-        "               D * sizeof(real))",
-        "pass",
+        "s.owner[to], s.first_row[to], s.n_live[to] = s.owner[source], s.first_row[source], n",
+        "s.owner[to], s.n_live[to] = s.owner[source], n",
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
         "search: over when as many results are found as the beam is wide",
         "_kernels/entries/beam_search.pxi",
-        "    if s.W == 1:\n        return True",
-        "    return True",
+        "    if s.W == 1:\n        return 0",
+        "    return 0",
         "kernels/test_translation_kernels.py::test_a_narrow_beam "
         "estimators/test_translator.py::test_beam_search_finds_the_best_of_all_targets",
     ),
     Fault(
         "search: what may become of a hypothesis by the length of a result",
         "_kernels/entries/beam_search.pxi",
-        "normalized(s, best_live, stop)",
-        "normalized(s, best_live, s.out_lengths[worst])",
+        "normalized(s, score[n - 1], stop)",
+        "normalized(s, score[n - 1], s.out_lengths[worst])",
         "kernels/test_translation_kernels.py::test_a_narrow_beam",
     ),
     Fault(
@@ -407,6 +406,20 @@ FAULTS = [
         "if normalized(s, score, t) <= normalized(",
         "if True or normalized(s, score, t) <= normalized(",
         "kernels/test_translation_kernels.py::test_a_narrow_beam",
+    ),
+    Fault(
+        "search: a result that is replaced leaves the order of finding",
+        "_kernels/entries/beam_search.pxi",
+        "        at = first + s.K - 1\n",
+        "",
+        "kernels/test_translation_kernels.py::test_fewer_results_are_the_best_of_more",
+    ),
+    Fault(
+        "search: rows of a part begin where those of another stand",
+        "_kernels/entries/beam_search.pxi",
+        "row = lo * s.W + b - lo",
+        "row = b",
+        "kernels/test_translation_kernels.py::test_search_does_not_depend_on_company_or_threads",
     ),
     Fault(
         "search: a hypothesis of full length need not end",
