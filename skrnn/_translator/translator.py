@@ -524,9 +524,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         if limits is None:
             limits = default_max_lengths(self._longest_targets, sequences.lengths)
         penalty = self.length_penalty
-        found = decode(
-            self._get_plan(), params, sequences, beam_width, penalty, limits, n_best
-        )
+        found = decode(self._get_plan(), params, sequences, beam_width, penalty, limits, n_best)
         self._check_finite(np.array([len(tokens) > 0 for tokens in found.tokens]))
         return found
 
