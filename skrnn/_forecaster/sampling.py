@@ -160,22 +160,40 @@ def _sample(network, copula, known, future, horizon, n_paths, generators):
 
 
 def _values_at(network, details, scores):
-    """Return the values whose normal scores are given, of what a network puts out.
-
-    Between two quantiles the inverse distribution function is linear in the normal score, and goes
-    on beyond the outermost ones as it does between them and their neighbors.
-    """
+    """Return the values whose normal scores are given, of what a network puts out."""
     if network.loss == "gaussian":
         return details[..., 0] + scores * details[..., 1]
-    known, details = ndtri(network.levels), np.sort(details, axis=-1)
-    slopes = np.diff(details, axis=-1) / np.diff(known)
+    return values_between(np.sort(details, axis=-1), ndtri(network.levels), scores)
+
+
+def values_between(quantiles, known, scores):
+    """Return the values whose normal scores are given, in distributions known by some quantiles.
+
+    Parameters
+    ----------
+    quantiles : ndarray of shape (..., n_known)
+        Not decreasing along the last axis.
+    known : ndarray of shape (n_known,)
+        Normal scores of these quantiles, increasing.
+    scores : ndarray of shape (...)
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Linear in the score between two quantiles, and beyond the outermost ones as between them and
+        their neighbors.
+    """
+    slopes = np.diff(quantiles, axis=-1) / np.diff(known)
     segment = np.clip(np.searchsorted(known, scores) - 1, 0, len(known) - 2)
     segment = segment[..., np.newaxis]
-    shape = (*scores.shape, details.shape[-1])
-    below = np.take_along_axis(np.broadcast_to(details, shape), segment, axis=-1)[..., 0]
-    slope = np.take_along_axis(
-        np.broadcast_to(slopes, (*shape[:-1], len(known) - 1)), segment, axis=-1
-    )[..., 0]
+    shape = np.broadcast_shapes(scores.shape, quantiles.shape[:-1])
+    segment = np.broadcast_to(segment, (*shape, 1))
+    below = np.take_along_axis(np.broadcast_to(quantiles, (*shape, len(known))), segment, axis=-1)[
+        ..., 0
+    ]
+    slope = np.take_along_axis(np.broadcast_to(slopes, (*shape, len(known) - 1)), segment, axis=-1)[
+        ..., 0
+    ]
     return below + (scores - known[segment[..., 0]]) * slope
 
 

@@ -121,6 +121,21 @@ def _check_conformal(errors, state, plan):
         raise Misfit("_conformal does not fit its network")
 
 
+def _check_adaptation(adaptation, state, plan):
+    if adaptation is None:
+        return
+    errors = state["_conformal"]
+    if (
+        not isinstance(adaptation, list) or len(adaptation) != 2 or errors is None
+        or not isinstance(adaptation[0], (int, float, np.floating))
+        or not 0 <= adaptation[0] <= 1
+        or not isinstance(ranks := adaptation[1], np.ndarray) or ranks.dtype != np.float64
+        or ranks.ndim != 4 or min(ranks.shape) < 1 or ranks.shape[2:] != errors.shape[1:]
+        or ((ranks < 0) | (ranks > 1)).any()
+    ):  # fmt: skip
+        raise Misfit("_adaptation does not fit its errors")
+
+
 def _check_step_width(width, state, plan):
     if not is_count(width) or width != state["_columns"].width:
         raise Misfit(f"a step has {width!r} features, which does not fit its network")
@@ -172,5 +187,6 @@ FORECASTER_CHECKS = {
     "_form": _check_form,
     "_conformal": _check_conformal,
     "_conformal_by_series": _check_by_series,
+    "_adaptation": _check_adaptation,
     "_copula": _check_copula,
 }

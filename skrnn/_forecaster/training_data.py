@@ -49,7 +49,7 @@ class TrainingDataMixin:
             self._transform, learned, reset=reset, complete=complete, **options
         )
         if not validation:
-            self._conformal, self._conformal_by_series = None, False  # errors of other weights
+            self._discard_calibration()
             if format_ is not None:
                 format_ = ends_with(format_, future)
             self._keep_histories(self._transform.kept(known), future, format_)
