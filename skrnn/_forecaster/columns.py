@@ -1,9 +1,9 @@
-"""Columns of series by what is known of them when: targets, covariates of three kinds, categories.
+"""Kinds of columns: targets, covariates of the future, the past or the series, and categories.
 
 Users' columns become those that a network reads, in this order:
 
 - targets;
-- covariates known beforehand, which are read for the steps to come;
+- covariates known in advance, which are read for the steps to come;
 - the rest, which is read at its own step alone: covariates of the past, those that stay as they are
   (static), and with `missing='mask'` indicators of what was missing.
 
@@ -26,7 +26,7 @@ FEW_NAMES = 8  # that a message lists
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of series are.
+    """Kinds, widths and categories of the columns of series.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Columns:
 
     @property
     def ahead(self):
-        """Columns that are known beforehand."""
+        """Columns that are known in advance."""
         own = {*self.past, *self.static}
         return [j for j in range(self.n_targets, self.width) if j not in own]
 
@@ -112,7 +112,7 @@ class Columns:
         return f"feature {j}" if self.names is None else f"column {self.names[j]!r}"
 
     def encode(self, values):
-        """Make of rows of X what the network reads, NaN where a value is missing.
+        """Encode rows of X as the columns that the network reads, with NaN for missing values.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class Columns:
 
 
 def read_columns(estimator, X):
-    """Read what the columns of the training series are, from the parameters and from X.
+    """Determine the kind of each column of the training series from the parameters and X.
 
     Parameters
     ----------
@@ -219,8 +219,8 @@ def read_columns(estimator, X):
     past, static = found["past_covariates"], found["static_covariates"]
     if both := set(past) & set(static):
         raise ValueError(
-            f"Column {_shown(names, min(both))} is named in past_covariates and in "
-            "static_covariates, which a column cannot both be."
+            f"Column {_shown(names, min(both))} is named in both past_covariates and "
+            "static_covariates. Name it in one of them."
         )
     if by_type:
         places = [j for j in range(k, _width(first)) if any(_is_text(t, j) for t in tables)]
@@ -231,7 +231,7 @@ def read_columns(estimator, X):
 
 
 def number_categories(columns, X, called=None):
-    """Put numbers in place of categories, in X as it is otherwise.
+    """Replace categories in X by their numbers; the rest of X is unchanged.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def _numbered(columns, table, called):
             raise ValueError(
                 f"{called}has the category {_at(values, row)!r} in {columns.called(j)} "
                 f"at {_where(table, row)}, which fit has not seen: it has seen {_few(known)}. "
-                "Replace it, or let fit know it beforehand by a pandas.CategoricalDtype that lists "
+                "Replace it, or declare it before fit by a pandas.CategoricalDtype that lists "
                 "it (what no training series has is then read as none of the categories)."
             )
         codes = np.where(codes < 0, np.nan, codes)

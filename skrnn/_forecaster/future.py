@@ -11,7 +11,7 @@ _INDEX = "Make them for the dates of future_index, for example pandas.DataFrame(
 
 
 def read_future(columns, X, format_, n_series, horizon):
-    """Read rows of steps to come.
+    """Read `X_future`, the rows of future steps.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def read_future(columns, X, format_, n_series, horizon):
     if horizon is None and min(counts) != max(counts):
         fewest, most = (names[counts.index(pick(counts))] for pick in (min, max))
         raise ValueError(
-            f"X_future has {min(counts)} rows of {fewest} and {max(counts)} of {most}. Give each "
-            "series as many; for horizons of their own append the rows to X, with NaN in place of "
-            "the targets."
+            f"X_future has {min(counts)} rows for {fewest} and {max(counts)} for {most}. Give all "
+            "series the same number; for different horizons, append the rows to X, with NaN in "
+            "place of the targets."
         )
     for i, (table, called) in enumerate(zip(tables, names, strict=True)):
         _check_length(table, called, horizon)
@@ -67,7 +67,7 @@ def read_future(columns, X, format_, n_series, horizon):
             what = "NaN" if np.isnan(rows[t, columns.ahead[j]]) else "infinity"
             raise ValueError(
                 f"X_future contains {what}.\n{called} has it at {at} ({name}): covariates that are "
-                "known beforehand must be known there. Fill it, or fit with the column named in "
+                "known in advance must be known there. Fill it, or fit with the column named in "
                 "past_covariates."
             )
         parts.append(columns.encode_ahead(rows))
@@ -82,8 +82,8 @@ def _by_series(X, format_, n_series):
 
         if ids is None:
             raise ValueError(
-                "X_future is a panel, whose index has two levels, but the histories are none: pass "
-                "one table for one series, or a list of one per series."
+                "X_future is a panel, whose index has two levels, but the histories are no panel. "
+                "Pass one table for one series, or a list with one table per series."
             )
         names = X.index.get_level_values(0)
         if unknown := [name for name in dict.fromkeys(names) if name not in set(ids)]:
@@ -114,7 +114,7 @@ def _by_series(X, format_, n_series):
         tables = [X] if single or (n_series == 1 and X.ndim < 3) else list(X)
     if ids is not None and hasattr(X, "iloc"):
         raise ValueError(
-            "X_future has rows of one series, but the histories are a panel: give it an index of "
+            "X_future has rows of one series, but the histories are a panel. Give it an index of "
             f"two levels, series and time. {_INDEX}."
         )
     if len(tables) != n_series:
@@ -133,12 +133,12 @@ def _check_length(table, called, horizon):
     if len(table) == 0 or (horizon is not None and len(table) < horizon):
         raise ValueError(
             f"X_future has {len(table)} row(s) of {called}, but a forecast of "
-            f"{horizon or 'one or more'} step(s) needs as many. {_INDEX}."
+            f"{horizon or 'one or more'} step(s) needs one row per step. {_INDEX}."
         )
     if horizon is not None and len(table) > horizon:
         raise ValueError(
-            f"X_future has {len(table)} rows of {called}, but horizon={horizon} asks for as many "
-            "steps. Cut it, or leave horizon out to forecast them all."
+            f"X_future has {len(table)} rows of {called}, but horizon={horizon}. Shorten "
+            "X_future, or leave horizon out to forecast all of its steps."
         )
 
 
@@ -168,23 +168,23 @@ def _check_dates(found, expected, called):
             f"before {expected[0]}. Leave out the rows before that."
         )
     raise ValueError(
-        f"X_future has {found[t]} for {called} where {expected[t]} is expected: rows must be those "
-        f"of the steps after its history, in order and none left out. {_INDEX}."
+        f"X_future has {found[t]} for {called} where {expected[t]} is expected. Its rows must be "
+        f"the steps that follow the history, in order and without gaps. {_INDEX}."
     )
 
 
 def _numbers(columns, table, called):
-    """Return rows as X has them: (n_steps, width), NaN in columns that are not known beforehand."""
+    """Return rows as X has them: (n_steps, width), NaN in columns that are not known in advance."""
     ahead, names = columns.ahead, columns.names
     if hasattr(table, "columns") and names is not None:
         given = list(table.columns)
         if lacking := [names[j] for j in ahead if names[j] not in given]:
             raise ValueError(
-                f"X_future lacks the columns {lacking}, which are known beforehand: it has {given}."
+                f"X_future lacks the columns {lacking}, which are known in advance: it has {given}."
             )
         if unknown := [name for name in given if name not in names]:
             raise ValueError(
-                f"X_future has the columns {unknown}, which fit was not given. Leave them out."
+                f"X_future has the columns {unknown}, which fit did not have. Leave them out."
             )
         table = table.reindex(columns=names)
     else:
@@ -208,7 +208,7 @@ def _numbers(columns, table, called):
         except (TypeError, ValueError):
             wrong = next(x for x in column if not is_missing(x) and not _is_number(x))
             raise TypeError(
-                f"X_future of {called} has {wrong!r} in {columns.called(j)}, which is no number."
+                f"X_future of {called} has {wrong!r} in {columns.called(j)}, which is not a number."
             ) from None
     return rows
 

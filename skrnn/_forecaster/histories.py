@@ -35,9 +35,9 @@ def _check_futures(given, horizons, format_):
         i = int(short[0])
         name = i if format_ is None or format_.ids is None else repr(format_.ids[i])
         raise ValueError(
-            f"series {name} ends in {given[i]} step(s) of covariates to come, but a forecast of "
-            f"{horizons[i]} step(s) needs {horizons[i]}. Append rows with the covariates, and NaN "
-            "in place of the targets; or pass such rows as X_future, made for the dates of "
+            f"series {name} ends in {given[i]} step(s) of future covariates, but a forecast of "
+            f"{horizons[i]} step(s) needs {horizons[i]}. Append rows that have the covariates, and "
+            "NaN in place of the targets, or pass them as X_future, for the dates of "
             "future_index."
         )
 
@@ -105,8 +105,8 @@ class HistoriesMixin:
             if (values[:, stop - n : stop] != history[-1, stop - n : stop]).any():
                 name = i if format_ is None or format_.ids is None else repr(format_.ids[i])
                 raise ValueError(
-                    f"series {name} has other values in static_covariates than its history. They "
-                    "are one value per series: fit anew, or forecast by predict(X)."
+                    f"series {name} has other values in static_covariates than its history, but "
+                    "they must not change. Fit anew, or forecast with predict(X)."
                 )
 
     def future_index(self, horizon=None):
@@ -132,13 +132,13 @@ class HistoriesMixin:
         self._check_whole()
         format_ = self._form
         if format_ is None or format_.axis is None or format_.kind == "list":
-            raise ValueError("The fitted series had no dates, so that none follow them.")
+            raise ValueError("The fitted series had no dates. Fit series with a dated index.")
         horizon = self._transform.horizon if horizon is None else horizon
         check_scalar(horizon, "horizon", Integral, min_val=1)
         return format_.index(np.full(len(self._histories), int(horizon)))
 
     def _read_histories(self, X, horizon, X_future=None):
-        """Read what is to be forecast from; None stands for the ends of the fitted series.
+        """Read the histories to forecast from; None takes the ends of the fitted series.
 
         Returns
         -------
@@ -157,8 +157,8 @@ class HistoriesMixin:
         if X_future is not None:
             if X is not None and len(future.values):
                 raise ValueError(
-                    "X ends in rows to be forecast, and X_future has some as well: pass one of "
-                    "them."
+                    "X ends in rows to be forecast, and X_future has such rows as well. Pass one "
+                    "of them."
                 )
             future = read_future(self._columns, X_future, format_, len(known), horizon)
         if horizon is None:
@@ -176,7 +176,7 @@ class HistoriesMixin:
         return self._every_step or len(self._futures.values) > 0
 
     def _forecast(self, given):
-        """Forecast as many steps of each series as the longest horizon has.
+        """Forecast all series up to the longest of their horizons.
 
         Returns
         -------
@@ -195,9 +195,10 @@ class HistoriesMixin:
         return Network(self._transform, self._get_plan(), params, loss, np.array(levels))
 
     def _shaped(self, forecast, given, labels=None):
-        """Return (n, horizon, n_targets, ...) in the form of the series: with dates, or an array.
+        """Return forecasts (n, horizon, n_targets, ...) in the format of the series.
 
-        Arrays have no axes that y, or a lone series, had not.
+        Dated series give tables, others arrays, which have only the axes that y, or a single
+        series, had.
         """
         format_ = given.format_
         if format_ is not None and format_.axis is not None and format_.kind != "list":

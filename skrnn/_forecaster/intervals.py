@@ -16,7 +16,7 @@ from skrnn._forecaster.sampling import Copula, learn_copula, sample_blocks, valu
 
 
 def _read_levels(levels):
-    """Return levels in the order in which they were given.
+    """Return the quantile levels in their given order.
 
     Raises
     ------

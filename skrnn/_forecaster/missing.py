@@ -6,7 +6,7 @@ from skrnn._data.sequences import locate
 
 
 class Places:
-    """What messages call the rows of series, and what they say of values that are missing.
+    """Names of series, rows and columns for error messages about missing values.
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ class Places:
         )
         if to_come[row]:
             raise ValueError(
-                f"{found}, which is to be forecast: covariates that are known beforehand must be "
+                f"{found}, which is to be forecast: covariates that are known in advance must be "
                 "known there. Fill them, or name the column in past_covariates."
             )
         raise ValueError(
-            f"{found}. Set missing='mask' to have the network told of it, or impute it first, for "
-            "example with x.interpolate(limit_area='inside') of each series; only targets at the "
-            "end of a series, which are to be forecast, may be NaN."
+            f"{found}. Set missing='mask', so that the network is told of it, or impute it first, "
+            "for example with x.interpolate(limit_area='inside') of each series. Only targets at "
+            "the end of a series, which are to be forecast, may be NaN."
         )
 
     def refuse_empty(self, i, place):
@@ -77,7 +77,7 @@ class Places:
 
 
 def fill_gaps(values, n_targets, season=0):
-    """Fill what is missing of a series, in place: the last value known, or that of a season before.
+    """Fill missing values of a series in place, by the last known value or that a season before.
 
     Either way the network, which reads changes, reads none. Before the first value that one stands.
 

@@ -1,4 +1,4 @@
-"""Series as numbers: what is known of them, and what is known of the steps to come."""
+"""Read series as numbers: their known steps, and the covariates of future steps."""
 
 import numpy as np
 from sklearn.utils import column_or_1d
@@ -10,7 +10,7 @@ from skrnn._forecaster.missing import Places, fill_gaps
 
 
 def read_series(estimator, X, *, reset, format_=None, before=None):
-    """Validate series; tell what is known from what is to be forecast.
+    """Validate series, and separate their known steps from the steps to be forecast.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def read_series(estimator, X, *, reset, format_=None, before=None):
     k, values, offsets = columns.n_targets, sequences.values, sequences.offsets
     if before is not None and len(before) != len(sequences):
         raise ValueError(
-            f"X has {len(sequences)} series, but the forecaster was fitted on {len(before)}: new "
-            "steps of each are needed."
+            f"X has {len(sequences)} series, but the forecaster was fitted on {len(before)}. Pass "
+            "new steps of each of them."
         )
     gaps = np.isnan(values)
     if not gaps.any() and columns.is_plain:
@@ -107,7 +107,7 @@ def _filled(known, before, season, where):
 
 
 def read_y(y, n, horizon, k):
-    """Return what followed n series as (n, horizon, k), and how many dimensions it had.
+    """Return the targets y of n series, of shape (n, horizon, k), and the number of axes of y.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def read_y(y, n, horizon, k):
     if horizon == k == 1 and y.ndim > 1:
         y = column_or_1d(y, warn=True)
     if len(y) != n:
-        raise ValueError(f"X has {n} series and y has {len(y)} targets.")
+        raise ValueError(f"X has {n} series and y has {len(y)} targets. Pass one per series.")
     if y.size != n * horizon * k:
         raise ValueError(
             f"y has shape {y.shape}, but horizon={horizon} and {k} target(s) need "

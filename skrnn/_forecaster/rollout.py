@@ -41,7 +41,7 @@ class Network(NamedTuple):
 
 
 def forecast(network, known, future, horizon):
-    """Forecast series, those of one length together.
+    """Forecast series, in groups of equal length.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def forecast(network, known, future, horizon):
 
 
 def _forecast(network, known, future, horizon):
-    """Forecast series of one length: the first steps of a block, or block by block.
+    """Forecast series of equal length: the first steps of a block, or block by block.
 
     Points are fed back in, and the state is carried on: what was fed back is all that the network
     reads for the next block.
@@ -103,7 +103,7 @@ def _forecast(network, known, future, horizon):
 
 
 def padded_future(transform, future, horizon):
-    """Append covariates, their means, for the last steps of the last block, which nobody asks for.
+    """Append mean covariates for the steps of the last block beyond the horizon.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def padded_future(transform, future, horizon):
 
 
 def keep_constant(network, y, details):
-    """Forecast a constant history as constant, in place, unless training saw such ones move.
+    """Forecast a constant history as constant, in place, unless such ones moved in training.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def last_block(network, y, z, states):
 
 
 def block_outputs(network, y, z, states, n_read):
-    """Have the network read the last `n_read` steps of scaled series, and forecast a block.
+    """Let the network read the last `n_read` steps of scaled series, and forecast one block.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def block_outputs(network, y, z, states, n_read):
 
 
 def _feed_back(plan, params, states, rule, y, z, out):
-    """Forecast series block after block, each from what was forecast before.
+    """Forecast series block by block, each from the forecasts before it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sample paths: forecasts of any length with the dependence between their steps.
+"""Sample paths: forecasts of any length whose steps depend on one another.
 
 A network puts out the distribution of each of the `horizon` steps ahead, given the history. Within
 such a block the steps of a path are joined by a Gaussian copula, whose correlations are those of
@@ -25,7 +25,7 @@ FEW_ROWS = 10  # so many rows say as much of a correlation as the assumption tha
 
 
 class Copula(NamedTuple):
-    """How the normal scores of a block depend on each other.
+    """Dependence between the normal scores of the steps of a block.
 
     The score of step j is ``sum over i of weights[j, i] * score of step j - 1 - i``, plus
     ``noise[j]`` times a standard normal number, for each target.
@@ -44,7 +44,7 @@ class Copula(NamedTuple):
 
 
 def learn_copula(network, rows, values):
-    """Learn how a network's errors at the steps of a block depend on each other.
+    """Learn the dependence between a network's errors at the steps of a block.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def learn_copula(network, rows, values):
 
 
 def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
-    """Sample paths of series, a block of series at a time.
+    """Sample paths of series, one block of series at a time.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _sample(network, copula, known, future, horizon, n_paths, generators):
 
 
 def _values_at(network, details, scores):
-    """Return the values whose normal scores are given, of what a network puts out."""
+    """Return the values that have the given normal scores under the network's distribution."""
     if network.loss == "gaussian":
         return details[..., 0] + scores * details[..., 1]
     return values_between(np.sort(details, axis=-1), ndtri(network.levels), scores)
@@ -198,7 +198,7 @@ def values_between(quantiles, known, scores):
 
 
 def training_sample(rows, values, lengths_of_rows):
-    """Choose some of what a network has learned from, evenly, to learn a copula of.
+    """Choose an evenly spaced part of the training data to learn a copula from.
 
     Parameters
     ----------

@@ -76,7 +76,10 @@ class ScoringMixin:
         known, _ = read_series(self, X, reset=False, format_=format_)
         h = self._transform.horizon
         if (short := np.flatnonzero(known.lengths <= h)).size:
-            raise ValueError(f"series {short[0]} has no step before the {h} to be forecast.")
+            raise ValueError(
+                f"series {short[0]} has no step before the {h} to be forecast. "
+                "Leave it out, or pass more of its history."
+            )
         return known.arrays()
 
     def _last_steps(self, X):

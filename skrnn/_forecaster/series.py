@@ -63,7 +63,7 @@ class Pieces(NamedTuple):
 
 
 def cut_ends(given, fraction, k):
-    """Cut every series in two: its beginning, and its end with the beginning as history.
+    """Split every series into its beginning, and its end with the beginning as history.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def cut_ends(given, fraction, k):
 
 
 def late_windows(given, fraction):
-    """Find the last windows of each series, and those before that have targets in common with them.
+    """Find the last windows of each series, and earlier ones that share targets with them.
 
     Windows that follow one another in a series repeat its values; that is how they are known.
 
@@ -139,7 +139,7 @@ def late_windows(given, fraction):
 
 
 def late_forecasts(held, transform, columns):
-    """Make of what is held out histories to forecast from, and what followed them.
+    """Return histories from the held-out part, and the values that followed them.
 
     Origins whose truth is missing in part are left out.
 
@@ -183,7 +183,7 @@ def late_forecasts(held, transform, columns):
 
 
 def training_spans(length, size, overlap):
-    """Cut a series into pieces to learn from: (start, stop, first step that counts) of each.
+    """Return the pieces of a series to learn from: (start, stop, first step that counts) each.
 
     A piece has `size` steps that count; `overlap` steps of the one before only warm its state up.
     The first piece has no such steps, and is that much longer.
@@ -196,7 +196,7 @@ def training_spans(length, size, overlap):
 
 
 def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
-    """Make of series what the network reads and is asked for.
+    """Return inputs and targets of the network for series.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
 
 
 def _untrained(lacking, known):
-    """Make the error for steps ahead of which no series says anything."""
+    """Return the error for steps ahead for which no series has a target."""
     first = int(lacking.argmax())
     return ValueError(
         f"No series has a target {first + 1} steps ahead: the longest has "
@@ -260,7 +260,7 @@ def _untrained(lacking, known):
 
 
 def learn_every_step(transform, given, bptt_steps, dtype):
-    """Make of whole series what the network reads and is asked for, in pieces.
+    """Return inputs and targets of the network for every step of series, in pieces.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def learn_every_step(transform, given, bptt_steps, dtype):
 
 
 def learn_last_step(transform, known, future, y):
-    """Make of histories, and what followed each, what the network reads and is asked for.
+    """Return inputs and targets of the network for histories and the values that followed.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ def learn_last_step(transform, known, future, y):
 
 
 def stacked(transform, known, future, most=None):
-    """Yield series of one length together, cut to what a forecast reads.
+    """Yield groups of series of equal length, cut to the steps that a forecast reads.
 
     Parameters
     ----------
@@ -378,7 +378,7 @@ def stacked(transform, known, future, most=None):
 
 
 def learn_lags(transform, known, weights, y=None):
-    """Learn the linear autoregression from every step, or from what followed the last ones.
+    """Learn the linear autoregression, from every step or from the values that followed.
 
     Parameters
     ----------

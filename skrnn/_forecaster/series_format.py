@@ -21,7 +21,7 @@ _PANEL = (
 
 @dataclass(frozen=True)
 class SeriesFormat:
-    """What series looked like.
+    """Format of the series that the user passed.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class SeriesFormat:
 
 
 def read_format(X, *, freq=None, fitted=None, rows=False):
-    """Take series out of tables; check their dates, and name columns by their names.
+    """Take series out of tables, and check their dates and column names.
 
     Parameters
     ----------
@@ -148,14 +148,14 @@ def places_of(fitted, format_):
     place = {name: i for i, name in enumerate(fitted.ids)}
     if unknown := [name for name in format_.ids if name not in place]:
         raise ValueError(
-            f"X has the series {unknown[0]!r}, which fit was not given. Forecast it by "
+            f"X has the series {unknown[0]!r}, which fit did not have. Forecast it by "
             "predict(X) with its history."
         )
     return [place[name] for name in format_.ids]
 
 
 def in_order_of(fitted, at, new, future, format_):
-    """Bring new steps of a panel into the order of the fitted series.
+    """Reorder the new steps of a panel like the fitted series.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def in_order_of(fitted, at, new, future, format_):
 
 
 def check_goes_on(fitted, format_, n_new, n_future):
-    """Raise where the dates of new steps are not those that follow the fitted ones.
+    """Raise unless the dates of new steps follow those of the fitted series.
 
     Parameters
     ----------
@@ -196,7 +196,8 @@ def check_goes_on(fitted, format_, n_new, n_future):
         return
     if format_.axis.kind != fitted.axis.kind:
         raise ValueError(
-            f"X has an index of the kind {format_.axis.kind!r}, not of the kind of fit."
+            f"X has an index of the kind {format_.axis.kind!r}, but fit had {fitted.axis.kind!r}. "
+            "Convert the index."
         )
     expected, found = fitted.axis.moved(n_new + n_future), format_.axis
     wrong = (expected.last != found.last) & (n_new + n_future > 0)
@@ -207,8 +208,8 @@ def check_goes_on(fitted, format_, n_new, n_future):
         raise ValueError(
             f"{name} ends at {found.date(i)} after {n_new[i] + n_future[i]} step(s), but its "
             f"history has ended at {fitted.axis.date(i)}, so that they would end at "
-            f"{expected.date(i)}: pass the steps that follow, none that is known already, and none "
-            "left out."
+            f"{expected.date(i)}. Pass the steps that follow the history, without those that are "
+            "known already and without gaps."
         )
 
 
@@ -246,9 +247,9 @@ def _in_order(X, fitted):
     if columns is None or expected is None or columns == expected:
         return X.to_numpy()
     if lacking := [name for name in expected if name not in columns]:
-        raise ValueError(f"X lacks the columns {lacking}, which fit was given: it has {columns}.")
+        raise ValueError(f"X lacks the columns {lacking}, which fit had: it has {columns}.")
     if unknown := [name for name in columns if name not in expected]:
-        raise ValueError(f"X has the columns {unknown}, which fit was not given. Leave them out.")
+        raise ValueError(f"X has the columns {unknown}, which fit did not have. Leave them out.")
     return X[expected].to_numpy()
 
 

@@ -16,7 +16,7 @@ from skrnn._forecaster.columns import number_categories
 
 
 class SeriesStreamingMixin(StreamingMixin):
-    """The same of a forecaster: a step is what has been observed, the output what follows."""
+    """Step-wise inference of a forecaster: a step is an observation, the output its forecast."""
 
     def initial_state(self, n_sequences=1):
         """Return the state before the first step.

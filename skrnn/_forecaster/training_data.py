@@ -1,4 +1,4 @@
-"""What `fit` of a forecaster learns from: series cut into pieces, and the part that is held out."""
+"""Training data of a forecaster: series cut into pieces, and the part that is held out."""
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class TrainingDataMixin:
         return parts.take(train), parts.take(held)
 
     def _hold_out(self, n, seed, parts):
-        """Choose parts of series: what comes later judges what came before, in every series.
+        """Choose the held-out parts: in every series, the later steps judge the earlier ones.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class TrainingDataMixin:
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
 
     def _read_format(self, X, *, reset=False, followed=False):
-        """Take series out of tables, whose dates and columns are to be those of `fit`.
+        """Take series out of tables, and check their dates and columns against those of `fit`.
 
         Histories of which y is given stay as they are, save for their categories.
         """
@@ -121,13 +121,13 @@ class TrainingDataMixin:
         return read_format(X, freq=freq, fitted=None if reset else self._form, rows=rows)
 
     def _keep_histories(self, histories, future, format_):
-        """Keep what a forecast from the ends of the fitted series reads, and dates go on from."""
+        """Keep the ends of the fitted series, from which forecasts and dates continue."""
         self._histories = histories
         self._futures = Sequences(future.values.copy(), future.offsets)
         self._form = format_
 
     def _keep_sample(self, pieces):
-        """Keep some of what is learned from until the weights are: `_learn_copula` needs it."""
+        """Keep a sample of the training data for `_learn_copula`, until the weights are learned."""
         self._copula = self._copula_sample = None
         if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
             rows = pieces.rows

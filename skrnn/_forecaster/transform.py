@@ -1,6 +1,6 @@
-"""What a forecaster makes of values: scaling, differences, a linear forecast, and the way back.
+"""Transform a series before the network and invert it afterwards: scaling, differences, a baseline.
 
-At step t of a series with targets y and covariates z known beforehand the network reads, scaled,
+At step t of a series with targets y and covariates z known in advance the network reads, scaled,
 
     y_t - y_{t-1}    (difference 'last';  y_t - y_{t-s} for 'season', y_t for None)
     z_{t+1} .. z_{t+h}
@@ -35,7 +35,7 @@ STEPS_AT_ONCE = 4096  # of lags side by side: 3 MB for 96 of them
 
 @dataclass(frozen=True)
 class SeriesTransform:
-    """How series are read: sizes and scales, learned once.
+    """Sizes and scales of the transform, learned once.
 
     Attributes
     ----------
@@ -249,7 +249,7 @@ class SeriesTransform:
         return np.concatenate([changes, ahead, future[..., :T, c:]], axis=-1)
 
     def targets(self, y, truth=None):
-        """Return what is asked for: (..., T, horizon, n_targets), NaN past the end.
+        """Return the targets, of shape (..., T, horizon, n_targets), with NaN past the end.
 
         `truth` is y with NaN where a value was missing; None where none was.
         """
@@ -360,7 +360,7 @@ def learn_transform(estimator, known, weights, n_series):
 
 
 def constant_moves(transform, known, y):
-    """Tell whether histories without a change are followed by one; None where there are none.
+    """Tell whether constant histories are followed by a change; None if there are no such.
 
     One in twenty is enough: such series (counts of what is seldom sold) are the network's to
     forecast.
@@ -415,7 +415,7 @@ def mean_change(values, lag):
 
 
 def power_of_two_scale(values):
-    """Return a power of two that brings the largest of each column near 1.
+    """Return, per column, a power of two that scales the largest value to near 1.
 
     Divided by it, values have squares that neither overflow nor lose a bit.
     """

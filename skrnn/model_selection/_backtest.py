@@ -17,7 +17,7 @@ def backtest(
     forecaster, X, *, horizon=None, n_windows=5, step=None, refit=True, quantiles=None,
     calibrate=None,
 ):  # fmt: skip
-    """Forecast from several cutoffs in the past, as it would have been done then.
+    """Forecast from several cutoffs in the past, each time from what was known at the cutoff.
 
     At each cutoff a clone of the forecaster is fitted on what was known then, and forecasts the
     steps after it (rolling origin, Tashman 2000 [1]_). The last window ends with the series.
@@ -26,30 +26,30 @@ def backtest(
     Parameters
     ----------
     forecaster : LSTMForecaster, or pipeline or search that ends in one
-        It is cloned, and stays as it is. Steps of a pipeline may add columns, but must leave the
-        targets as they are.
+        Forecaster to test, which is cloned and not changed itself. Steps of a pipeline may add
+        columns, but must leave the targets as they are.
 
     X : series
-        As `fit` of the forecaster takes it: one series, a list or array of series, or a panel.
-        Covariates known beforehand are read for the steps after the cutoff; targets are not.
+        One series, a list or array of series, or a panel, as `fit` of the forecaster takes them.
+        Covariates known in advance are read for the steps after the cutoff; targets are not.
 
     horizon : int, default=None
-        Number of steps to forecast; None for `horizon` of the forecaster.
+        Number of steps to forecast. None takes `horizon` of the forecaster.
 
     n_windows : int, default=5
         Number of cutoffs.
 
     step : int, default=None
-        Number of steps from one cutoff to the next; None for `horizon`, so that each step is
+        Number of steps from one cutoff to the next. None takes `horizon`, so that each step is
         forecast once.
 
     refit : bool or int, default=True
-        Whether to fit at each cutoff, or at the first alone; a number k fits at every k-th. Between
-        fits the network reads what has become known since, but its weights stay.
+        True fits at each cutoff, False only at the first; an integer k fits at every k-th cutoff.
+        Between fits, the network reads the steps that have become known, with the same weights.
 
     quantiles : sequence of float, default=None
-        Levels to forecast as well. The forecaster must know them: have ``loss='quantile'`` with
-        these levels, the loss of a distribution, or `calibrate`.
+        Levels of the quantiles to forecast in addition. The forecaster must support them: by
+        ``loss='quantile'`` with these levels, by the loss of a distribution, or by `calibrate`.
 
     calibrate : int, default=None
         Number of steps before each cutoff that are held out from `fit`, and whose errors the
@@ -74,8 +74,8 @@ def backtest(
     Raises
     ------
     ValueError, TypeError
-        If a parameter is out of range or a series too short for all windows, for steps out of
-        order, or for a pipeline that changes the targets.
+        If a parameter is out of range, a series is too short for all windows, steps are out of
+        order, or a pipeline changes the targets.
 
     ImportError
         If pandas is missing.
@@ -123,8 +123,8 @@ def backtest(
     held_out = 0 if calibrate is None else _positive("calibrate", calibrate)
     if held_out and held_out < horizon:
         raise ValueError(
-            f"calibrate={held_out} steps hold no error of {horizon} steps ahead. Hold out at least "
-            "horizon steps, and one more for each further error."
+            f"calibrate={held_out} holds out too few steps to measure an error {horizon} steps "
+            "ahead. Hold out at least horizon steps; each further step gives one more error."
         )
     slices = TimeSlices(X, final_step(forecaster).n_targets)
     model, frames = None, []
@@ -145,7 +145,7 @@ def _fit(forecaster, slices, stops):
     """Return a clone that is fitted on what was known at a cutoff."""
     old = np.flatnonzero(stops > 1)
     if len(old) == 0:
-        raise ValueError("No series has two steps before the first cutoff: ask for fewer windows.")
+        raise ValueError("No series has two steps before the first cutoff. Lower n_windows.")
     known = slices.histories(old, stops[old], 0)
     model = clone(forecaster).fit(known)
     if (changed := transformed(model, known)) is not known:
@@ -154,8 +154,9 @@ def _fit(forecaster, slices, stops):
             given = slices.targets.parts[i][: stops[i]]
             if part.shape[1] != given.shape[1]:
                 raise ValueError(
-                    f"The pipeline makes {part.shape[1]} columns of {given.shape[1]}, and all are "
-                    "forecast. Set n_targets of the forecaster to the number of targets."
+                    f"The pipeline returns {part.shape[1]} columns for {given.shape[1]} of X, and "
+                    "the forecaster forecasts all of them. Set n_targets of the forecaster to the "
+                    "number of targets."
                 )
             if not np.allclose(part[: len(given)], given, rtol=1e-4, equal_nan=True):
                 raise ValueError(
@@ -174,12 +175,12 @@ def _windows(slices, horizon, n_windows, step, held_out):
         i = int(short[0])
         called = slices.targets.called(i) if len(n_steps) == len(slices.lengths) else "X"
         raise ValueError(
-            f"{called} has {n_steps[i]} step(s), but {n_windows} window(s) of horizon={horizon}, "
-            f"step={step} apart"
+            f"{called} has {n_steps[i]} step(s), but {n_windows} window(s) of horizon={horizon} "
+            f"with step={step}"
             + f" and calibrate={held_out}"
             * bool(held_out)
-            + f", need {needed} and at least two before them. Ask for fewer, or leave short series "
-            "out."
+            + f" need {needed} steps, and at least two before them. Lower one of these, or leave "
+            "short series out."
         )
     for number in reversed(range(n_windows)):
         yield slices.count_back(horizon + number * step)
@@ -247,7 +248,7 @@ def _warn_of_left_out(slices, frames):
     if len(left_out):
         warnings.warn(
             f"{len(left_out)} series are in no window, {slices.targets.called(left_out[0])} for "
-            "example: they end before the first cutoff, or begin after the last.",
+            "example, because they end before the first cutoff or begin after the last one.",
             UserWarning,
             stacklevel=3,
         )

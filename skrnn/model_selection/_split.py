@@ -13,32 +13,34 @@ from skrnn._data.time_slices import TimeSlices
 
 
 class TimeSeriesPanelSplit(BaseCrossValidator):
-    """Split the steps of a panel by time, for cross-validation and searches of forecasters.
+    """Split the steps of a panel by time, to cross-validate forecasters and search parameters.
 
-    Rows of a panel are steps, so that scikit-learn's tools can cut it in time: each split trains on
-    all series up to a cutoff, and is scored on the `test_size` steps after it. The test set of a
-    split has its series' history as well, because a forecast is made from it: `score` and the
-    scorers of :mod:`skrnn.metrics`, without y, forecast the last `horizon` steps of each series
-    from the steps before.
+    The rows of a panel are steps, so that scikit-learn's tools can split it by time. Each split
+    trains on all series up to a cutoff and is scored on the `test_size` steps after it. The test
+    set also holds the history of its series, from which forecasts are made: without y, `score` and
+    the scorers of :mod:`skrnn.metrics` forecast the last `horizon` steps of each series from the
+    steps before them.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Number of splits. The last one ends with the series.
+        Number of splits. The last split ends where the series end.
 
     test_size : int
-        Number of steps to be forecast in each split: `horizon` of the forecaster.
+        Number of steps to be forecast in each split, which is `horizon` of the forecaster.
 
     gap : int, default=0
-        Number of steps between the training set and those to be forecast; they are history of the
-        forecast, but not learned from.
+        Number of steps between the training set and the steps to be forecast. They are history of
+        the forecast, but are not learned from.
 
     max_train_size : int, default=None
-        Maximum number of steps in the training set, the last before the cutoff; None for all.
+        Maximum number of steps per series in the training set, counted back from its end. None
+        takes all steps.
 
     history : int, default=None
-        Number of steps in the test set before those to be forecast, for example `lookback` of the
-        forecaster; None for all. With `scaling='series'` a forecast depends on all of them.
+        Number of steps per series in the test set before the steps to be forecast, for example
+        `lookback` of the forecaster. None takes all steps; with `scaling='series'` a forecast
+        depends on all of them.
 
     See Also
     --------
@@ -47,14 +49,14 @@ class TimeSeriesPanelSplit(BaseCrossValidator):
 
     Notes
     -----
-    Series with dates are split at the same dates, the last at the last of all, so that nothing is
-    learned from what is later than the test of another series. Series whose time is an integer are
-    split at the same number of steps from their ends. A series is left out of the test set of a
-    split unless it has all of the steps to be forecast and one before, and out of a training set
-    unless it has two steps.
+    Series with dates are split at common dates, and the last split ends at the latest date of all
+    series, so that nothing is learned from steps later than the test steps of another series.
+    Series whose time is an integer are split at the same number of steps from their ends. A test
+    set leaves out series that lack a step to be forecast or have no step before them; a training
+    set leaves out series of fewer than two steps.
 
-    A list of series cannot be split by time here, because its items are the series: make a panel
-    of them, with ``pandas.concat(dict(enumerate(X)))`` if they are Series or DataFrames.
+    A list of series cannot be split by time, because its items are whole series. Make a panel of
+    them, with ``pandas.concat(dict(enumerate(X)))`` if they are Series or DataFrames.
 
     Examples
     --------
@@ -162,7 +164,7 @@ def _read_steps(X):
     if not (panel or dated or array):
         raise TypeError(
             "The rows of X must be steps: pass a panel, whose index has two levels (series, time), "
-            "or one series with dates as its index. Of series in a list or an array, make a panel: "
-            "pandas.concat({0: pandas.Series(x) ...}); or split SlidingWindow's windows."
+            "or one series with dates as its index. Make a panel of series in a list or an array, "
+            "pandas.concat({0: pandas.Series(x) ...}), or split the windows of SlidingWindow."
         )
     return TimeSlices(X, 1)

@@ -22,12 +22,12 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
 class Frames(SequenceTransformerMixin, BaseEstimator):
-    """Put consecutive steps side by side as one step, to make long sequences short.
+    """Join consecutive steps into one step, to shorten long sequences.
 
-    The frame ``i`` of a sequence consists of steps ``i * stride`` to ``i * stride + width - 1``. A
-    recurrent network behind it takes ``stride`` times fewer steps, each of which shows it the shape
-    of the sequence over ``width`` steps: series of some hundred steps are learned faster, and often
-    better, than step by step.
+    Frame ``i`` of a sequence consists of steps ``i * stride`` to ``i * stride + width - 1``. A
+    recurrent network then takes ``stride`` times fewer steps, and each of them shows how the
+    sequence develops over ``width`` steps. Series of some hundred steps are learned faster in this
+    way, and often better, than step by step.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         Number of steps per frame.
 
     stride : int, default=1
-        Number of steps from the beginning of a frame to that of the next; at most `width`, since
-        steps in between would be lost.
+        Number of steps from the start of one frame to the start of the next. It is at most
+        `width`, because steps between two frames would be lost.
 
     Attributes
     ----------
@@ -54,23 +54,24 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
     Notes
     -----
     A sequence of ``T`` steps has ``1 + ceil(max(T - width, 0) / stride)`` frames. No step is left
-    out: where the last frame reaches beyond the end, and where a sequence is shorter than one
+    out: where the last frame extends beyond the end, and where a sequence is shorter than one
     frame, the last step is repeated. Empty sequences stay empty.
 
-    The output has the form of the input: a list becomes a list of arrays of shape ``(n_frames,
-    width * n_features)``, an object array or a Series one of the same type, and a 3-D array, or a
-    2-D array of univariate series, a 3-D array whose padding is NaN. With :meth:`set_output` each
-    sequence is a DataFrame, whose index counts the frames. A frame holds all features of its first
-    step, then those of its second. NaN inside a sequence is passed on.
+    The output has the type of the input. A list becomes a list of arrays of shape ``(n_frames,
+    width * n_features)``; an object array or a Series stays one; a 3-D array, or a 2-D array of
+    univariate series, becomes a 3-D array padded with NaN. With :meth:`set_output` each sequence
+    becomes a DataFrame whose index counts the frames. A frame holds all features of its first step,
+    then those of its second, and so on. NaN inside a sequence is passed on.
 
     An estimator of one label per step, such as :class:`~skrnn.LSTMTagger`, then needs one label per
-    frame: :meth:`labels_to_frames` makes them, and :meth:`labels_to_steps` brings what is predicted
-    back to the steps. The label of a frame is that of the step in its middle,
-    ``i * stride + (width - 1) // 2``, so labels that hold for fewer than `stride` steps may be
-    missed; a step gets the label of the frame whose middle is nearest, of two the later one's.
+    frame: :meth:`labels_to_frames` makes them, and :meth:`labels_to_steps` maps predictions back to
+    steps. The label of a frame is that of its middle step, ``i * stride + (width - 1) // 2``, so
+    labels that hold for fewer than `stride` steps may be missed. A step gets the label of the frame
+    whose middle is nearest; if two are equally near, the label of the later one.
 
-    Frames are what a one-dimensional convolution reads; the product with the input weights of the
-    recurrent layer is then a strided convolution, with the gates in place of its nonlinearity.
+    A one-dimensional convolution reads the same frames: the product of a frame with the input
+    weights of the recurrent layer is a strided convolution, and the gates take the place of its
+    nonlinearity.
 
     Examples
     --------
@@ -107,7 +108,7 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, or collection of sequences
-            Training sequences, in any form that estimators take.
+            Training sequences, in any format that estimators take.
 
         y : None
             Not used.
@@ -132,18 +133,18 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Put consecutive steps side by side.
+        """Join consecutive steps into frames.
 
         Parameters
         ----------
         X : array-like, or collection of sequences
-            Sequences in any form that estimators take.
+            Sequences in any format that estimators take.
 
         Returns
         -------
         X_out : array-like, or collection of sequences
             Sequences of ``1 + ceil(max(T - width, 0) / stride)`` steps of ``width * n_features``
-            features, in the form of ``X``, float64 unless X is float32.
+            features, in the format of ``X``, float64 unless X is float32.
         """
         check_is_fitted(self)
         sequences = self._read(X, reset=False)
@@ -219,7 +220,7 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the labels are not as many as the frames of X.
+            If the number of labels differs from the number of frames of X.
         """
         self._check_stride()
         lengths = type(self)(self.width, self.stride)._read(X, reset=True).lengths
@@ -236,7 +237,7 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
                 raise ValueError(
                     f"sequence {i} has {n_steps} step(s), which are {expected} frame(s) of width "
                     f"{self.width} every {self.stride}, but y_frames has {n_frames} label(s) for "
-                    "it. Pass the X that the frames were made of."
+                    "it. Pass the X from which the frames were made."
                 )
             # In half steps: the middle of an even width lies between two steps.
             past_first = 2 * np.arange(n_steps) - (self.width - 1) + self.stride
@@ -249,8 +250,8 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         if self.stride > self.width:
             raise ValueError(
                 f"stride={self.stride} is greater than width={self.width}: the steps between two "
-                "frames would be lost. Make the stride at most as large as the width; to leave "
-                "steps out, take every k-th step of each sequence."
+                "frames would be lost. Set stride to at most width; to leave steps out, take every "
+                "k-th step of each sequence."
             )
 
     def _read(self, X, *, reset):
@@ -259,8 +260,8 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
         )
         if self._token_counts is not None:
             raise TypeError(
-                "Frames puts numbers side by side, but X holds strings. For tokens choose an "
-                "estimator with embeddings, which takes them as they are."
+                "Frames joins steps of numbers, but X holds strings. Pass tokens to an estimator "
+                "as they are; it embeds them."
             )
         return sequences
 

@@ -22,28 +22,29 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
     """Encode tokens as columns of ids: the token, its prefixes and suffixes, and its shape.
 
     An estimator with ``embedding_dim`` embeds each column and concatenates the embeddings, so that
-    a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` does this
-    itself for sequences of ``str``; as a transformer it has parameters that a grid search can
-    reach through a pipeline.
+    a word never seen in training is known by its parts. :class:`~skrnn.LSTMTagger` encodes
+    sequences of ``str`` in this way by itself. The transformer has parameters for it, which a grid
+    search can reach through a pipeline.
 
     Parameters
     ----------
     min_freq : int, default=1
-        Minimum frequency in `fit`; tokens, and parts of tokens, that occur less often are unknown.
+        Minimum number of occurrences in `fit`. Tokens, and parts of tokens, that occur less often
+        are unknown.
 
     lowercase : bool, default=True
         Convert tokens, prefixes and suffixes to lowercase.
 
     prefixes : tuple of int, default=(1, 2, 3, 4)
-        Lengths of the prefixes, each of which makes a column. A token shorter than that has no
-        such prefix, which has an id of its own.
+        Lengths of the prefixes. Each length makes one column, in which all shorter tokens share one
+        id.
 
     suffixes : tuple of int, default=(1, 2, 3, 4, 5)
-        Lengths of the suffixes, likewise.
+        Lengths of the suffixes, each of which makes one column in the same way.
 
     shape : bool, default=True
-        Add a column for the shape of the token: capitals as X, small letters as x, digits as d,
-        runs cut to two, so 'Xxx' for 'London'.
+        Add a column for the shape of the token: capital letters are X, small letters x and digits
+        d, and runs are shortened to two characters, so that 'London' becomes 'Xxx'.
 
     Attributes
     ----------
@@ -115,7 +116,7 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
         for name in ("prefixes", "suffixes"):
             lengths = getattr(self, name)
             if not all(isinstance(n, Integral) and n > 0 for n in lengths):
-                raise ValueError(f"{name}={lengths!r} must hold numbers of characters, 1 or more.")
+                raise ValueError(f"{name}={lengths!r} must hold lengths of 1 character or more.")
         names = ("min_freq", "lowercase", "prefixes", "suffixes", "shape")
 
         def columns():
@@ -124,7 +125,10 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
         with restore_on_error(self):
             check_sequences(self, X, reset=True, min_length=0, columns=columns)
             if not hasattr(self, "vocabulary_"):
-                raise TypeError("TokenEncoder encodes strings, but X holds numbers.")
+                raise TypeError(
+                    "TokenEncoder encodes strings, but X holds numbers. Pass sequences of str. "
+                    "Token ids need no encoder: set embedding_dim of the estimator."
+                )
         return self
 
     def transform(self, X):

@@ -217,10 +217,10 @@ REFUSED = {
     "known days": (lambda F: F.set_axis(F.index.set_levels(DAYS[56:60], level=1)),
                    r"begins at 2024-02-26 00:00:00 for series 'north', which is known already"),
     "a column that lacks": (lambda F: F.drop(columns="promo"), r"lacks the columns \['promo'\]"),
-    "a column more": (lambda F: F.assign(sun=1), r"has the columns \['sun'\], which fit was not"),
+    "a column more": (lambda F: F.assign(sun=1), r"has the columns \['sun'\], which fit did not"),
     "NaN": (lambda F: F.assign(promo=np.nan),
             r"contains NaN.\nseries 'north' has it at 2024-03-01 00:00:00 \(column 'promo'\)"),
-    "text": (lambda F: F.assign(promo="yes"), r"has 'yes' in column 'promo', which is no number"),
+    "text": (lambda F: F.assign(promo="yes"), r"'yes' in column 'promo', which is not a number"),
     "a category": (lambda F: F.assign(kind="d"),
                    r"X_future of series 'north' has the category 'd' in column 'kind' at 2024-03-01"
                    r".*has seen 'a', 'b', 'c'.*CategoricalDtype"),
