@@ -24,7 +24,7 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
 class Frames(SequenceTransformerMixin, BaseEstimator):
     """Join consecutive steps into one step, to shorten long sequences.
 
-    Frame ``i`` of a sequence consists of steps ``i * stride`` to ``i * stride + width - 1``. A
+    The frame ``i`` of a sequence consists of steps ``i * stride`` to ``i * stride + width - 1``. A
     recurrent network then takes ``stride`` times fewer steps, and each of them shows how the
     sequence develops over ``width`` steps. Series of some hundred steps are learned faster in this
     way, and often better, than step by step.

@@ -207,7 +207,7 @@ def test_updates_are_more_history():
 
 REFUSED = {
     "a row that lacks": (lambda F: F.drop(F.index[1]),
-                         r"X_future has 3 rows of series 'north' and 4 of series 'south'"),
+                         r"X_future has 3 rows for series 'north' and 4 for series 'south'"),
     "a gap": (lambda F: F.drop(F.index[[1, 5, 9]]),
               r"2024-03-03 00:00:00 for series 'north' where 2024-03-02 00:00:00 is expected.*"
               "future_index"),
@@ -251,11 +251,11 @@ def test_rows_and_horizons_that_do_not_fit():
     F = rows_for(model.future_index())
     with pytest.raises(ValueError, match=r"4 row\(s\) of series 'north', but a forecast of 5"):
         model.predict(X_future=F, horizon=5)
-    with pytest.raises(ValueError, match=r"4 rows of series 'north', but horizon=3 asks"):
+    with pytest.raises(ValueError, match=r"4 rows of series 'north', but horizon=3"):
         model.predict_interval(X_future=F, horizon=3)
-    with pytest.raises(ValueError, match=r"series 'north' ends in 0 step.*pass such rows as X_fut"):
+    with pytest.raises(ValueError, match=r"series 'north' ends in 0 step.*pass them as X_fut"):
         model.predict()
-    with pytest.raises(ValueError, match=r"X ends in rows to be forecast, and X_future has some"):
+    with pytest.raises(ValueError, match=r"to be forecast, and X_future has such rows"):
         model.predict(pd.concat([X, F]).sort_index(), X_future=F)
     plain = quick(n_targets=None).fit(X["y"])
     with pytest.raises(ValueError, match=r"the forecaster reads none.*Leave X_future out"):
@@ -271,7 +271,7 @@ def test_rows_and_horizons_that_do_not_fit():
         ({"past_covariates": "snow"}, r"past_covariates names the column 'snow', but X has the"),
         ({"static_covariates": [9]}, r"static_covariates names the column 9, but X has 5 columns"),
         ({"past_covariates": "y"}, r"'y', which is one of the n_targets=1 first.*Move it behind"),
-        ({"past_covariates": "rain", "static_covariates": "rain"}, r"'rain' is named in past_cov"),
+        ({"past_covariates": "rain", "static_covariates": "rain"}, r"'rain' is named in both"),
         ({"static_covariates": "promo"}, r"series 'north' has another value in column 'promo' at "),
         ({"n_targets": None, "past_covariates": "rain"}, r"n_targets is None.*Set n_targets"),
         ({"n_targets": None}, r"'region' of X holds strings.*Set n_targets"),
