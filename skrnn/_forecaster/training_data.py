@@ -49,11 +49,11 @@ class TrainingDataMixin:
             self._transform, learned, reset=reset, complete=complete, **options
         )
         if not validation:
-            self._discard_calibration()
             if format_ is not None:
                 format_ = ends_with(format_, future)
             self._keep_histories(self._transform.kept(known), future, format_)
             self._keep_sample(pieces)
+            self._discard_calibration()
         mask = None
         if held is not None:
             _, late = learn(self._transform, held, reset=False, **options)
