@@ -53,7 +53,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         (the number of sequences, or of labeled steps) when added to the mean loss, as in
         scikit-learn's linear models: the more data, the less it counts.
 
-    batch_size : int, default='auto'
+    batch_size : int or 'auto', default='auto'
         Number of sequences per mini-batch; 'auto' is `min(32, n_sequences)`.
 
     learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='constant'
@@ -110,7 +110,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
     epsilon : float, default=1e-8
         Term added to Adam's denominator, which keeps it from zero.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or np.inf, default=10
         Number of epochs without improvement after which training stops; `np.inf` never stops it.
 
     scoring : str, callable or None, default='loss'

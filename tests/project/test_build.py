@@ -124,7 +124,8 @@ def test_every_file_of_the_package_is_packaged():
             continue
         while ".".join(parts) not in listed:  # a folder of kernels is no package
             parts.pop()
-        patterns = settings["package-data"].get(".".join(parts), [])
+        everywhere = settings["package-data"]["*"]
+        patterns = everywhere + settings["package-data"].get(".".join(parts), [])
         found = {file for pattern in patterns for file in ROOT.joinpath(*parts).glob(pattern)}
         assert path in found, f"{path} is not packaged"
 
