@@ -139,7 +139,12 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
         dtype: Literal["float32", "float64"] = ...,
     ) -> None: ...
     def calibrate(
-        self, X: Any, *, horizon: int | None = ..., n_steps: int | None = ...
+        self,
+        X: Any,
+        *,
+        horizon: int | None = ...,
+        n_steps: int | None = ...,
+        adaptation_rate: float = ...,
     ) -> Self: ...
     def fit(
         self,
