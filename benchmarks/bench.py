@@ -27,6 +27,8 @@ SPEED = [
     ("single", "sections", "single"),
     ("single", "streaming", "streaming"),
     ("threads", "sections", "threads"),
+    ("busy", "around", "busy"),
+    ("initial", "around", "initial_weights"),
     ("growth", "around", "growth"),
     ("search", "around", "search"),
     ("import", "around", "import_time"),
@@ -93,7 +95,7 @@ def main(argv=None):
     from importlib import import_module
 
     import ours
-    from report import document, machine
+    from report import document, goals_table, machine
 
     peer = find_peer()
     peak = ours.fma_peak_gflops()
@@ -107,6 +109,7 @@ def main(argv=None):
         began = time.perf_counter()
         tables.append(getattr(import_module(module), function)(run))
         print(f"({time.perf_counter() - began:.0f} s)", flush=True)
+    goals_table(tables)
     for page, goals in args.pages.items():
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(document(tables, peak, args.tasks, goals), encoding="utf-8")

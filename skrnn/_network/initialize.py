@@ -60,7 +60,7 @@ def _draw(weights, rng, head_bias, cell, embeddings):
             weight[...] = _glorot(rng, weight.shape, D + H)
         elif name.startswith("weight_hh"):
             H = weight.shape[1]
-            weight[...] = np.concatenate([_orthogonal(rng, H) for _ in range(gates)])
+            weight[...] = np.concatenate([orthogonal(rng, H) for _ in range(gates)])
         elif name.startswith("bias_ih") and cell.has_c:
             H = weight.shape[0] // gates
             weight[H : 2 * H] = 1.0
@@ -174,7 +174,7 @@ def _glorot(rng, shape, fan):
     return rng.uniform(-bound, bound, shape)
 
 
-def _orthogonal(rng, n):
+def orthogonal(rng, n):
     """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
     q, r = np.linalg.qr(rng.standard_normal((n, n)))
     return q * np.sign(np.diag(r))
