@@ -197,9 +197,7 @@ def initial_weights(run):
                 orthogonal(rng, 512)
         taken.append(time.perf_counter() - start)
     median = statistics.median(taken)
-    table.add(
-        "4 of 512 x 512", duration(median), "<= 40 ms", verdict(median, 0.04, at_least=False)
-    )
+    table.add("4 of 512 x 512", duration(median), "<= 40 ms", verdict(median, 0.04, at_least=False))
     return table
 
 

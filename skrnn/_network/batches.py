@@ -5,6 +5,7 @@ decided what a batch is, and how large the workspace must be. An epoch takes one
 each batch.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from skrnn._network.border import (
     PairLimits,
 )
 from skrnn._network.plan import Options
-from skrnn._network.threads import effective_n_threads
+from skrnn._network.threads import SHORTEST_SECONDS, ThreadChoice
 
 # Truncated BPTT goes through sequences in chunks of at least so many steps: shorter ones cost more
 # to begin than they save in memory.
@@ -268,10 +269,11 @@ class EpochRunner:
 
     def _set_options(self, plan, rows, dropout_rates):
         """Set the options of a network whose head has so many rows at most."""
+        outputs = logit_rows(plan, rows)
+        self.thread_choice = ThreadChoice()
         self.options = Options(
-            training=True, logit_rows=logit_rows(plan, rows), threads=effective_n_threads(),
-            **dropout_rates,
-        )  # fmt: skip
+            training=True, logit_rows=outputs, threads=self.thread_choice.most, **dropout_rates
+        )
 
     def loss(self):
         """Return the mean loss of all sequences as the weights stand; the penalty is not in it."""
@@ -302,22 +304,33 @@ class EpochRunner:
         if self.documents is not None:
             order, batch_offsets = self.documents.batches(order, self.batch_size)
             carried_states = self.documents.carried_states
-        n_batches = len(batch_offsets) - 1
+        n_batches, taken, choice = len(batch_offsets) - 1, 0, self.thread_choice
         report = np.zeros((n_batches, 3))
         moments = (None, None) if settings is None else (self.optimizer.m, self.optimizer.v)
         try:
-            taken = self._train(moments, order, batch_offsets, report, carried_states, settings)
+            while taken < n_batches:
+                first, last = taken, min(n_batches, taken + choice.n_batches)
+                before = time.perf_counter(), time.process_time()
+                taken += self._train(
+                    self.options._replace(threads=choice.threads), moments, order,
+                    batch_offsets[first : last + 1], report[first:last], carried_states, settings,
+                )  # fmt: skip
+                if taken < last:
+                    raise Diverged(taken, *report[taken, :2])
+                wall = time.perf_counter() - before[0]
+                if wall < SHORTEST_SECONDS:
+                    choice.n_batches = 2 * (last - first)
+                elif choice.most > 1:
+                    choice.note(last - first, wall, time.process_time() - before[1])
         finally:
             if settings is not None:
                 self.optimizer.step = settings["step"]  # which an interrupted call has moved too
-        if taken < n_batches:
-            raise Diverged(taken, *report[taken, :2])
         return report
 
-    def _train(self, moments, order, batch_offsets, report, carried_states, settings):
-        """Take the steps of all batches up to one that is not finite; returns how many."""
+    def _train(self, options, moments, order, batch_offsets, report, carried_states, settings):
+        """Take the steps of these batches up to one that is not finite; returns how many."""
         return self.plan.engine.train(
-            self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
+            self.plan, options, self.limits, self.workspace, self.params, self.grads,
             *moments, self.data, self.targets, order, batch_offsets, settings, report,
             carried_states,
             self.chunks,

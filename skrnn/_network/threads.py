@@ -15,6 +15,13 @@ from joblib import cpu_count
 
 from skrnn._kernels import cpu
 
+SLICE_SECONDS = 0.03  # a few turns of what else wants a core
+SHORTEST_SECONDS = 0.005  # below it a slice says nothing
+BUSY_SHARE = 0.85  # of the processor time of all threads; waiting threads spin, and take it too
+MARGIN = 1.05  # how much faster another count has to be
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between trials
+TRIALS_SHARE = 0.05  # of the time, at most
+
 _forked = False
 
 
@@ -61,3 +68,59 @@ def effective_n_threads():
     if os.environ.get("OMP_NUM_THREADS"):
         return cpu.max_threads()
     return max(1, min(cpu.max_threads(), _usable_cores()))
+
+
+class ThreadChoice:
+    """How many threads compute the batches of a fit: all that may, or fewer where that is faster.
+
+    Where something else computes on a core, each parallel part of a batch waits until its last
+    thread has been given a core: two threads can take many times as long as one. Bits do not
+    depend on the count, so slices of an epoch may try another one. Half as many threads are tried
+    when the threads got less processor time than they could use, and now and then in any case;
+    twice as many now and then, where they are fewer than all. The faster count stays.
+
+    Attributes
+    ----------
+    most : int
+        Threads that may be used.
+    threads : int
+        For the next slice.
+    n_batches : int
+        Of the next slice.
+    """
+
+    def __init__(self):
+        self.most = self.threads = self._chosen = effective_n_threads()
+        self.n_batches = 1
+        self._seconds = {}  # per batch, of the last slice with so many threads
+        self._pause = SHORTEST_PAUSE
+        self._earliest_trial, self._regular_trial = 0.0, LONGEST_PAUSE
+        self._time = 0.0  # of all slices
+
+    def note(self, n_batches, wall, processor):
+        """Choose for the next slice, from the seconds by both clocks that the last one took.
+
+        Slices of less than `SHORTEST_SECONDS` are not noted; the next one is to be longer.
+        """
+        threads = self.threads
+        self._time += wall
+        self._seconds[threads] = wall / n_batches
+        if threads != self._chosen:
+            self._end_trial(wall)
+        elif self._time >= self._earliest_trial:
+            busy = processor < BUSY_SHARE * threads * wall
+            if threads > 1 and (busy or self._time >= self._regular_trial):
+                self.threads = threads // 2
+            elif threads < self.most:
+                self.threads = min(self.most, 2 * threads)
+        seconds = self._seconds.get(self.threads, self._seconds[threads])
+        self.n_batches = max(1, int(SLICE_SECONDS / seconds))
+
+    def _end_trial(self, wall):
+        """Keep the count that was tried, or go back."""
+        if self._seconds[self.threads] * MARGIN < self._seconds[self._chosen]:
+            self._chosen, self._pause = self.threads, SHORTEST_PAUSE
+        else:
+            self.threads, self._pause = self._chosen, min(LONGEST_PAUSE, 2 * self._pause)
+        self._earliest_trial = self._time + max(self._pause, wall / TRIALS_SHARE)
+        self._regular_trial = self._time + max(LONGEST_PAUSE, wall / TRIALS_SHARE)

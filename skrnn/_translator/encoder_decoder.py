@@ -139,8 +139,8 @@ class EncoderDecoderRunner(EpochRunner):
         self._set_options(pair.decoder, self.limits.target.n_steps, dropout_rates)
         self.workspace = pair.workspace(self.options, self.limits, n)
 
-    def _train(self, moments, order, batch_offsets, report, carried_states, settings):
+    def _train(self, options, moments, order, batch_offsets, report, carried_states, settings):
         return self.plan.engine.translate_train(
-            self.plan, self.options, self.limits, self.workspace, self.params, self.grads,
+            self.plan, options, self.limits, self.workspace, self.params, self.grads,
             *moments, self.data, self.targets, order, batch_offsets, settings, report,
         )  # fmt: skip

@@ -67,11 +67,11 @@ def n_threads():
 def forking_process(threads):
     """Use `threads` threads, then fork in every way; print what went wrong."""
     model, X, y = problem()
-    real = skrnn._network.batches.effective_n_threads
-    skrnn._network.batches.effective_n_threads = lambda: threads  # there may be fewer
+    real = skrnn._network.threads.effective_n_threads
+    skrnn._network.threads.effective_n_threads = lambda: threads  # there may be fewer
     before = n_threads()
     model.fit(X, y)
-    skrnn._network.batches.effective_n_threads = real
+    skrnn._network.threads.effective_n_threads = real
     print("threads started:", threads - 1 if before is None else n_threads() - before)
     expected = {"fit": model._params.tobytes(), "predict": model.predict_proba(X).tobytes()}
     for way, task, allowed in product(WAYS, expected, (1, 2)):

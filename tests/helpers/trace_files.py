@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import skrnn
 
@@ -45,11 +46,13 @@ def trace(call):
             calls.append((file, code.co_qualname, depth))
         depth += 1 if event == "call" else -1
 
-    sys.setprofile(note)
-    try:
-        call()
-    finally:
-        sys.setprofile(None)
+    # With several threads a slow machine has them counted anew in the middle of a fit.
+    with threadpool_limits(1, user_api="openmp"):
+        sys.setprofile(note)
+        try:
+            call()
+        finally:
+            sys.setprofile(None)
     return calls
 
 

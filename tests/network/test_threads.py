@@ -2,9 +2,12 @@
 
 import os
 
+import numpy as np
 import pytest
+from problems import first_step, use_threads
 from problems_trust import run_python
 
+from skrnn import RNNClassifier
 from skrnn._kernels import cpu
 from skrnn._network import threads
 
@@ -71,3 +74,71 @@ RNNClassifier((4,), max_iter=1).fit(np.zeros((4, 3, 2)), [0, 1, 0, 1])
 print("fitted")
 """
     assert run_python(code) == "fitted\n"
+
+
+def simulate(monkeypatch, seconds, busy, total):
+    """Note slices of a machine on which a batch takes so many seconds, by number of threads."""
+    monkeypatch.setattr(threads, "effective_n_threads", lambda: max(seconds))
+    choice, counts, time = threads.ThreadChoice(), [], 0.0
+    while time < total:
+        wall = choice.n_batches * seconds[choice.threads]
+        counts += [choice.threads] * max(1, round(wall * 1e3))
+        time += wall
+        if wall < threads.SHORTEST_SECONDS:
+            choice.n_batches *= 2
+        else:
+            choice.note(choice.n_batches, wall, wall * choice.threads * (0.6 if busy else 1.0))
+    return choice, np.array(counts)
+
+
+def test_all_threads_are_kept_where_they_help(monkeypatch):
+    _, counts = simulate(monkeypatch, {2: 0.001, 1: 0.0018}, busy=False, total=20.0)
+    assert np.mean(counts == 2) > 0.98
+    assert np.any(counts == 1), "half as many are tried now and then"
+
+
+def test_half_as_many_threads_are_used_where_they_are_faster(monkeypatch):
+    _, counts = simulate(monkeypatch, {2: 0.02, 1: 0.002}, busy=True, total=5.0)
+    assert np.mean(counts == 1) > 0.9, "another process computes"
+    _, counts = simulate(monkeypatch, {2: 0.02, 1: 0.002}, busy=False, total=30.0)
+    assert np.mean(counts == 1) > 0.75, "another thread of this process computes"
+
+
+def test_threads_that_do_not_help_are_halved_again(monkeypatch):
+    choice, _ = simulate(monkeypatch, {8: 0.03, 4: 0.02, 2: 0.01, 1: 0.008}, busy=True, total=9.0)
+    assert choice.threads in (1, 2)
+    choice, _ = simulate(monkeypatch, {8: 0.03, 4: 0.01, 2: 0.02, 1: 0.03}, busy=True, total=9.0)
+    assert choice._chosen == 4
+
+
+def test_threads_come_back_when_the_other_process_has_ended(monkeypatch):
+    choice, _ = simulate(monkeypatch, {2: 0.02, 1: 0.002}, busy=True, total=2.0)
+    assert choice._chosen == 1
+    for _ in range(300):
+        wall = choice.n_batches * {1: 0.002, 2: 0.0011}[choice.threads]
+        choice.note(choice.n_batches, wall, wall * choice.threads)
+    assert choice._chosen == 2
+
+
+@pytest.mark.parametrize("bptt", [None, 3])
+def test_weights_are_the_same_whichever_counts_compute_them(monkeypatch, bptt):
+    X, y = first_step()
+    model = RNNClassifier(
+        (8,), dropout=0.2, bptt_steps=bptt, batch_size=9, max_iter=3, random_state=0
+    )
+    model.fit(X, y)
+    expected, losses, drawn = model.weights_["weight_hh_l0"], model.loss_curve_, []
+    counts = iter(np.random.default_rng(0).integers(1, 4, 1000).tolist())
+
+    def note(self, *args):
+        self.threads, self.n_batches = next(counts), next(counts)
+        drawn.append(self.threads)
+
+    use_threads(monkeypatch, 3)
+    monkeypatch.setattr(threads.ThreadChoice, "note", note)
+    monkeypatch.setattr("skrnn._network.batches.SHORTEST_SECONDS", 0.0)
+    model.fit(X, y)
+    assert len(drawn) > 10
+    assert set(drawn) == {1, 2, 3}
+    assert model.loss_curve_ == losses
+    np.testing.assert_array_equal(model.weights_["weight_hh_l0"], expected)
