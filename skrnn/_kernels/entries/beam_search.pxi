@@ -66,7 +66,7 @@ def translate_decode(
     const idx[::1] batch_indices, const idx[::1] batch_offsets, idx beam_width, hypotheses,
     const idx[::1] max_lengths, double length_penalty,
 ):
-    """The most probable targets, by beam search; a beam of one is greedy.
+    """Find the most probable targets by beam search; a beam of one decodes greedily.
 
     Of the top `beam_width` candidates of a step, those that end with the end symbol become results,
     of which the best are kept, as many as `hypotheses` have room for; the best `beam_width`
@@ -88,17 +88,17 @@ def translate_decode(
     _watch_encoder_decoder(&stop, &model)
     _check_data(&model.encoder, source, limits, batch_indices, batch_offsets, 1)
     if model.decoder.columns[0].rows < model.decoder.plan.n_outputs:
-        raise ValueError("the decoder has outputs that it cannot read")
+        raise ValueError("The decoder has more outputs than tokens that it can read.")
     if (
         beam_width < 1 or tokens.shape[0] != n or not 1 <= tokens.shape[1] <= beam_width
         or lengths.shape[0] != n or lengths.shape[1] != tokens.shape[1] or scores.shape[0] != n
         or scores.shape[1] != tokens.shape[1] or tokens.shape[2] < 1 or max_lengths.shape[0] != n
         or not length_penalty >= 0
     ):
-        raise ValueError("the results do not fit the sources and the beam")
+        raise ValueError("The arrays of results do not fit the sources and the beam.")
     for k in range(n):
         if not 1 <= max_lengths[k] <= tokens.shape[2]:
-            raise ValueError(f"there is no room for {max_lengths[k]} tokens")
+            raise ValueError(f"The arrays of results have no room for {max_lengths[k]} tokens.")
     memset(&s, 0, sizeof(Search))
     s.W, s.K, s.stop, s.end = beam_width, tokens.shape[1], tokens.shape[2], plan.n_outputs - 1
     s.max_lengths, s.length_penalty = &max_lengths[0], length_penalty
@@ -145,8 +145,8 @@ def translate_decode(
 
 
 cdef inline void begin_search(EncoderDecoder* model, Search* s, idx parts) noexcept nogil:
-    """Every source has one hypothesis, which stands at the start symbol. The rows of each part of
-    the sources begin where they have room for full beams."""
+    """Give every source one hypothesis, at the start symbol. The rows of each part of the sources
+    begin where there is room for full beams."""
     cdef Net* decoder = &model.decoder
     cdef idx b, part, lo, row, B = model.encoder.B
     read_top(&model.encoder)
@@ -205,7 +205,7 @@ cdef inline void search_beams(
 cdef inline void step_beams(
     EncoderDecoder* model, const Search* s, idx lo, idx hi, idx row, idx rows
 ) noexcept nogil:
-    """Logits of the next token of every hypothesis in beams lo .. hi, which have these rows."""
+    """Compute logits of the next token of every hypothesis in beams lo .. hi, at these rows."""
     cdef Net* decoder = &model.decoder
     cdef const Attention* att = &model.attention
     cdef const Scan* top = &decoder.scans[decoder.plan.n_scans - 1]
@@ -228,7 +228,7 @@ cdef inline void step_beams(
 
 
 cdef inline void move_beam(const Search* s, idx source, idx to) noexcept nogil:
-    """Let a beam, with the candidates that live on, take the place of one that is done."""
+    """Move a beam, with its live candidates, to the place of one that is done."""
     cdef idx n = s.n_live[source]
     if source == to:
         return
@@ -241,7 +241,7 @@ cdef inline void move_beam(const Search* s, idx source, idx to) noexcept nogil:
 cdef inline idx place_rows(
     Net* decoder, const Search* s, idx lo, idx hi, idx row
 ) noexcept nogil:
-    """Lay the rows of beams lo .. hi side by side from `row` on; returns how many there are."""
+    """Lay the rows of beams lo .. hi side by side from `row` on, and return their number."""
     cdef Scan* scan
     cdef idx beam, k, at, n = 0
     for beam in range(lo, hi):
@@ -261,7 +261,7 @@ cdef inline idx place_rows(
 
 
 cdef inline void move_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:
-    """Give each row the states that it goes on from. Most rows stay where they are."""
+    """Give each row the states that it continues from. Most rows stay where they are."""
     cdef idx r
     for r in range(row, row + n):
         if s.source_row[r] != r:
@@ -274,7 +274,7 @@ cdef inline void move_rows(real* states, idx Hp, const Search* s, idx row, idx n
 cdef inline idx find_candidates(
     EncoderDecoder* model, const Search* s, idx beam, bint must_end
 ) noexcept nogil:
-    """The best 2 W continuations of a beam's hypotheses, best first; returns how many."""
+    """Find the best 2 W continuations of a beam's hypotheses, best first; return their number."""
     cdef const real* z
     cdef double* score = s.score + 2 * beam * s.W
     cdef idx* origin = s.origin + 2 * beam * s.W
@@ -311,7 +311,7 @@ cdef inline double log_normalizer(const real* z, idx n) noexcept nogil:
 cdef inline bint extend(
     EncoderDecoder* model, const Search* s, idx beam, idx t, idx R
 ) noexcept nogil:
-    """Find what the hypotheses of a beam, which have t tokens, go on to; False where it is done."""
+    """Extend the hypotheses of a beam, which have t tokens, by one; return False if it is done."""
     cdef idx owner = s.owner[beam], lived = 0, c, at
     cdef idx stop = s.max_lengths[model.encoder.order[owner]]
     cdef idx n = find_candidates(model, s, beam, t == stop)
@@ -334,12 +334,12 @@ cdef inline bint extend(
 
 
 cdef inline double normalized(const Search* s, double score, idx length) noexcept nogil:
-    """What a hypothesis of so many tokens compares by."""
+    """Return the score by which a hypothesis of so many tokens is compared."""
     return score / pow(length + 1.0, s.length_penalty)
 
 
 cdef inline idx worst_kept(const Search* s, idx first, idx n) noexcept nogil:
-    """Place of the worst of n results, the last found of equal ones."""
+    """Return the place of the worst of n results, the last found of equal ones."""
     cdef idx at, worst = first
     for at in range(first + 1, first + n):
         if (normalized(s, s.out_scores[at], s.out_lengths[at])
@@ -351,7 +351,7 @@ cdef inline idx worst_kept(const Search* s, idx first, idx n) noexcept nogil:
 cdef inline idx count_promising(
     EncoderDecoder* model, const Search* s, idx owner, const double* score, idx n, idx stop
 ) noexcept nogil:
-    """How many of the n best live hypotheses of a source can beat the worst of its K results."""
+    """Count the n best live hypotheses of a source that can beat the worst of its K results."""
     cdef idx first = model.encoder.order[owner] * s.K, worst
     cdef double least
     if s.n_found[owner] < s.K:
@@ -368,7 +368,7 @@ cdef inline idx count_promising(
 cdef inline void keep_hypothesis(
     EncoderDecoder* model, const Search* s, idx owner, idx t, idx k, double score, idx R
 ) noexcept nogil:
-    """Write down hypothesis k of a source, which ends with t tokens, if it is among the best K."""
+    """Keep hypothesis k of a source, which ends with t tokens, if it is among the best K."""
     cdef idx first = model.encoder.order[owner] * s.K, at = first + s.n_found[owner], i
     if s.n_found[owner] < s.K:
         s.n_found[owner] += 1

@@ -1,4 +1,4 @@
-"""Checks of sizes, indices and kinds, before `nogil`: what is read and written is there.
+"""Checks of sizes, indices and kinds before `nogil`, so that all that is read or written exists.
 
 One pass over the targets of the batches' sequences. The kernels index by labels and write to
 rows of results, and check nothing themselves.
@@ -10,20 +10,20 @@ cdef int _check_data(
     const Net* net, data, limits, const idx[::1] batch_indices, const idx[::1] batch_offsets,
     idx shortest=0,
 ) except -1:
-    """What is about to be read is there: rows of the right width, batches of sequences that exist,
-    are no shorter than `shortest` and fit the workspace, tokens that the embedding has."""
+    """Raise unless rows have the right width, batches hold sequences that exist, are at least
+    `shortest` steps long and fit the workspace, and the embedding has all tokens."""
     offsets, values, tokens = data.offsets, data.values, data.tokens
     rows = values if net.plan.n_columns == 0 else tokens
     width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
     if rows is None or rows.ndim != 2 or rows.shape[1] != width:
-        raise ValueError(f"input rows must have {width} columns")
+        raise ValueError(f"Input rows must have {width} columns.")
     if len(offsets) == 0 or offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
-        raise ValueError("offsets do not span the rows")
+        raise ValueError("The offsets do not span the rows.")
     if (
         batch_offsets.shape[0] == 0 or batch_offsets[0] < 0
         or batch_offsets[batch_offsets.shape[0] - 1] > batch_indices.shape[0]
     ):
-        raise ValueError("batch_offsets do not lie within batch_indices")
+        raise ValueError("The batch_offsets do not lie within batch_indices.")
     cdef const idx[::1] starts = offsets
     cdef const idx[:, ::1] ids = tokens
     cdef idx most_sequences = limits.n_sequences, most_steps = limits.n_steps
@@ -56,7 +56,7 @@ cdef int _check_data(
 
 
 cdef idx _n_targets(const Net* net, const idx[::1] offsets):
-    """Targets (weights, rows of results) of the data: one per step, or one per sequence."""
+    """Return the number of targets (weights, rows of results): one per step or per sequence."""
     cdef idx n = offsets.shape[0] - 1
     return offsets[n] if net.plan.pooling == ALL else n
 
@@ -70,22 +70,22 @@ cdef int _check_targets(
     const idx[::1] batch_indices,       # checked, as are batch_offsets
     const idx[::1] batch_offsets,
 ) except -1:
-    """The loss finds what it compares with: as many targets as it looks at, of its own kind, and
-    labels that are outputs."""
+    """Raise unless there are as many targets as the loss reads, of its kind, and every label is an
+    output."""
     cdef idx n = _n_targets(net, offsets), M = net.plan.n_targets, O = net.plan.n_outputs
     cdef idx k, at, start, stop
     if M == 0 and labels is None:
-        raise ValueError("this loss needs labels")
+        raise ValueError("The loss of this network needs labels.")
     if M > 0 and target_values is None:
-        raise ValueError("this loss needs numbers")
+        raise ValueError("The loss of this network needs numbers.")
     if target_values is not None and target_values.shape[1] != M:
-        raise ValueError(f"targets must have {M} columns")
+        raise ValueError(f"The targets must have {M} columns.")
     if (
         (labels is not None and labels.shape[0] != n)
         or (target_values is not None and target_values.shape[0] != n)
         or (weights is not None and weights.shape[0] != n)
     ):
-        raise ValueError(f"{n} targets and weights are needed")
+        raise ValueError(f"The data need {n} targets and weights.")
     if labels is None:
         return 0
     for k in range(batch_offsets[0], batch_offsets[batch_offsets.shape[0] - 1]):
@@ -100,9 +100,9 @@ cdef int _check_targets(
 
 cdef int _check_report(const Net* net, const double[:, ::1] report, idx n_batches) except -1:
     if not net.training:
-        raise ValueError("training needs the options of training")
+        raise ValueError("Training needs options that are made for training.")
     if report.shape[0] < n_batches or report.shape[1] != 3:
-        raise ValueError("the report needs a row of 3 for each batch")
+        raise ValueError("The report needs one row of 3 numbers per batch.")
     return 0
 
 
@@ -116,7 +116,7 @@ cdef int _check_results(
         or (features is not None and (features.shape[0] != n or features.shape[1] != F))
         or (path is not None and path.shape[0] != n)
     ):
-        raise ValueError("the results do not fit the plan and the sequences")
+        raise ValueError("The array of results does not fit the plan and the sequences.")
     return 0
 
 
@@ -126,7 +126,7 @@ cdef int _check_distinct(
     cdef idx u, c
     if rows.shape[0] != net.n_distinct or rows.shape[1] != net.plan.n_columns \
             or places.shape[0] != n_steps:
-        raise ValueError("distinct token rows do not fit the plan")
+        raise ValueError("The distinct token rows do not fit the plan.")
     for u in range(n_steps):
         if not 0 <= places[u] < net.n_distinct:
             raise ValueError(f"there is no token row {places[u]}")

@@ -1,4 +1,4 @@
-"""Encoder and decoder: two networks, the last states of the first of which start the second.
+"""Encoder and decoder: two networks, of which the second starts from the last states of the first.
 
 The encoder and the decoder are networks like any other, each with its plan, its part of the
 parameters and its part of the workspace. Level k of the decoder is as wide as all directions of
@@ -45,7 +45,7 @@ cdef int _describe_attention(EncoderDecoder* model, plan) except -1:
     cdef const idx[::1] rows = plan.attention_rows
     memset(&model.attention, 0, sizeof(Attention))
     if record.shape[0] * sizeof(idx) != sizeof(AttentionPlan):
-        raise ValueError("plan was made for another version of the kernels")
+        raise ValueError("The plan was made for another version of the kernels.")
     memcpy(&model.attention.plan, &record[0], sizeof(AttentionPlan))
     model.attention.H, model.attention.Hp = plan.width, rows.shape[0]
     model.attention.row_of = &rows[0]  # the plan keeps them alive
@@ -64,7 +64,7 @@ cdef size_t _carve_between(
 
 
 def encoder_decoder_bytes(plan, options, limits, n_sequences):
-    """Bytes of workspace of the encoder, the decoder and what stands between them.
+    """Return the bytes of workspace of the encoder, the decoder and what connects them.
 
     `limits` are PairLimits.
     """
@@ -86,9 +86,9 @@ cdef int _open_encoder_decoder(
     cdef size_t start
     sizes = encoder_decoder_bytes(plan, options, limits, n_sequences)
     if workspace.shape[0] < sum(sizes):
-        raise ValueError("workspace too small")
+        raise ValueError("The workspace is smaller than the plan and the batches need.")
     if params.shape[0] != plan.n_params:
-        raise ValueError("parameter vector does not fit the plan")
+        raise ValueError("The parameter vector does not fit the plan.")
     _open(&model.encoder, plan.encoder, options, limits.source, workspace[:sizes[0]], params[:n],
           None if grads is None else grads[:n])
     workspace = workspace[sizes[0]:]
@@ -108,7 +108,7 @@ cdef int _watch_encoder_decoder(Stop* stop, EncoderDecoder* model) except -1:
 
 
 cdef inline void start_decoder(EncoderDecoder* model) noexcept nogil:
-    """The encoder's final states become the decoder's initial ones."""
+    """Copy the encoder's final states to the decoder's initial states."""
     cdef Net* encoder = &model.encoder
     cdef Scan* source
     cdef Scan* to
@@ -128,7 +128,7 @@ cdef inline void start_decoder(EncoderDecoder* model) noexcept nogil:
 
 
 cdef inline void end_encoder(EncoderDecoder* model) noexcept nogil:
-    """What the decoder's initial states get, the encoder's final ones get."""
+    """Copy the gradients of the decoder's initial states to the encoder's final states."""
     cdef Net* encoder = &model.encoder
     cdef Scan* source
     cdef Scan* to
@@ -147,7 +147,7 @@ cdef inline void end_encoder(EncoderDecoder* model) noexcept nogil:
 
 
 cdef inline void encoder_decoder_forward(EncoderDecoder* model) noexcept nogil:
-    """Both networks over a loaded batch, to the logits."""
+    """Run both networks over a loaded batch, up to the logits."""
     cdef Net* decoder = &model.decoder
     pack_weights(&model.encoder)
     pack_weights(decoder)
@@ -172,7 +172,7 @@ cdef inline void encoder_decoder_forward(EncoderDecoder* model) noexcept nogil:
 
 
 cdef inline void encoder_decoder_backward(EncoderDecoder* model) noexcept nogil:
-    """All gradients, from the decoder's dlogits."""
+    """Compute all gradients from the decoder's dlogits."""
     cdef Net* decoder = &model.decoder
     cdef Net* encoder = &model.encoder
     head_gradient(decoder)
@@ -220,7 +220,7 @@ cdef int _read_pairs(
     _check_targets(&model.decoder, target_offsets, labels, None, weights, batch_indices,
                    batch_offsets)
     if offsets.shape[0] != target_offsets.shape[0]:
-        raise ValueError("sources and targets do not fit")
+        raise ValueError("Sources and targets do not fit together.")
     pairs.offsets, pairs.values = &offsets[0], _reals(values)
     pairs.tokens = _ids(tokens)
     pairs.target_offsets, pairs.ids, pairs.labels = &target_offsets[0], &ids[0, 0], &labels[0]
@@ -232,7 +232,7 @@ cdef inline void load_pairs(
     EncoderDecoder* model, const PairData* pairs, const idx* batch_indices, idx B,
     unsigned long long seed,
 ) noexcept nogil:
-    """A batch for both networks, each sorted by its own lengths."""
+    """Load a batch for both networks, each sorted by its own lengths."""
     model.encoder.seed = seed
     model.decoder.seed = mix64(seed, 1 << 32)
     load_batch(&model.encoder, pairs.offsets, pairs.values, pairs.tokens, NULL, batch_indices, B)
@@ -308,7 +308,7 @@ def translate_inspect_batch(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
     real[::1] grads, source, target, const idx[::1] batch_indices, *, alpha=0.0, seed=0,
 ):
-    """One batch with teacher forcing, and what happened on the way.
+    """Run one batch with teacher forcing, and return all intermediate results.
 
     Returns
     -------
@@ -359,7 +359,7 @@ def translate_inspect_batch(
 
 
 cdef _attention_rows(EncoderDecoder* model, const idx* offsets, n_rows):
-    """Weights of every target step, in the user's order; 0 behind a source's end."""
+    """Return the weights of every target step, in the user's order; 0 behind a source's end."""
     cdef const Attention* att = &model.attention
     cdef idx b, t, S
     out = np.zeros((n_rows, att.ld), real_dtype)

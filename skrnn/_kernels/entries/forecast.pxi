@@ -15,7 +15,7 @@ def rollout(
     plan, options, unsigned char[::1] workspace, const real[::1] params, states, rule,
     double[:, :, ::1] y, const double[:, :, ::1] z, double[:, :, :, ::1] out,
 ):
-    """Forecast series block after block, each from what was forecast before (forecast.pxd).
+    """Forecast series block by block, each from the forecasts before it (forecast.pxd).
 
     `y` (n, steps, n_targets) holds the steps known before, the last `horizon` of which the network
     has not read yet, and gets the rest; `z` (n, at least steps - 1, n_covariates + n_past) the
@@ -57,7 +57,7 @@ def rollout(
                                          or lag_weights.shape[2] != y.shape[2]))
         or not 0 <= rollout.point < rollout.width or rollout.lag < 0 or rollout.season < 0
     ):
-        raise ValueError("the series do not fit the plan")
+        raise ValueError("The series do not fit the plan.")
     rollout.y, rollout.out = &y[0, 0, 0], &out[0, 0, 0, 0]
     rollout.input_scale, rollout.target_scale = &input_scale[0], &target_scale[0, 0]
     if lag_weights is not None:

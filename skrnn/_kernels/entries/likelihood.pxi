@@ -17,7 +17,7 @@ def likelihood(
     const idx[::1] labels, const idx[::1] batch_indices, const idx[::1] batch_offsets,
     carried_states, double[::1] out,
 ):
-    """Log-probability of each step's label, in the user's order; only one batch's outputs are kept.
+    """Compute the log-probability of each step's label, in the user's order, batch by batch.
 
     `carried_states` is as in `train`: pieces of one sequence carry the states on.
     """
@@ -37,7 +37,7 @@ def likelihood(
     r = offsets[offsets.shape[0] - 1]
     if net.plan.pooling != ALL or net.plan.loss != SOFTMAX or labels.shape[0] != r \
             or out.shape[0] != r:
-        raise ValueError("labels do not fit the plan")
+        raise ValueError("The labels do not fit the plan.")
     for k in range(r):
         if not 0 <= labels[k] < net.plan.n_outputs:
             raise ValueError(f"there is no output {labels[k]}")

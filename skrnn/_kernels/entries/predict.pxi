@@ -20,7 +20,7 @@ def predict(
     idx[::1] path, bint probabilities, const real[:, ::1] scores, states=None,
     real[:, ::1] features=None,
 ):
-    """What the head puts out for each sequence (or step), in the user's order.
+    """Compute the outputs of the head for each sequence (or step), in the user's order.
 
     `out` (rows, n_outputs) gets logits, or with `probabilities` their softmax. With `scores`
     (n_outputs + 2, n_outputs), those of whole label sequences (crf.pxd), `out` gets marginals and
@@ -52,7 +52,7 @@ def predict(
     if net.paths:
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
                 or scores.shape[0] != net.plan.n_outputs + 2:
-            raise ValueError("scores do not fit the plan")
+            raise ValueError("The scores do not fit the plan.")
         score = &scores[0, 0]
     if net.n_distinct > 0:
         distinct_rows, places = distinct.rows, distinct.places
@@ -116,7 +116,7 @@ cdef inline void _scatter_outputs(
 
 
 cdef void _scatter_features(Net* net, const idx* offsets, real* out) noexcept nogil:
-    """What the head has read of each sequence (or step), in the user's order."""
+    """Copy the features that the head has read of each sequence (or step), in the user's order."""
     cdef idx b, t, d, steps, H = net.plan.H
     cdef real* to
     for b in range(net.B):

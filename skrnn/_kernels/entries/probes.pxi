@@ -1,4 +1,4 @@
-"""Probes: what tests, benchmarks and diagnostics ask of the kernels."""
+"""Probes: intermediate results for tests, benchmarks and diagnostics."""
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
@@ -24,7 +24,7 @@ def inspect_batch(
     real[::1] grads, data, const idx[::1] batch_indices, *, targets=None, alpha=0.0,
     h0=None, c0=None, d_outputs=None, d_hn=None, d_cn=None, seed=0, trace=False,
 ):
-    """One batch forward and backward, with everything that happens on the way.
+    """Run one batch forward and backward, and return all intermediate results.
 
     For gradient checks and diagnostics; slow, correct, and through the very functions `train`
     calls. Initial and final states, and their gradients, are lists with an array (B, H) for each
@@ -141,7 +141,7 @@ cdef real* grads_pointer(real[::1] grads):
 
 
 cdef _copy(const real* rows, idx n, idx ld, idx width):
-    """(n, width) array of rows `ld` apart."""
+    """Return an array (n, width) of rows that lie `ld` apart."""
     cdef idx r
     out = np.empty((n, width), real_dtype)
     cdef real[:, ::1] view = out
@@ -151,7 +151,7 @@ cdef _copy(const real* rows, idx n, idx ld, idx width):
 
 
 cdef _row_order(const Net* net, const idx* offsets):
-    """Row of the user's data for each packed row."""
+    """Return the row of the user's data for each packed row."""
     cdef idx b, t
     out = np.empty(net.N, dtype=np.intp)
     cdef idx[::1] view = out
@@ -208,7 +208,7 @@ cdef _state_gradients(Net* net):
 
 
 cdef _scan_gradients(Net* net, Scan* scan):
-    """dLoss/dh_t of one scan and direction: `backward_task`, which stops at every step to look."""
+    """Compute dLoss/dh_t of one scan: `backward_task`, with a copy at every step."""
     cdef idx s, t, b, u, row, H = scan.plan.H
     dh = np.empty((net.N, H), real_dtype)
     cdef real[:, ::1] view = dh
@@ -238,7 +238,7 @@ def repeat_loss(
     plan, options, limits, unsigned char[::1] workspace, const real[::1] params, real[::1] grads,
     data, const idx[::1] batch_indices, targets, const real[:, ::1] logits, idx repeats,
 ):
-    """Loss and its gradient from given logits, one row per step, computed `repeats` times.
+    """Compute loss and gradient from given logits, one row per step, `repeats` times.
 
     Returns
     -------
@@ -257,7 +257,7 @@ def repeat_loss(
     batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
     _check_data(&net, data, limits, batch_indices, batch_offsets)
     if net.plan.pooling != ALL or net.plan.n_columns or not net.training or net.logit_rows > 0:
-        raise ValueError("needs a head on every step, training, and all logits")
+        raise ValueError("The probe needs a head on every step, training, and all logits.")
     _check_targets(&net, offsets, labels, None, None, batch_indices, batch_offsets)
     load_batch(&net, &offsets[0], _reals(values), NULL, NULL, &batch_indices[0],
                batch_indices.shape[0])
@@ -277,7 +277,7 @@ def repeat_loss(
 
 
 def dropout_multipliers(idx rows, idx width, double rate, unsigned long long seed):
-    """The (rows, width) multipliers of one dropout mask, as the kernels draw it."""
+    """Return the multipliers (rows, width) of one dropout mask, as the kernels draw them."""
     out = np.ones((rows, width), dtype=real_dtype)
     cdef real[:, ::1] view = out
     dropout_rows(&view[0, 0], &view[0, 0], NULL, 0, rows, 1, width, width, rate, seed)
@@ -285,7 +285,7 @@ def dropout_multipliers(idx rows, idx width, double rate, unsigned long long see
 
 
 def elementary(name, const real[::1] x):
-    """sigmoid, tanh, exp (of numbers <= 0) or log of x, whose size is a multiple of `lanes`."""
+    """Return sigmoid, tanh, exp (of x <= 0) or log of x, whose size is a multiple of `lanes`."""
 
     out = np.empty(x.shape[0], dtype=real_dtype)
     cdef real[::1] view = out
@@ -293,7 +293,7 @@ def elementary(name, const real[::1] x):
     cdef unsigned long long caller
     cdef int which = ("sigmoid", "tanh", "exp", "log").index(name)
     if x.shape[0] % LANES:
-        raise ValueError(f"size must be a multiple of {LANES}")
+        raise ValueError(f"The size of x must be a multiple of {LANES}.")
     caller = flush_denormals()
     for k from 0 <= k < x.shape[0] by LANES:
         if which == 0:

@@ -28,7 +28,7 @@ def sample(
     idx[:, ::1] tokens, const double[:, ::1] uniforms, double temperature, idx[:, ::1] kept,
     idx excluded, idx end, double top_p,
 ):
-    """Draw tokens one after another, each from the outputs after the one before was read.
+    """Draw tokens one after another, each from the outputs after its predecessor was read.
 
     `tokens` (n, steps + 1) holds in its first column what is read first and gets the rest; `end`
     after the end of a row, -1 after outputs that are not finite. `states` (h, c), as in `predict`,
@@ -56,10 +56,10 @@ def sample(
         or net.columns[0].rows < net.plan.n_outputs or not 0 < top_p <= 1
         or (top_p < 1 and how.top_k == 0)
     ):
-        raise ValueError("the sample does not fit the plan")
+        raise ValueError("The array of tokens does not fit the plan.")
     for b in range(n):
         if not 0 <= tokens[b, 0] < net.columns[0].rows:
-            raise ValueError(f"the embedding has no row {tokens[b, 0]}")
+            raise ValueError(f"The embedding has no row {tokens[b, 0]}.")
     how.tokens, how.uniforms = &tokens[0, 0], &uniforms[0, 0]
     how.kept = &kept[0, 0] if how.top_k else NULL
     parts = imin(n, useful_threads(net.threads, 2.0 * n * how.n_steps * net.plan.n_params))
@@ -117,7 +117,7 @@ cdef inline idx _draw(
     double u,              # uniform from [0, 1)
     idx* kept,             # out (top_k,) scratch
 ) noexcept nogil:
-    """Token whose share of [0, 1) holds u, or -1 where a number is not finite."""
+    """Return the token whose share of [0, 1) holds u, or -1 where a number is not finite."""
     cdef idx i, j, best = -1, many = how.top_k if how.top_k else n
     cdef double total = 0, sum = 0
     for j in range(n):
@@ -147,12 +147,12 @@ cdef inline idx _draw(
 
 
 cdef inline bint _below(const real* z, idx i, idx j) noexcept nogil:
-    """Order by value, of equal ones the later first."""
+    """Compare by value; of equal values, the later place is the lower."""
     return z[i] < z[j] or (z[i] == z[j] and i > j)
 
 
 cdef inline void _sift(const real* z, idx* heap, idx n, idx at) noexcept nogil:
-    """Let the entry at `at` of a heap of n, lowest first, sink to its place."""
+    """Move the entry at `at` of a heap of n, lowest first, down to its place."""
     cdef idx child
     while 2 * at + 1 < n:
         child = 2 * at + 1
@@ -167,7 +167,7 @@ cdef inline void _sift(const real* z, idx* heap, idx n, idx at) noexcept nogil:
 cdef inline idx _keep_nucleus(
     const Sampling* how, const real* z, double highest, idx* heap, double* total
 ) noexcept nogil:
-    """Take the least probable tokens off a heap as long as the others make up the share `top_p`.
+    """Remove the least probable tokens from a heap while the others make up the share `top_p`.
 
     Returns how many are left, and puts the sum of their numbers in `total`.
     """
@@ -186,7 +186,7 @@ cdef inline idx _keep_nucleus(
 
 
 cdef inline void _keep_best(const real* z, idx n, idx excluded, idx* heap, idx k) noexcept nogil:
-    """The k largest of n values, `excluded` left out: a heap whose lowest gives way."""
+    """Find the k largest of n values without `excluded`, as a heap whose lowest is replaced."""
     cdef idx j, i, count = 0
     for j in range(n):
         if j == excluded:

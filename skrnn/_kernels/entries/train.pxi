@@ -20,7 +20,7 @@ def train(
     const idx[::1] batch_offsets, optimizer, double[:, ::1] report, carried_states=None,
     direction_chunks=None,
 ):
-    """One optimizer step for each batch batch_indices[batch_offsets[k]:batch_offsets[k + 1]].
+    """Take one optimizer step for each batch batch_indices[batch_offsets[k]:batch_offsets[k + 1]].
 
     Stops before the step of the first batch whose loss or gradient norm is not finite. Returns
     how many batches were done; the step count in `optimizer` goes on with them, in a call that ends
@@ -80,7 +80,7 @@ def train(
     all_data.labels, all_data.targets, all_data.weights = label, target_value, weight
     cdef bint truncated = direction_chunks is not None
     if truncated and carried_states is not None:
-        raise ValueError("chunks carry their own states")
+        raise ValueError("Chunks carry their own states: pass no carried_states.")
     with nogil:
         net.caller_mode = flush_denormals()
         if not truncated:

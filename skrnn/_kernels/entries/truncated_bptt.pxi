@@ -8,14 +8,14 @@ from .workspace cimport carve, connect_parameters
 
 
 cdef size_t _carve_passes(char* base, Net* net, Passes* passes, plan, options, limits) except 0:
-    """Carve the head, whose rows are sequences, and the scans of each direction; count bytes."""
+    """Lay out the head, whose rows are sequences, and the scans of each direction; count bytes."""
     cdef const ScanPlan* scans = _describe(net, plan, options)
     cdef idx d, n = net.plan.n_directions
     cdef size_t used
     if n * net.plan.n_layers > imax(n, net.plan.n_layers) or net.plan.loss == CRF \
             or (n > 1 and net.plan.pooling == ALL) \
             or net.plan.pooling & ATTENTION:
-        raise ValueError("this network has no passes over chunks")
+        raise ValueError("Networks of this kind have no passes over chunks.")
     passes.n_branches = n
     net.plan.n_scans = 0
     used = carve(base, net, scans, limits.n_sequences, limits.n_sequences, 1)
@@ -30,7 +30,7 @@ cdef size_t _carve_passes(char* base, Net* net, Passes* passes, plan, options, l
 
 
 def passes_bytes(plan, options, limits):
-    """Bytes of workspace of `train` in chunks, where `limits` are those of a pass."""
+    """Return the bytes of workspace of `train` in chunks; `limits` are those of a pass."""
     cdef Net net
     cdef Passes passes
     return _carve_passes(NULL, &net, &passes, plan, options, limits) + 64
@@ -51,11 +51,11 @@ cdef _open_passes(
     cdef Scan* scan
     memset(passes, 0, sizeof(Passes))
     if seats < 1:
-        raise ValueError("limits leave no room for a sequence")
+        raise ValueError("The limits leave no room for a sequence.")
     if workspace.shape[0] < <idx> passes_bytes(plan, options, limits):
-        raise ValueError("workspace too small")
+        raise ValueError("The workspace is smaller than the plan and the batches need.")
     if params.shape[0] != plan.n_params or grads.shape[0] != plan.n_params:
-        raise ValueError("parameters or gradients do not fit the plan")
+        raise ValueError("Parameters or gradients do not fit the plan.")
     start = (64 - (<size_t> &workspace[0]) % 64) % 64
     _carve_passes(<char*> &workspace[start], net, passes, plan, options, limits)
     connect_parameters(net, &tables[0], <real*> &params[0], &grads[0])
@@ -74,7 +74,7 @@ cdef _open_passes(
     passes.seen, passes.touched, passes.n_touched = &touched[0, 0], &touched[1, 0], &counts[0]
     kept = [tables, states, gradients, sequences, touched, counts, places]
     if len(direction_chunks) != passes.n_branches:
-        raise ValueError("each direction has chunks of its own")
+        raise ValueError("Pass one set of chunks per direction.")
     for d in range(passes.n_branches):
         branch = &passes.branches[d]
         kept += _read_chunks(branch, direction_chunks[d], limits.longest, offsets)
@@ -97,10 +97,10 @@ cdef list _read_chunks(Branch* branch, chunks, idx longest, const idx[::1] offse
     cdef idx n = offsets.shape[0] - 1, n_chunks = owners.shape[0], s, k
     if starts.shape[0] != n_chunks + 1 or first.shape[0] != n + 1 or first[0] != 0 \
             or first[n] != n_chunks or starts[n_chunks] != offsets[n]:
-        raise ValueError("chunks do not fit the sequences")
+        raise ValueError("The chunks do not fit the sequences.")
     for s in range(n):
         if not first[s] < first[s + 1] <= n_chunks or starts[first[s]] != offsets[s]:
-            raise ValueError(f"chunks do not fit sequence {s}")
+            raise ValueError(f"The chunks do not fit sequence {s}.")
         for k in range(first[s], first[s + 1]):
             if owners[k] != s or not 0 <= starts[k + 1] - starts[k] <= longest:
                 raise ValueError(f"chunk {k} does not fit sequence {s} or the workspace")
@@ -111,7 +111,7 @@ cdef list _read_chunks(Branch* branch, chunks, idx longest, const idx[::1] offse
 cdef int _check_passes(
     const Passes* passes, limits, const idx[::1] batch_indices, const idx[::1] batch_offsets
 ) except -1:
-    """No pass has more steps than the workspace, and no batch a sequence twice."""
+    """Raise if a pass has more steps than the workspace, or a batch has a sequence twice."""
     cdef const Branch* branch = &passes.branches[0]
     cdef idx k, b, s, at, most, steps
     for k in range(batch_offsets.shape[0] - 1):
