@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 from skrnn._base.sklearn_api import Interval, StrOptions
 from skrnn._data.word_vectors import WordVectors, check_source, take_vectors
-from skrnn.datasets import read_word_vectors
 
 # Parts of words that stand in for a word never seen; measured in docs/development/performance.md.
 PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
@@ -82,4 +81,6 @@ def load_vectors(source, words):
     """Return the vectors that `embeddings` has for words, or for all where `words` is None."""
     if isinstance(source, Mapping) or hasattr(source, "key_to_index"):
         return take_vectors(source, words)
+    from skrnn.datasets import read_word_vectors  # not before: with all readers, 10 ms
+
     return read_word_vectors(source, words)
