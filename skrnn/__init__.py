@@ -57,4 +57,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *_MODULES, *_SUBMODULES])
+    return sorted({*globals(), *_MODULES, *_SUBMODULES})

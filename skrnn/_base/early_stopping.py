@@ -94,4 +94,17 @@ def make_score(estimator, X, y, sample_weight):
     scorer = check_scoring(estimator, scoring=estimator.scoring)
     given = (X,) if y is None else (X, y)
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return lambda: float(scorer(estimator, *given, **weights))
+
+    def score():
+        try:
+            return float(scorer(estimator, *given, **weights))
+        except (TypeError, ValueError) as error:
+            if not isinstance(estimator.scoring, str) or y is None or np.ndim(y[0]) == 0:
+                raise
+            raise ValueError(
+                f"scoring={estimator.scoring!r} of scikit-learn knows no sequences of labels, "
+                f"which {type(estimator).__name__} predicts ({error}). Take a scorer of "
+                "skrnn.metrics, such as token_accuracy_scorer; or None for its own score."
+            ) from error
+
+    return score

@@ -59,6 +59,11 @@ def find_format(X, *, embed=False):
     """
     if isinstance(X, (str, bytes)):
         raise TypeError(_PLAIN_STRINGS)
+    if hasattr(X, "batch_sizes") and hasattr(X, "unsorted_indices"):  # a tuple of four tensors
+        raise TypeError(
+            "X is a PackedSequence of torch, whose rows are steps sorted by time. Pass the list of "
+            "its sequences, torch.nn.utils.rnn.unpack_sequence(X)."
+        )
     if isinstance(X, (list, tuple)):
         return _format_of_items(X, rows_allowed=not embed)
     if issparse(X):

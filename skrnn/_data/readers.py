@@ -220,11 +220,22 @@ def to_numbers(array, where):
         return array
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{where} has dtype {array.dtype}.")
+    if array.dtype.kind in "Mm":
+        raise TypeError(
+            f"{where} has dtype {array.dtype}, which is not a type of numbers. CalendarFeatures "
+            "makes numbers of dates; or count from a start, (x - start) / np.timedelta64(1, 'D')."
+        )
     if array.dtype.kind not in "OU":
         raise TypeError(f"{where} has dtype {array.dtype}, which is not a type of numbers.")
     if array.ndim == 1 and array.size and isinstance(array[0], np.ndarray):  # Arrow's nested lists
         return to_numbers(_stack_steps(array, where), where)
     flat = array.ravel()
+    if any(isinstance(value, dict) for value in flat[:1]):
+        raise TypeError(
+            f"{where} has dicts as steps, where numbers are expected. Make rows of numbers of "
+            "them, [vectorizer.transform(x) for x in X] with a DictVectorizer(sparse=False) that "
+            "was fitted to the steps of all sequences; or pass the words, as lists of str."
+        )
     position = next((p for p, value in enumerate(flat) if isinstance(value, str)), None)
     if position is not None:
         step = position // max(1, array[:1].size)

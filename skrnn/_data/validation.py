@@ -107,6 +107,8 @@ def check_sequences(
         )  # fmt: skip
     if input_format == "rows" and not allow_nan:
         _refuse_panel(X)
+        if reset:
+            _refuse_long_table(X)
     sequences, padded = read_numbers(
         X, input_format, dtype, embed=embed, min_length=min_length, estimator=estimator,
         width=None if reset else estimator._step_width,
@@ -127,6 +129,37 @@ def check_sequences(
     if reset and not allow_nan:
         _warn_if_channel_first(sequences)
     return sequences
+
+
+def _refuse_long_table(X):
+    """Refuse a table of steps, one row each, which would be read as one series per row.
+
+    Its signs are a column of integers that names samples, in blocks of two rows or more on average,
+    and another one of integers that rises within each block and starts again at the next.
+    """
+    columns = getattr(X, "columns", None)
+    if columns is None or X.ndim != 2 or X.shape[1] < 3 or len(X) < 4:
+        return
+    integer = {}
+    for place, name in enumerate(columns):
+        values = np.asarray(X.iloc[:, place] if hasattr(X, "iloc") else X[name])
+        if values.dtype.kind in "iu":
+            integer[name] = values
+    for by, samples in integer.items():
+        starts = np.flatnonzero(np.diff(samples)) + 1
+        n_samples = len(np.unique(samples))
+        if len(starts) + 1 != n_samples or not 2 <= n_samples <= len(samples) / 2:
+            continue
+        for time, steps in integer.items():
+            rises = np.diff(steps) > 0
+            between = np.isin(np.arange(1, len(steps)), starts)
+            if time != by and (rises != between).all():
+                raise ValueError(
+                    f"X looks like a long table, one row per step of the samples that its column "
+                    f"{by!r} names, but a row of a table is one series. Make sequences of it, "
+                    f"skrnn.preprocessing.from_long(X, by={by!r}, time={time!r}); or pass "
+                    "X.to_numpy() if each row is a series."
+                )
 
 
 def _refuse_panel(X):

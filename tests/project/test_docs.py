@@ -40,6 +40,7 @@ TO_BE_WRITTEN = {
 # Names of other packages, and parts of names.
 ELSEWHERE = {
     "HistGradientBoostingClassifier", "_l1", "types.SimpleNamespace", "ray.util.joblib",
+    "torch.nn.utils.rnn.unpack_sequence",
     "concurrent.futures.Executor", "mpi4py.futures.MPIPoolExecutor",
 }  # fmt: skip
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
