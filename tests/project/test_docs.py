@@ -156,6 +156,28 @@ def test_names_in_code_font_exist(page):
     assert not {name for name in names if not exists(name)}
 
 
+def test_the_map_names_every_part():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, rest = text.split("\n## Map\n")
+    package, tests = rest.split("\n## ")[0].split("| in `tests/` |")
+    for folder, table in (("skrnn", package), ("tests", tests)):
+        named = {
+            name.rstrip("/")
+            for line in table.splitlines() if line.startswith("|")
+            for name in CODE.findall(line.split("|")[1])
+        }  # fmt: skip
+        there = {path.name for path in (ROOT / folder).iterdir() if path.name[0] not in ".~"}
+        assert named - {"skrnn/", "skrnn"} == there - {"__pycache__"}
+
+
+@pytest.mark.parametrize("folder", ["_base", "_data", "_network"])
+def test_a_readme_names_every_module(folder):
+    folder = ROOT / "skrnn" / folder
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    assert modules <= set(CODE.findall(text))
+
+
 def test_make_draws_every_picture_of_the_theory():
     named = set(re.findall(r"examples/(\w+)\.py", (ROOT / "docs/theory.md").read_text()))
     drawn = re.search(r"^FIGURES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
