@@ -28,7 +28,7 @@ BLOCK = re.compile(
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`([^`\n]+)`")
 # A word of code that looks like a file of this repository, and a name said to be in such a file.
-FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyx|pxd|pxi|h|sh|md|toml)(?![\w*/])")
+FILE = re.compile(r"(?<![\w.*/])[\w./-]*\w\.(?:py|pyi|pyx|pxd|pxi|h|sh|md|toml)(?![\w*/])")
 NAME_IN_FILE = re.compile(rf"`(\w+)` (?:in|of)\s+`({FILE.pattern})`")
 # A whole span of code that is a name, perhaps dotted, perhaps called.
 NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\([^)]*\))?")
