@@ -163,8 +163,8 @@ def airline(name, loss, calibrated, validation):
 def etth1(name, loss, calibrated, validation):
     """Oil temperature by hour: 12 months to learn from, 4 to choose by, 4 to forecast.
 
-    Each week the calibration is anew on the two months before; levels are adapted. To choose by
-    are the third and fourth month after training.
+    Each day the calibration is anew on the two months before; levels are adapted. To choose by are
+    the third and fourth month after training.
     """
     month, ahead = 30 * 24, 72
     y = np.loadtxt(folder("ett") / "ETTh1.csv", delimiter=",", skiprows=1, usecols=-1)
@@ -175,7 +175,7 @@ def etth1(name, loss, calibrated, validation):
     model = LSTMForecaster(**{**COMMON, **params}, loss=loss).fit([y[: 12 * month]])
     start, stop = (14, 16) if validation else (16, 20)
     return rolling(
-        model, y, start * month, stop * month, 168, ahead, calibrated,
+        model, y, start * month, stop * month, 24, ahead, calibrated,
         lambda now: 2 * month + 336, stride=3, adaptation_rate=RATE,
     )  # fmt: skip
 

@@ -184,6 +184,12 @@ def read_columns(estimator, X):
     tables = _tables(X)
     first = tables[0] if tables else None
     names = None if first is None else _names(first)
+    if names is not None and len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"X has {names.count(name)} columns called {name!r}, but later calls match columns by "
+            "name. Rename or leave out all but one of them."
+        )
     k, declared_categories = estimator.n_targets, estimator.categorical_covariates
     declared = {"past_covariates": estimator.past_covariates,
                 "static_covariates": estimator.static_covariates}  # fmt: skip

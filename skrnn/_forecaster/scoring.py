@@ -89,4 +89,11 @@ class ScoringMixin:
         cuts = held.known.lengths - h
         ahead = Sequences.of([values[:0, :c] for values in parts])
         held = held._replace(future=ahead, history=cuts)
-        return late_forecasts(held, self._transform, self._columns)
+        histories, y = late_forecasts(held, self._transform, self._columns)
+        if histories[0].dtype == object:  # names of categories are of a column, which tables have
+            import pandas as pd
+
+            names = self._columns.names
+            tables = [pd.DataFrame(rows, columns=names) for rows in histories]
+            histories = [table.infer_objects() for table in tables]
+        return histories, y

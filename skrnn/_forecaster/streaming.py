@@ -41,7 +41,8 @@ class SeriesStreamingMixin(StreamingMixin):
         if self._transform.own_scale:
             raise ValueError(
                 "scaling='series' (and 'auto', with several series) scales by the whole series, "
-                "which is not known step by step. Fit a forecaster with scaling='global' or 'none'."
+                "which is not known step by step. Use update and predict() without X instead, "
+                "or fit a forecaster with scaling='global' or 'none'."
             )
         return np.zeros(
             (check_count(n_sequences), size + 1 + self._n_kept * self._transform.n_targets)

@@ -139,6 +139,9 @@ def permutation_importance(
                 "has neither targets nor features to permute."
             )
         X, y = estimator._last_steps(X)
+        if names is None:
+            names = estimator._columns.names
+            names = None if names is None else np.array(names, dtype=object)
     steps = Steps(X)
     names = steps.names if names is None else names
     n = len(steps.offsets) - 1

@@ -208,6 +208,29 @@ def test_every_kind_of_estimator():
     assert found.importances_mean[1] > 0.5 > 4 * abs(found.importances_mean[0])
 
 
+def test_a_forecaster_s_categories_have_the_names_of_their_columns():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+
+    def store(i):
+        promo = rng.choice(["none", "tv"], 60)
+        y = 10 * (i % 2) + 5 * (promo == "tv") + 0.1 * rng.normal(size=60)
+        place = ["north", "south"][i % 2]
+        table = pd.DataFrame({"y": y, "promo": promo, "place": place})
+        return table.set_index(pd.date_range("2024-01-01", periods=60))
+
+    panel = pd.concat({i: store(i) for i in range(6)}, names=["id", "date"])
+    model = LSTMForecaster(horizon=2, lookback=8, n_targets=1, static_covariates="place",
+                           hidden_layer_sizes=(8,), max_iter=40, learning_rate_init=0.01,
+                           n_iter_no_change=np.inf, random_state=0)  # fmt: skip
+    found = permutation_importance(model.fit(panel), panel, random_state=0)
+    assert found.feature_names.tolist() == ["y", "promo", "place"]
+    assert found.importances_mean[1] > 0.2
+    numbers = panel.assign(promo=panel["promo"] == "tv", place=0.0)
+    model.set_params(static_covariates=None).fit(numbers.astype(float))
+    assert permutation_importance(model, numbers.astype(float)).feature_names[1] == "promo"
+
+
 def test_a_forecaster_s_covariates():
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
