@@ -1,7 +1,7 @@
 """How often intervals of `LSTMForecaster` hold the truth, step by step, to three trained horizons.
 
 Made series (random walks, AR(2), counts with a weekly season, the same with three zeros in ten): a
-network learns from 300 series, is calibrated on 1,000 others, and 2,000 more are forecast once
+network learns from 300 series, is calibrated on 2,000 others, and 2,000 more are forecast once
 each. Airline passengers and ETTh1 are one series each: the last part is forecast from every origin,
 calibrated anew on what was known before it, so that windows overlap; the standard error is that of
 as many windows as do not.
@@ -29,7 +29,7 @@ from skrnn import LSTMForecaster
 LEVELS = (0.8, 0.9)
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 ASKED = [(1 + sign * level) / 2 for level in LEVELS for sign in (-1, 1)]
-N_TRAIN, N_CALIBRATE, N_TEST, N_PATHS = 300, 1000, 2000, 400
+N_TRAIN, N_CALIBRATE, N_TEST, N_PATHS = 300, 2000, 2000, 400
 STEPS, HORIZON, LOOKBACK = 144, 8, 28
 COMMON = {
     "horizon": HORIZON, "lookback": LOOKBACK, "hidden_layer_sizes": (16,), "max_iter": 30,

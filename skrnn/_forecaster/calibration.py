@@ -26,10 +26,10 @@ from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.transform import TINY
 
-CALIBRATION_PATHS = 200  # per origin, beyond the steps that the network forecasts at once
+CALIBRATION_PATHS = 100  # per origin, beyond the steps that the network forecasts at once
 CALIBRATION_SEED = 0
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
-SAMPLED_ORIGINS = 1000  # of all series, where each needs sample paths
+SAMPLED_ORIGINS = 2000  # of all series, where each needs sample paths
 CALIBRATED_NUMBERS = 1_000_000  # that the network reads at a time: some 50 MB with all copies
 POINT_LOSSES = ("squared_error", "absolute_error")
 

@@ -49,7 +49,8 @@ def own_quantiles(network, copula, known, future, horizon, levels, n_paths, seed
         found[:, :h] = details[..., :1] + ndtri(levels) * details[..., 1:]
     if horizon > h:
         for part, paths in sample_blocks(network, copula(), known, future, horizon, n_paths, seed):
-            ahead = np.quantile(paths[:, :, h:], levels, axis=1)
+            # Of few paths too, the next value lies below the quantile with this probability.
+            ahead = np.quantile(paths[:, :, h:], levels, axis=1, method="weibull")
             found[part, h:] = np.moveaxis(ahead, 0, -1)
     return found
 

@@ -54,7 +54,7 @@ def test_each_series_has_a_horizon_of_its_own():
     series = [X[:40].copy(), X[50:80].copy(), X[60:100].copy()]
     for part, n in zip(series, (3, 8, 0), strict=True):
         part[len(part) - n :, 0] = np.nan
-    with pytest.raises(ValueError, match=r"series 2 ends in 0 step\(s\) of covariates"):
+    with pytest.raises(ValueError, match=r"series 2 ends in 0 step\(s\) of future covariates"):
         model.predict(series)
     together, alone = model.predict(series[:2]), [model.predict([part])[0] for part in series[:2]]
     assert together.shape == (2, 8)
