@@ -61,6 +61,7 @@ NOT_RUN = (
     "ewt_tagger",
     "exploding_vanishing",
     "forget_gate",
+    "out_of_core",
     "quickstart",
     "shakespeare",
     "spoken_digits",

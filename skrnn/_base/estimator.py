@@ -206,6 +206,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
                 data, settings, self._params, self._optimizer, vars(self), rng,
                 validation=watched, warm=not first, record=self.__dict__.update, progress=progress,
             )  # fmt: skip
+            del data  # early stopping has made two parts of it
             undo.keeps_interrupts = True
             try:
                 self.__dict__.update(loop.run())
@@ -239,8 +240,12 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             X, y, sample_weight, reset=first, split_seed=split_seed if splits else None, **known
         )
         if first:
-            learned = data if data.held is None else data.take(~data.held)
-            self._start(learned, rng, incremental)
+            targets = data.targets
+            if data.held is not None:
+                targets = targets.take(np.flatnonzero(~data.held))
+            sequences = data.sequences
+            width = sequences.n_columns if sequences.is_stored else sequences.values.shape[1]
+            self._start(width, targets, rng, incremental)
         else:
             rng = self._continue(rng)
         if not self.early_stopping:
@@ -471,8 +476,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             shared |= self._vector_parameters(embedding)
         return shared
 
-    def _start(self, data, rng, incremental):
-        """Plan the network and draw its weights."""
+    def _start(self, n_features, targets, rng, incremental):
+        """Plan the network and draw its weights; `targets` are those that may be learned from."""
         self._read_by = {name: getattr(self, name) for name in self._reading_parameters}
         self.__dict__.pop("_plan", None)
         self.__dict__.pop("_params", None)
@@ -483,10 +488,9 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
             self.__dict__.pop(name, None)
         self._set_history()
         params = {name: getattr(self, name) for name in PARAMETERS}
-        targets = data.targets
         self._architecture = {
             **self._network_parameters(self._shared_parameters()),
-            "n_features": data.sequences.values.shape[1],
+            "n_features": n_features,
         }
         self._architecture["n_outputs"] = count_outputs(targets, self._architecture)
         if incremental and self._architecture["loss"] in LABEL_LOSSES:

@@ -187,8 +187,12 @@ class TrainingLoop:
         if self.sound is None:
             self.sound = before
         optimizer.epoch_begins(0 if self.incremental else history["n_iter_"], self.epochs)
+        shuffle = self.settings["shuffle"]
         while True:
-            order = self.rng.permutation(units) if self.settings["shuffle"] else np.arange(units)
+            if shuffle and runner.windows is not None:  # neighbors in the file are read together
+                order = runner.windows.shuffled(self.rng)
+            else:
+                order = self.rng.permutation(units) if shuffle else np.arange(units)
             order = order.astype(np.intp, copy=False)
             try:
                 report = runner.epoch(order, optimizer.settings(self.seed, self.penalty_weight))

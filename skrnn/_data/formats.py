@@ -64,6 +64,8 @@ def find_format(X, *, embed=False):
             "X is a PackedSequence of torch, whose rows are steps sorted by time. Pass the list of "
             "its sequences, torch.nn.utils.rnn.unpack_sequence(X)."
         )
+    if is_store(X):
+        return "ragged" if X.vocabulary is None else "tokens", X
     if isinstance(X, (list, tuple)):
         return _format_of_items(X, rows_allowed=not embed)
     if issparse(X):
@@ -74,6 +76,11 @@ def find_format(X, *, embed=False):
     if isinstance(X, Sequence):
         return _format_of_items(list(X), rows_allowed=not embed)
     raise TypeError(f"{_ACCEPTED}; got {type(X).__name__}.")
+
+
+def is_store(X):
+    """Tell whether X is a `SequenceStore`, whose sequences are in a file."""
+    return hasattr(type(X), "_stored_sequences")
 
 
 def _format_of_array(X, array):

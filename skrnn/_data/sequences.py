@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class Sequences:
     values: np.ndarray
     offsets: np.ndarray
 
+    is_stored: ClassVar[bool] = False  # True where `values` would be read from a file
+
     @classmethod
     def of(cls, parts):
         """Join arrays of shape (T_i, n_features), at least one, a sequence each."""
@@ -34,6 +37,16 @@ class Sequences:
 
     def __len__(self):
         return self.offsets.shape[0] - 1
+
+    @property
+    def n_steps(self):
+        """Number of steps of all sequences."""
+        return len(self.values)
+
+    @property
+    def n_columns(self):
+        """Number of features, or of columns of ids."""
+        return self.values.shape[1]
 
     @property
     def lengths(self):

@@ -38,9 +38,28 @@ def encode_tokens(
     -------
     Sequences
     """
-    vocabulary = [] if vocabulary is None else _as_vocabulary(vocabulary, str)
+    learned = ()
     if reset:
         learned = tokens if learn_from is None else [tokens[row] for row in learn_from(offsets)]
+    learn_tokens(
+        estimator, learned, reset=reset, columns=columns, vocabulary=vocabulary, vectors=vectors
+    )
+    return Sequences(unknown_last(estimator, estimator._vocabularies.ids(tokens)), offsets)
+
+
+def learn_tokens(estimator, learned, *, reset, columns, vocabulary, vectors=None):
+    """Learn a vocabulary (``reset=True``), or check that tokens named again are in it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    learned : list of str, or Counter of str
+        Tokens that may be learned.
+    reset, columns, vocabulary, vectors
+        As in `encode_tokens`.
+    """
+    vocabulary = [] if vocabulary is None else _as_vocabulary(vocabulary, str)
+    if reset:
         if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
@@ -48,14 +67,10 @@ def encode_tokens(
         chosen = vocabularies.fit(learned, vocabulary, vectors and vectors().choose)
         if vectors is not None:
             estimator._first_vectors = np.array(list(chosen.values()))
-        ids = vocabularies.ids(tokens)
         set_width(estimator, 1, vocabularies=vocabularies)
-    else:
-        ids = estimator._vocabularies.ids(tokens)
     if vocabulary and not reset:
         known = estimator._vocabularies.ids(vocabulary)[:, 0]
         _check_known([word for word, id_ in zip(vocabulary, known, strict=True) if id_ < 0])
-    return Sequences(_unknown_last(estimator, ids), offsets)
 
 
 def encode_ids(estimator, sequences, *, reset, learn_from, vocabulary):
@@ -75,6 +90,88 @@ def encode_ids(estimator, sequences, *, reset, learn_from, vocabulary):
     Sequences
     """
     values, offsets = sequences.values, sequences.offsets
+    _check_are_ids(values, offsets, 0)
+    known = _known_ids(vocabulary, values.shape[1])
+    ids = _as_int64(values)
+    if reset:
+        learned = ids if learn_from is None else ids[learn_from(offsets)]
+        if len(learned) == 0 and not known:
+            raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+        _check_ids_are_dense(values, offsets, known)
+        counts = learned.max(axis=0, initial=-1) + 1
+        estimator._token_counts = np.maximum(counts, max(known, default=-1) + 1)
+    else:
+        _check_known([id_ for id_ in known if id_ >= estimator._token_counts[0]])
+    return Sequences(unknown_last(estimator, ids), offsets)
+
+
+def encode_id_rows(values, counts):
+    """Return ids as rows of embeddings, unknown ones as the last.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_steps, n_columns)
+        Numbers that are ids.
+    counts : ndarray of shape (n_columns,)
+        How many ids each column knows.
+
+    Returns
+    -------
+    ndarray of shape (n_steps, n_columns), dtype=int64
+    """
+    return _unknown_to_last(_as_int64(values), counts)
+
+
+def count_ids(estimator, n_columns, parts, *, reset, vocabulary):
+    """Learn from ids in parts how many there are (``reset=True``), or check a vocabulary.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets the number of known ids of each column.
+    n_columns : int
+    parts : iterable of Sequences
+    reset, vocabulary
+        As in `encode_ids`.
+    """
+    known = _known_ids(vocabulary, n_columns)
+    if not reset:
+        _check_known([id_ for id_ in known if id_ >= estimator._token_counts[0]])
+        return
+    distinct: list[set[int]] = [set() for _ in range(n_columns)]
+    first = 0
+    for part in parts:
+        _check_are_ids(part.values, part.offsets, first)
+        first += len(part)
+        for column, seen in zip(_as_int64(part.values).T, distinct, strict=True):
+            seen.update(np.unique(column).tolist())
+    if not any(distinct) and not known:
+        raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
+    together = np.full((max(map(len, distinct)), n_columns), UNKNOWN)
+    for column, seen in enumerate(distinct):
+        together[: len(seen), column] = sorted(seen)
+    _check_ids_are_dense(together, None, known)
+    counts = together.max(axis=0, initial=-1) + 1
+    estimator._token_counts = np.maximum(counts, max(known, default=-1) + 1)
+
+
+def _known_ids(vocabulary, n_columns):
+    """Return the ids of a vocabulary as a list."""
+    known = [] if vocabulary is None else _as_vocabulary(vocabulary, int)
+    if known and n_columns > 1:
+        raise ValueError(f"vocabulary is for one column of ids, but X has {n_columns}.")
+    return known
+
+
+def _as_int64(values):
+    """Return ids as int64; what lies beyond is larger than any id, and so is LARGEST_ID."""
+    ids = np.full(values.shape, LARGEST_ID, np.int64)
+    np.copyto(ids, values, where=values < LARGEST_ID, casting="unsafe")
+    return ids
+
+
+def _check_are_ids(values, offsets, first):
+    """Refuse numbers that are no ids; the first sequence has the number `first`."""
     wrong = values < UNKNOWN
     if values.dtype.kind == "f":
         wrong |= values != np.floor(values)
@@ -82,28 +179,10 @@ def encode_ids(estimator, sequences, *, reset, learn_from, vocabulary):
         row, column = np.argwhere(wrong)[0]
         i, t = locate(offsets, row)
         raise ValueError(
-            f"sequence {i} has {values[row, column]} at step {t} (column {column}), but a token id "
-            "must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None to read "
-            "numbers as features."
+            f"sequence {first + i} has {values[row, column]} at step {t} (column {column}), but a "
+            "token id must be an integer >= 0, or -1 for an unknown token. Set embedding_dim=None "
+            "to read numbers as features."
         )
-    known = [] if vocabulary is None else _as_vocabulary(vocabulary, int)
-    if known and values.shape[1] > 1:
-        raise ValueError(f"vocabulary is for one column of ids, but X has {values.shape[1]}.")
-    if reset:
-        learned = values if learn_from is None else values[learn_from(offsets)]
-        if len(learned) == 0 and not known:
-            raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
-        _check_ids_are_dense(values, offsets, known)
-    # What lies beyond 64 bits is larger than any id fit has seen, and so is LARGEST_ID.
-    ids = np.full(values.shape, LARGEST_ID, np.int64)
-    np.copyto(ids, values, where=values < LARGEST_ID, casting="unsafe")
-    if reset:
-        learned = ids if learn_from is None else ids[learn_from(offsets)]
-        counts = learned.max(axis=0, initial=-1) + 1
-        estimator._token_counts = np.maximum(counts, max(known, default=-1) + 1)
-    else:
-        _check_known([id_ for id_ in known if id_ >= estimator._token_counts[0]])
-    return Sequences(_unknown_last(estimator, ids), offsets)
 
 
 def _as_vocabulary(vocabulary, kind):
@@ -141,19 +220,25 @@ def _check_ids_are_dense(values, offsets, vocabulary):
             continue
         n_distinct = len({*np.unique(ids).tolist(), *vocabulary})
         if ids[row] >= ROWS_PER_ID * n_distinct:
-            i, t = locate(offsets, row)
+            who, where = "X", f"(column {column})"
+            if offsets is not None:
+                i, t = locate(offsets, row)
+                who, where = f"sequence {i}", f"at step {t} {where}"
             raise ValueError(
-                f"sequence {i} has the token id {ids[row]} at step {t} (column {column}), but X "
-                f"has only {n_distinct} different ids there, and the embedding has a row for every "
+                f"{who} has the token id {ids[row]} {where}, but X has only "
+                f"{n_distinct} different ids there, and the embedding has a row for every "
                 "id up to the largest. Number the ids from 0 first, with PerStep(OrdinalEncoder("
                 "handle_unknown='use_encoded_value', unknown_value=-1)) in a pipeline, or pass the "
                 "tokens as strings."
             )
 
 
-def _unknown_last(estimator, ids):
+def unknown_last(estimator, ids):
     """Give ids that fit has not seen the last row of their column."""
-    counts = estimator._token_counts
+    return _unknown_to_last(ids, estimator._token_counts)
+
+
+def _unknown_to_last(ids, counts):
     return np.where((ids < 0) | (ids > counts), counts, ids)
 
 

@@ -6,6 +6,8 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections import Counter
+from dataclasses import replace
 from warnings import warn
 
 import numpy as np
@@ -15,10 +17,18 @@ from skrnn._data.formats import find_format
 from skrnn._data.readers import read_numbers, read_tokens
 from skrnn._data.sequences import locate
 from skrnn._data.single_series import is_panel
-from skrnn._data.token_ids import encode_ids, encode_tokens
+from skrnn._data.stored_input import CodeEncoder, IdEncoder, NumberEncoder, count_codes
+from skrnn._data.token_ids import (
+    count_ids,
+    encode_ids,
+    encode_tokens,
+    learn_tokens,
+    unknown_last,
+)
 
 # Weighted sums of a few thousand such numbers overflow single precision, which ends at 3.4e38.
 LARGEST_SINGLE = 1e35
+LOOKED_AT = 64  # sequences of a store that tell whether time runs along the features
 
 
 def check_sequences(
@@ -98,6 +108,12 @@ def check_sequences(
             f"embeddings holds vectors of words, but X holds {'ids' if embed else 'numbers'}. Pass "
             "X as lists of strings, or leave embeddings out."
         )
+    if hasattr(type(X), "_stored_sequences"):
+        return _check_store(
+            estimator, X, dtype=dtype, reset=reset, embed=embed, allow_nan=allow_nan,
+            min_length=min_length, columns=columns, learn_from=learn_from, vocabulary=vocabulary,
+            vectors=vectors,
+        )  # fmt: skip
     if input_format == "tokens":
         tokens, offsets = read_tokens(X)
         _check_lengths(estimator, offsets, min_length)
@@ -173,7 +189,68 @@ def _refuse_panel(X):
         )
 
 
+def _check_store(
+    estimator, X, *, dtype, reset, embed, allow_nan, min_length, columns, learn_from, vocabulary,
+    vectors,
+):  # fmt: skip
+    """Validate a store; parameters as in `check_sequences`.
+
+    Returns
+    -------
+    StoredSequences
+    """
+    stored = X._stored_sequences()
+    if len(stored) == 0:
+        raise ValueError(
+            "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by X."
+        )
+    _check_lengths(estimator, stored.offsets, min_length)
+    learned = stored
+    if learn_from is not None:  # of sequences of one step each, the steps are the sequences
+        learned = stored.take(learn_from(np.arange(len(stored) + 1)))
+    if X.vocabulary is not None:
+        counts = count_codes(learned, len(X.vocabulary)) if reset else ()
+        counts = {X.vocabulary[code]: counts[code] for code in np.flatnonzero(counts).tolist()}
+        learn_tokens(
+            estimator, Counter(counts), reset=reset, columns=columns, vocabulary=vocabulary,
+            vectors=vectors,
+        )  # fmt: skip
+        table = unknown_last(estimator, estimator._vocabularies.ids(X.vocabulary))
+        return replace(
+            stored, n_columns=table.shape[1], encode=CodeEncoder(stored.file.path, table)
+        )
+    check_numbers(estimator, X, "ragged", stored.n_columns, reset=reset, are_features=True)
+    if embed:
+        if stored.file.dtype.kind == "f":
+            raise ValueError(
+                f"{stored.file.path} holds numbers of type {stored.file.dtype}, but token ids are "
+                "integers. Write the store with dtype='int32', or set embedding_dim=None to read "
+                "numbers as features."
+            )
+        count_ids(
+            estimator, learned.n_columns, (part for _, _, part in learned.parts()),
+            reset=reset, vocabulary=vocabulary,
+        )  # fmt: skip
+        return replace(stored, encode=IdEncoder(stored.file.path, estimator._token_counts))
+    found = stored.file.dtype
+    if isinstance(dtype, tuple):
+        dtype = found if found in dtype else dtype[0]
+    numbers = replace(stored, encode=NumberEncoder(stored.file.path, np.dtype(dtype), None))
+    largest = _largest_sound(np.dtype(dtype))
+    if found.kind == "f" and not X._has_only_numbers_up_to(largest):
+        for first, _, part in numbers.parts():
+            if not _is_surely_sound(part.values):
+                _check_finite(estimator, part, allow_nan, first)
+                _check_size(estimator, part, first)
+    if reset and not allow_nan:
+        _warn_if_channel_first(numbers.read(np.arange(min(LOOKED_AT, len(stored)))))
+    if allow_nan:
+        return numbers
+    return replace(stored, encode=NumberEncoder(stored.file.path, np.dtype(dtype), largest))
+
+
 def _check_lengths(estimator, offsets, min_length):
+    """Refuse sequences of fewer than `min_length` steps."""
     lengths = np.diff(offsets)
     if min_length == 0 or lengths.min() >= min_length:
         return
@@ -189,14 +266,20 @@ def _is_surely_sound(values):
     """Tell by two quick passes that all is finite, and far from the end of single precision."""
     if values.dtype.kind != "f" or values.size == 0:
         return True
-    largest = LARGEST_SINGLE if values.dtype == np.float32 else np.finfo(values.dtype).max
+    largest = _largest_sound(values.dtype)
     return bool(-largest <= values.min() and values.max() <= largest)  # NaN is neither
 
 
-def _check_size(estimator, sequences):
+def _largest_sound(dtype):
+    """Return the largest number of a type that sums of a few thousand numbers may have."""
+    return LARGEST_SINGLE if dtype == np.float32 else np.finfo(dtype).max
+
+
+def _check_size(estimator, sequences, first=0):
     """Refuse numbers so near the end of single precision that a sum of few of them is infinite.
 
     They are finite, and so would be what is predicted, but not what double precision predicts.
+    The first of the sequences has the number `first`.
     """
     values = sequences.values
     if values.dtype != np.float32:
@@ -207,7 +290,7 @@ def _check_size(estimator, sequences):
     row, column = np.argwhere(wrong)[0]
     i, t = locate(sequences.offsets, row)
     raise ValueError(
-        f"Input X has a value too near the end of single precision.\nsequence {i} has "
+        f"Input X has a value too near the end of single precision.\nsequence {first + i} has "
         f"{values[row, column]:.6g} at step {t} (feature {column}), which "
         f"{type(estimator).__name__} cannot compute with. Scale the input, e.g. with "
         "PerStep(RobustScaler()), or use dtype='float64'. If the value stands for a missing one, "
@@ -215,7 +298,8 @@ def _check_size(estimator, sequences):
     )
 
 
-def _check_finite(estimator, sequences, allow_nan):
+def _check_finite(estimator, sequences, allow_nan, first=0):
+    """Refuse infinity and, unless allowed, NaN. The first sequence has the number `first`."""
     values = sequences.values
     if values.dtype.kind != "f":
         return
@@ -226,13 +310,13 @@ def _check_finite(estimator, sequences, allow_nan):
     i, t = locate(sequences.offsets, row)
     if np.isnan(values[row, column]):
         raise ValueError(
-            f"Input X contains NaN.\nsequence {i} has NaN at step {t} (feature {column}), and "
-            f"{type(estimator).__name__} does not accept missing values. Impute them first, "
+            f"Input X contains NaN.\nsequence {first + i} has NaN at step {t} (feature {column}), "
+            f"and {type(estimator).__name__} does not accept missing values. Impute them first, "
             "e.g. with PerStep(SimpleImputer()) in a pipeline."
         )
     raise ValueError(
         f"Input X contains infinity or a value too large for {values.dtype!r}.\n"
-        f"sequence {i} has it at step {t} (feature {column})."
+        f"sequence {first + i} has it at step {t} (feature {column})."
     )
 
 

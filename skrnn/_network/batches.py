@@ -21,6 +21,7 @@ from skrnn._network.border import (
 )
 from skrnn._network.plan import Options
 from skrnn._network.threads import SHORTEST_SECONDS, ThreadChoice
+from skrnn._network.windows import Windows
 
 # Truncated BPTT goes through sequences in chunks of at least so many steps: shorter ones cost more
 # to begin than they save in memory.
@@ -232,7 +233,11 @@ class EpochRunner:
         Number of sequences, or of documents.
     total_weight : float
         Of the targets as they were given.
+    windows : Windows or None
+        Of sequences in a file.
     """
+
+    windows = None
 
     def __init__(
         self, plan, sequences, targets, batch_size, params, optimizer=None, documents=None,
@@ -240,14 +245,16 @@ class EpochRunner:
     ):  # fmt: skip
         targets = self._keep(plan, targets, params, optimizer, normalize)
         lengths, workspace = np.diff(sequences.offsets), plan.workspace
-        self.data = kernel_data(plan, sequences)
-        self.targets = kernel_targets(targets)
-        self.documents = self.chunks = None
+        self.documents = self.chunks = self.chunk_size = None
         if documents is not None:
             self.documents = Documents(plan, documents)
         elif (size := chunk_steps(plan)) and lengths.max() > size:
-            self.chunks = direction_chunks(plan, self.data.offsets, size)
+            self.chunk_size = size
             lengths, workspace = np.minimum(lengths, size), plan.passes_workspace
+        if sequences.is_stored and documents is None:
+            self.windows = Windows(sequences, targets, plan.dtype.itemsize)
+        else:
+            self._open(sequences, targets)
         self.n_units = len(lengths) if documents is None else len(self.documents.starts)
         self.batch_size = batch_size
         self.batch_offsets = equal_bounds(self.n_units, batch_size)
@@ -257,6 +264,13 @@ class EpochRunner:
         rows = self.limits.n_steps if plan.pooling == "all" else self.limits.n_sequences
         self._set_options(plan, rows, dropout_rates)
         self.workspace = workspace(self.options, self.limits)
+
+    def _open(self, sequences, targets):
+        """Have the sequences in memory, and what belongs to them, as the kernels take them."""
+        self.data = kernel_data(self.plan, sequences)
+        self.targets = kernel_targets(targets)
+        if self.chunk_size is not None:
+            self.chunks = direction_chunks(self.plan, self.data.offsets, self.chunk_size)
 
     def _keep(self, plan, targets, params, optimizer, normalize):
         """Keep what any run has; returns the targets with the weights that they count by."""
@@ -304,28 +318,49 @@ class EpochRunner:
         if self.documents is not None:
             order, batch_offsets = self.documents.batches(order, self.batch_size)
             carried_states = self.documents.carried_states
-        n_batches, taken, choice = len(batch_offsets) - 1, 0, self.thread_choice
-        report = np.zeros((n_batches, 3))
-        moments = (None, None) if settings is None else (self.optimizer.m, self.optimizer.v)
+        report = np.zeros((len(batch_offsets) - 1, 3))
         try:
-            while taken < n_batches:
-                first, last = taken, min(n_batches, taken + choice.n_batches)
-                before = time.perf_counter(), time.process_time()
-                taken += self._train(
-                    self.options._replace(threads=choice.threads), moments, order,
-                    batch_offsets[first : last + 1], report[first:last], carried_states, settings,
-                )  # fmt: skip
-                if taken < last:
-                    raise Diverged(taken, *report[taken, :2])
-                wall = time.perf_counter() - before[0]
-                if wall < SHORTEST_SECONDS:
-                    choice.n_batches = 2 * (last - first)
-                elif choice.most > 1:
-                    choice.note(last - first, wall, time.process_time() - before[1])
+            if self.windows is None:
+                self._train_slices(order, batch_offsets, report, 0, carried_states, settings)
+            else:
+                self._train_windows(order, batch_offsets, report, settings)
         finally:
             if settings is not None:
                 self.optimizer.step = settings["step"]  # which an interrupted call has moved too
         return report
+
+    def _train_windows(self, order, batch_offsets, report, settings):
+        """Take the steps of sequences in a file, window by window."""
+        for first, last, window in self.windows.read(order, batch_offsets):
+            self._open(window.sequences, window.targets)
+            window_offsets = batch_offsets[first : last + 1] - batch_offsets[first]
+            self._train_slices(
+                window.order, window_offsets, report[first:last], first, None, settings
+            )
+            self.data = self.targets = None
+            del window  # before the next one is waited for
+
+    def _train_slices(self, order, batch_offsets, report, n_before, carried_states, settings):
+        """Take the steps of all batches, slice by slice; `n_before` of the epoch are before them.
+
+        How many threads compute may change from slice to slice, see `ThreadChoice`.
+        """
+        n_batches, taken, choice = len(batch_offsets) - 1, 0, self.thread_choice
+        moments = (None, None) if settings is None else (self.optimizer.m, self.optimizer.v)
+        while taken < n_batches:
+            first, last = taken, min(n_batches, taken + choice.n_batches)
+            before = time.perf_counter(), time.process_time()
+            taken += self._train(
+                self.options._replace(threads=choice.threads), moments, order,
+                batch_offsets[first : last + 1], report[first:last], carried_states, settings,
+            )  # fmt: skip
+            if taken < last:
+                raise Diverged(n_before + taken, *report[taken, :2])
+            wall = time.perf_counter() - before[0]
+            if wall < SHORTEST_SECONDS:
+                choice.n_batches = 2 * (last - first)
+            elif choice.most > 1:
+                choice.note(last - first, wall, time.process_time() - before[1])
 
     def _train(self, options, moments, order, batch_offsets, report, carried_states, settings):
         """Take the steps of these batches up to one that is not finite; returns how many."""

@@ -33,7 +33,7 @@ def predict(plan, params, sequences, probabilities=False, states=None):
     -------
     ndarray of shape (n_sequences, n_outputs), or (total_steps, n_outputs) for a head on every step
     """
-    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
+    rows = len(sequences) if plan.pooling != "all" else sequences.n_steps
     out = np.empty((rows, plan.n_outputs), plan.dtype)
     _run(plan, params, sequences, out, None, probabilities, None, states)
     return out
@@ -51,7 +51,7 @@ def top_states(plan, params, sequences):
     -------
     ndarray of shape (n_sequences, plan.n_features_out), or (total_steps, plan.n_features_out)
     """
-    rows = len(sequences) if plan.pooling != "all" else len(sequences.values)
+    rows = len(sequences) if plan.pooling != "all" else sequences.n_steps
     read = np.empty((rows, plan.n_features_out), plan.dtype)
     _run(plan, params, sequences, None, None, False, None, read=read)
     return read
@@ -71,7 +71,7 @@ def label_marginals(plan, params, sequences, scores):
     -------
     ndarray of shape (total_steps, n_outputs)
     """
-    out = np.empty((len(sequences.values), plan.n_outputs), plan.dtype)
+    out = np.empty((sequences.n_steps, plan.n_outputs), plan.dtype)
     _run(plan, params, sequences, out, None, True, scores)
     return out
 
@@ -89,13 +89,22 @@ def best_labels(plan, params, sequences, scores):
     ndarray of shape (total_steps,), dtype=intp
         -1 where no label sequence has a finite score.
     """
-    path = np.empty(len(sequences.values), np.intp)
+    path = np.empty(sequences.n_steps, np.intp)
     _run(plan, params, sequences, None, path, False, scores)
     return path
 
 
 def _run(plan, params, sequences, out, path, probabilities, scores, states=None, read=None):
     """Call the kernel on batches of sequences of similar length, the empty ones left out."""
+    if sequences.is_stored and states is None:
+        for first, last, part in sequences.parts(plan.dtype.itemsize):
+            rows = slice(first, last)
+            if plan.pooling == "all":
+                rows = slice(sequences.offsets[first], sequences.offsets[last])
+            arrays = (None if array is None else array[rows] for array in (out, path, read))
+            out_part, path_part, read_part = arrays
+            _run(plan, params, part, out_part, path_part, probabilities, scores, None, read_part)
+        return
     lengths = sequences.lengths
     order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
     if len(order) == 0:

@@ -1,10 +1,12 @@
 """Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "SequenceStore",
     "read_arff",
     "read_conll",
     "read_conllu",
@@ -13,6 +15,45 @@ __all__ = [
     "read_txt",
     "read_word_vectors",
 ]
+
+class SequenceStore:
+    path: str
+    shape: tuple[int, ...]
+    n_features: int
+    dtype: np.dtype[Any]
+    lengths: NDArray[Any]
+    vocabulary: Any
+    y: Any
+    sample_weight: Any
+    def __init__(self, path: Any, *, buffer_bytes: int = ...) -> None: ...
+    @classmethod
+    def from_arrow(
+        cls,
+        path: Any,
+        source: Any,
+        *,
+        X: str | list[str],
+        y: str | None = ...,
+        sample_weight: str | None = ...,
+        dtype: Any = ...,
+        overwrite: Any = ...,
+        buffer_bytes: Any = ...,
+    ) -> Self: ...
+    @property
+    def ndim(self) -> Any: ...
+    def to_arrow(self, file: Any) -> None: ...
+    @classmethod
+    def write(
+        cls,
+        path: Any,
+        X: Any,
+        y: Any = ...,
+        sample_weight: Any = ...,
+        *,
+        dtype: str | None = ...,
+        overwrite: bool = ...,
+        buffer_bytes: int = ...,
+    ) -> Self: ...
 
 def read_arff(path_or_file: Any, *, return_X_y: bool = ...) -> Any: ...
 def read_conll(

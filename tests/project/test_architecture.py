@@ -40,7 +40,7 @@ MAY = {
     "export": {"_data", "_version", "preprocessing", *ESTIMATORS},
     "inspection": {"_base", "_network", "_data", "metrics", "preprocessing", *ESTIMATORS},
     "distributed": {"_base", "_data"},
-    "datasets": set(),
+    "datasets": {"_data"},
     "_training": {"_base"},  # an old import path
     "_version": set(),
     "_show_versions": {"_version", "_kernels", "_network"},
