@@ -1,4 +1,4 @@
-"""What a bug report needs."""
+"""Versions and settings for a bug report."""
 
 import platform
 import sys

@@ -1,4 +1,4 @@
-"""What files of skops may name."""
+"""Names of types that files of skops may hold."""
 
 TYPES = (
     "skrnn.LSTMForecaster",

@@ -1,1 +1,1 @@
-"""What all estimators share: the base class, the training loop, persistence."""
+"""Shared parts of all estimators: the base class, the training loop, persistence."""

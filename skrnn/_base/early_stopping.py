@@ -1,4 +1,4 @@
-"""What early stopping holds out of the data, and what that part says of the weights."""
+"""Early stopping: the choice of the part that is held out, and the scores of weights on it."""
 
 from collections.abc import Callable
 from typing import NamedTuple

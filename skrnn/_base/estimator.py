@@ -1,4 +1,4 @@
-"""What all estimators share: parameters, the way from X to outputs, and the weights.
+"""The base class of all estimators: parameters, the way from X to outputs, and the weights.
 
 The way of a `fit` is told in README.md beside this file. Above 600 lines because the parameters of
 all estimators stand here twice, and each method that an estimator fills in says what it must do.

@@ -1,4 +1,4 @@
-"""What the state of an estimator must be, loaded or in use: of this version, whole and finite.
+"""Checks of an estimator's state, loaded or in use: of this version, whole and finite.
 
 The kernels check sizes again; here the error comes at once and says what is wrong. It is no shield
 against malice: a pickle may run any code, before any check (SECURITY.md).

@@ -1,4 +1,4 @@
-"""What a user gives and gets of single steps: states, steps and outputs, as arrays that fit."""
+"""Arrays of single steps: states, inputs and outputs of the user, checked for their shapes."""
 
 from numbers import Integral
 

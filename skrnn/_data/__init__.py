@@ -1,1 +1,1 @@
-"""What users pass in, as arrays: readers of every format, labels, weights, vocabularies."""
+"""User data as arrays: readers of every format, labels, weights, vocabularies."""

@@ -1,4 +1,4 @@
-"""What an estimator knows of its input after fit: kind, number of features, and their names."""
+"""Properties of the input that `fit` sets: kind, number of features, and their names."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause

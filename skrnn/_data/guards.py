@@ -1,4 +1,4 @@
-"""What calls that change an estimator keep to: one at a time, and all or nothing."""
+"""Guards of calls that change an estimator: one call at a time, all of it or nothing."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""What a file holds of objects of this package: dicts of plain values, not classes.
+"""Plain state: files hold objects of this package as dicts of plain values, not as classes.
 
 So no file names a private path, and classes may move and be renamed between versions.
 """

@@ -1,4 +1,4 @@
-"""Whether X is a single series, or a panel, which is cut into its series."""
+"""Tell a single series from several, and cut a panel into its series."""
 
 from itertools import pairwise
 from numbers import Number

@@ -1,4 +1,4 @@
-"""The only door for user data: every accepted format of ``X`` becomes one container.
+"""The only entry point of user data: every accepted format of ``X`` becomes one container.
 
 :mod:`skrnn._data.formats` describes the formats, :mod:`skrnn._data.readers` reads them.
 """
@@ -91,7 +91,7 @@ def check_sequences(
     Returns
     -------
     sequences : Sequences
-        Numbers as ``dtype``. Tokens as int64 rows of an embedding a column: column ``c`` with
+        Numbers as ``dtype``. Tokens as int64 rows, one embedding per column: column ``c`` with
         ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids.
     """
     if not reset:

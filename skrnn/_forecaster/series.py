@@ -1,4 +1,4 @@
-"""What a forecaster learns from series: how they are cut into pieces, and asked about."""
+"""Training pieces of series: how series are cut, and the inputs and targets of each piece."""
 
 from dataclasses import replace
 from typing import NamedTuple

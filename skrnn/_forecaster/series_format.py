@@ -1,4 +1,4 @@
-"""What series look like to the user, so that their forecasts look the same."""
+"""The user's format of series: taken apart in `fit`, and given to forecasts."""
 
 import re
 from dataclasses import dataclass, replace

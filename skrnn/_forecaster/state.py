@@ -1,4 +1,4 @@
-"""What the attributes of a forecaster must be: its transform, its histories and its errors."""
+"""Checks of a forecaster's attributes: its transform, its histories and its errors."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What passes the border to the compiled side: named fields in place of places in a tuple."""
+"""Named tuples of the arrays that pass between Python and the compiled side."""
 
 from typing import NamedTuple
 

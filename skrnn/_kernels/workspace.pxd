@@ -1,4 +1,4 @@
-"""Where every array of a pass lies: one block that NumPy owns, carved up in one order.
+"""The workspace: every array of a pass, in one block that NumPy owns, carved up in one order.
 
 `carve` runs twice: with base = NULL it only counts, so that Python can allocate (and raise
 MemoryError) before any kernel starts; with the block it sets the pointers.

@@ -1,1 +1,1 @@
-"""What a network is and how it runs: cells, plan, weights, optimizer, batches, threads."""
+"""Networks and how they run: cells, plan, weights, optimizer, batches, threads."""

@@ -1,4 +1,4 @@
-"""What the readers of files of series share: lines with their place, numbers, time stamps."""
+"""Shared parts of readers of series files: lines with their place, numbers, time stamps."""
 
 import numpy as np
 

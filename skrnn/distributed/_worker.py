@@ -1,4 +1,4 @@
-"""What runs beside a shard: a look at its data, and some local steps from the common weights."""
+"""The side of a worker: a look at its shard, and local steps from the common weights."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""What an exported graph is given: sequences padded to one length, and their lengths."""
+"""Inputs of an exported graph: sequences padded to one length, and their lengths."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause

@@ -120,7 +120,7 @@ class ForecastDisplay:
         ------
         ValueError
             For X as `LSTMForecaster.predict` does; if `coverage` is given but the forecaster has
-            no intervals, as `LSTMForecaster.predict_interval` does; for a series that X has not.
+            no intervals, as `LSTMForecaster.predict_interval` does; for a series that is not in X.
         """
         several = isinstance(series, (list, tuple, range, np.ndarray))
         chosen = [_number(X, name) for name in (series if several else [series])]

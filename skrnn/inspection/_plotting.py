@@ -1,4 +1,4 @@
-"""What all displays share: axes to draw on, and matplotlib, imported only when needed."""
+"""Shared parts of displays: axes to draw on, and matplotlib, imported only when needed."""
 
 from skrnn._base.sklearn_api import check_matplotlib_support
 

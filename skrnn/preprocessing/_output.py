@@ -1,4 +1,4 @@
-"""What all transformers of sequences share: `set_output`, and failures that change nothing."""
+"""Shared parts of transformers: `set_output`, and failures that change nothing."""
 
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause

@@ -112,13 +112,13 @@ NUMBERS = [list(range(len(labels))) for labels in Y]
 BAD_Y = {
     "None": (None, ValueError, "requires y to be passed"),
     "too few": (Y[:-1], ValueError, "X has 12 sequences and y has 11 targets"),
-    "a label a sequence": (
+    "one label per sequence": (
         ["NOUN"] * 12,
         TypeError,
         "y has 'NOUN' for sequence 0, where a sequence of labels is expected, one for each step. "
         "For one label per sequence use RNNClassifier",
     ),
-    "a number a sequence": (np.arange(12), TypeError, "for sequence 0.*use RNNClassifier"),
+    "one number per sequence": (np.arange(12), TypeError, "for sequence 0.*use RNNClassifier"),
     "a string": (instead("NOUN"), TypeError, f"y has 'NOUN' for sequence {I}.*RNNClassifier"),
     "a None": (instead(None), TypeError, f"y has None for sequence {I}"),
     "a dict": (instead({"a": 1}), TypeError, f"for sequence {I}, where a sequence of labels"),

@@ -330,7 +330,7 @@ class Network:
         return masks
 
     def train(self, order, batch_size, optimizer):
-        """Take one optimizer step a batch of `order`.
+        """Take one optimizer step per batch of `order`.
 
         Returns
         -------

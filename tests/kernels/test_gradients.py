@@ -150,7 +150,7 @@ def test_dropout_multipliers(level):
 @each_level
 @each(cell=CELLS, bidirectional=(False, True))
 def test_recurrent_masks_differ(level, cell, bidirectional):
-    # one mask a layer, direction and sequence, none equal to another
+    # one mask per layer, direction and sequence, none equal to another
     spec = oracle.Spec(cell, (40, 40), bidirectional)
     problem, _ = solved(spec)
     network = Network(spec, **problem, level=level, recurrent_dropout=0.5, seed=3)

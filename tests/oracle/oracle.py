@@ -109,7 +109,7 @@ class Result:
     ----------
     loss : float
     outputs : list of ndarray of shape (T_i, n_directions * H)
-        Top layer, one array a sequence.
+        Top layer, one array per sequence.
     h_n, c_n : list of ndarray of shape (n_sequences, H_l)
         Final states, one array a scan. `c_n` is None for a cell without a cell state.
     logits : ndarray of shape (n_sequences, n_outputs), list of (T_i, n_outputs), or None

@@ -255,7 +255,7 @@ def softmax_loss(p, y, w, weights):
     return np.sum(w * -log_q[rows, y]), w[:, None] * dp, {}
 
 
-# Losses of numbers compare M targets a row with the outputs, and are means over the M. A target
+# Losses of numbers compare M targets per row with the outputs, and are means over the M. A target
 # that is NaN is missing: its term is 0, and the mean is still over M.
 
 QUANTILES = (0.2, 0.9)

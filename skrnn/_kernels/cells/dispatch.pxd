@@ -1,4 +1,4 @@
-"""Which cell a step of the time loop runs, and where that finds the states of the step before."""
+"""Dispatch of a step of the time loop to its cell, and the place of the states before the step."""
 from ..types cimport BLOCK_COLS, GRU, LANES, LSTM, Net, Scan, idx, load, real, row_at, store, vec
 from .gru cimport gru_backward, gru_gates, gru_output
 from .lstm cimport lstm_backward, lstm_gates, lstm_output

@@ -228,7 +228,7 @@ FAULTS = [
         "estimators/test_language_model.py::test_tied_gradient_against_the_oracle",
     ),
     Fault(
-        "tied embedding: two steps a batch",
+        "tied embedding: two steps per batch",
         "_kernels/embedding.pxd",
         "if tied:\n        net.n_touched[c] = 0",
         "if tied:\n        pass",
