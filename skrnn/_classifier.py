@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._base.early_stopping import hold_out
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
+from skrnn._base.foreign_weights import build
 from skrnn._base.sklearn_api import StrOptions, _fit_context, _num_samples
 from skrnn._base.streaming import StreamingMixin
 from skrnn._base.word_input import TokensMixin
@@ -22,7 +23,7 @@ from skrnn._data.class_labels import (
     read_indicators,
     warn_if_labels_of_steps,
 )
-from skrnn._data.formats import refuse_masked
+from skrnn._data.formats import refuse_masked, tensor_to_array
 from skrnn._data.sample_weight import check_sample_weight, check_weights
 from skrnn._network.batches import Targets
 from skrnn._network.plan import POOLINGS
@@ -408,6 +409,53 @@ class RNNClassifier(
             a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @classmethod
+    def from_weights(cls, weights, *, classes, **params):
+        """Make a classifier of weights that were learned elsewhere, without a fit.
+
+        Parameters
+        ----------
+        weights : dict of str to array-like
+            All weights of a network that reads numbers, under the names of `weights_`, as
+            :func:`skrnn.export.from_torch` returns them. Their shapes say the cell, the layers,
+            the directions and the number of features.
+
+        classes : array-like of shape (n_classes,)
+            Class of each output, in the order of the rows of `head_weight`.
+
+        **params : dict
+            Parameters of the estimator, such as `pooling`.
+
+        Returns
+        -------
+        classifier : RNNClassifier
+            As after a fit that has seen no sequence: `n_iter_` and `t_` are 0, and there is no
+            `loss_`.
+
+        Raises
+        ------
+        ValueError
+            If a weight is missing, unknown, of another shape or not finite, or if the classes are
+            not as many different ones as there are outputs.
+        """
+        classes = np.asarray(classes)
+        order = np.argsort(classes, kind="stable")  # those of classes_ are sorted
+        if len(np.unique(classes)) < len(classes):
+            raise ValueError("classes names a class twice.")
+
+        def targets(n_outputs):
+            if n_outputs != len(classes):
+                raise ValueError(
+                    f"head_weight has {n_outputs} outputs, and classes names {len(classes)}: one "
+                    "output per class is needed. Of a single output z that means yes, make two: "
+                    "rows of zeros and of head_weight."
+                )
+            return classes, {"classes": classes}
+
+        heads = [n for n in weights if n.startswith("head_") and len(weights[n]) == len(classes)]
+        weights = weights | {name: tensor_to_array(weights[name])[order] for name in heads}
+        return build(cls, weights, params, targets)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None, vocabulary=None):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.features import FeaturesMixin
+from skrnn._base.foreign_weights import build
 from skrnn._base.sklearn_api import Interval, StrOptions, _check_y, _fit_context
 from skrnn._base.streaming import StreamingMixin
 from skrnn._base.target_scale import fold, learn_scale, unfold
@@ -401,6 +402,40 @@ class RNNRegressor(
             a remedy, and the estimator is left unchanged.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @classmethod
+    def from_weights(cls, weights, **params):
+        """Make a regressor of weights that were learned elsewhere, without a fit.
+
+        Parameters
+        ----------
+        weights : dict of str to array-like
+            All weights of a network that reads numbers, under the names of `weights_`, as
+            :func:`skrnn.export.from_torch` returns them. Their shapes say the cell, the layers,
+            the directions and the number of features.
+
+        **params : dict
+            Parameters of the estimator, such as `pooling`.
+
+        Returns
+        -------
+        regressor : RNNRegressor
+            As after a fit that has seen no sequence: `n_iter_` and `t_` are 0, and there is no
+            `loss_`. It predicts the outputs of the network as they are, in no other scale.
+
+        Raises
+        ------
+        ValueError
+            If a weight is missing, unknown, of another shape or not finite.
+        """
+
+        def targets(n_outputs):
+            y = np.array([-1.0, 1.0])  # of mean 0 and deviation 1: nothing is scaled
+            if params.get("loss") == "poisson":
+                y = np.ones(2)
+            return (y if n_outputs == 1 else np.tile(y[:, np.newaxis], n_outputs)), {}
+
+        return build(cls, weights, params, targets)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, vocabulary=None):

@@ -239,3 +239,11 @@ def take_items(X, indices):
     if isinstance(X, (list, tuple)) or not (hasattr(X, "iloc") or hasattr(X, "shape")):
         return [X[i] for i in indices.tolist()]
     return _safe_indexing(X, indices)
+
+
+def tensor_to_array(value):
+    """Return an array of what may be a tensor of PyTorch, with or without gradient."""
+    for method in ("detach", "cpu"):
+        if hasattr(value, method):
+            value = getattr(value, method)()
+    return np.asarray(value)

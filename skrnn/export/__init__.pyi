@@ -1,8 +1,15 @@
 """Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["onnx_inputs", "to_onnx"]
+from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["from_torch", "onnx_inputs", "to_onnx", "to_torch"]
+
+def from_torch(
+    state_dict: Mapping[str, ArrayLike], *, recurrent: str | None = ..., head: str | None = ...
+) -> dict[str, NDArray[Any]]: ...
 def onnx_inputs(model: Any, X: Any) -> dict[str, Any]: ...
 def to_onnx(model: Any) -> Any: ...
+def to_torch(estimator: Any, *, recurrent: str = ..., head: str = ...) -> dict[str, Any]: ...
