@@ -36,6 +36,7 @@ SPEED = [
 ]
 TASKS = [
     ("tagging", "tagging", "tagging"),
+    ("characters", "characters", "characters"),
     ("text", "text", "text"),
     ("forecasting", "forecasting", "forecasting"),
     ("tagging-memory", "tagging", "memory"),

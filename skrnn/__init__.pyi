@@ -365,7 +365,7 @@ class LSTMTagger(BaseEstimator):
     dtype: Literal["float32", "float64"]
     crf: bool
     tag_scheme: str | None
-    subwords: bool
+    subwords: bool | Literal["chars"]
     min_freq: int
     word_dropout: float
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
@@ -424,7 +424,7 @@ class LSTMTagger(BaseEstimator):
         dtype: Literal["float32", "float64"] = ...,
         crf: bool = ...,
         tag_scheme: str | None = ...,
-        subwords: bool = ...,
+        subwords: bool | Literal["chars"] = ...,
         min_freq: int = ...,
         word_dropout: float = ...,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = ...,
@@ -498,7 +498,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     embedding_dim: int | ArrayLike | None
     dtype: Literal["float32", "float64"]
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
-    subwords: bool
+    subwords: bool | Literal["chars"]
     min_freq: int
     word_dropout: float
     embeddings: Any
@@ -555,7 +555,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         embedding_dim: int | ArrayLike | None = ...,
         dtype: Literal["float32", "float64"] = ...,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = ...,
-        subwords: bool = ...,
+        subwords: bool | Literal["chars"] = ...,
         min_freq: int = ...,
         word_dropout: float = ...,
         embeddings: Any = ...,
@@ -635,7 +635,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator):
     dtype: Literal["float32", "float64"]
     loss: Literal["squared_error", "absolute_error", "quantile", "poisson"]
     quantile: float
-    subwords: bool
+    subwords: bool | Literal["chars"]
     min_freq: int
     word_dropout: float
     embeddings: Any
@@ -692,7 +692,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator):
         dtype: Literal["float32", "float64"] = ...,
         loss: Literal["squared_error", "absolute_error", "quantile", "poisson"] = ...,
         quantile: float = ...,
-        subwords: bool = ...,
+        subwords: bool | Literal["chars"] = ...,
         min_freq: int = ...,
         word_dropout: float = ...,
         embeddings: Any = ...,

@@ -166,18 +166,20 @@ class RNNClassifier(
         Weight of each class, multiplied by `sample_weight`; 'balanced' weights classes inversely to
         their frequency.
 
-    subwords : bool, default=False
+    subwords : bool or 'chars', default=False
         For `str` input, embed prefixes of up to 4 characters, suffixes of up to 5 and the shape of
         a token in addition to the token itself, which is then read in lower case, as `LSTMTagger`
-        does.
+        does. 'chars' adds a small bidirectional LSTM over the characters of each token (Ling et al.
+        2015; Lample et al. 2016).
 
     min_freq : int, default=1
-        Minimum frequency in training; tokens (`str`), and parts of tokens, that occur less often
-        count as unknown.
+        Minimum frequency in training; tokens (`str`), parts of tokens and characters that occur
+        less often count as unknown.
 
     word_dropout : float, default=0.0
         Probability that a token, and each of its parts or columns independently, is replaced by the
         unknown one in training. The network learns from these places what an unknown token means.
+        With `subwords='chars'` a character is replaced with a tenth of that probability.
 
     embeddings : dict, KeyedVectors, path-like or None, default=None
         Pretrained vectors of words, from which the rows of the embedding of `str` tokens start: a

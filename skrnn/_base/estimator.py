@@ -474,6 +474,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         }
         if getattr(getattr(self, "_vocabularies", None), "n_vectors", 0):
             shared |= self._vector_parameters(embedding)
+        if getattr(self, "subwords", False) == "chars":
+            shared["characters"] = self._character_sizes()
         return shared
 
     def _start(self, n_features, targets, rng, incremental):
@@ -581,7 +583,8 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
         (GRU); `head_weight` (n_outputs, n_poolings * n_directions * H), `head_bias` (n_outputs,),
         for attention pooling `pool_weight` (n_directions * H,) and, for tokens, `embedding_weight`
         (n_tokens + 1, embedding_dim), the last row for unknown tokens; with several token columns
-        `embedding_weight_0`, `embedding_weight_1`, ...
+        `embedding_weight_0`, `embedding_weight_1`, ... The network that reads characters has the
+        same names with `characters_` before them.
         """
         # An AttributeError, not check_is_fitted's: hasattr(estimator, "weights_") must be False.
         if "_params" not in self.__dict__:

@@ -350,6 +350,13 @@ def _check_vocabularies(vocabularies, state, plan):
         raise Misfit("its vocabularies do not say how much was rare")
     if not is_count(getattr(vocabularies, "n_vectors", None), sizes[0]):
         raise Misfit("its vocabularies do not say which words have a vector")
+    characters = getattr(vocabularies, "characters", None)
+    if (characters is None) != (getattr(plan, "characters", None) is None):
+        raise Misfit("it reads characters without knowing any, or knows some without reading them")
+    if characters is not None and (
+        type(characters) is not dict or len(characters) + 1 != plan.characters.embedding[0][0]
+    ):
+        raise Misfit("its embedding of characters does not fit those it knows")
     if type(state.get("vocabulary_")) is not dict or len(state["vocabulary_"]) != sizes[0]:
         raise Misfit("vocabulary_ does not fit its embedding")
 
@@ -428,7 +435,9 @@ def _check_contents(state):
         if not _is_finite(state.get(key)):
             raise Misfit(f"{key} holds NaN or infinity")
     known = [state.get("target_vocabulary_"), state.get("vocabulary_")]
-    known += getattr(state.get("_vocabularies"), "known", [])
+    vocabularies = state.get("_vocabularies")
+    known += getattr(vocabularies, "known", [])
+    known.append(getattr(vocabularies, "characters", None))
     for ids in known:
         if ids is not None and list(ids.values()) != list(range(len(ids))):
             raise Misfit("a vocabulary does not number its tokens")

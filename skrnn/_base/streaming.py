@@ -11,7 +11,7 @@ from skrnn._base.stepping import (
     read_state,
     read_tokens,
 )
-from skrnn._network.batches import kernel_data
+from skrnn._network.batches import kernel_data, no_words
 from skrnn._network.stepping import Steppers
 
 
@@ -159,16 +159,21 @@ class StreamingMixin:
 
         Returns
         -------
-        ndarray of shape (n, n_features), dtype of the network; or (n, n_columns), dtype=intp
+        ndarray of shape (n, n_features), dtype of the network; or (n, n_columns), dtype=intp; or,
+        where characters are read, KernelData
         """
         plan = self._get_plan()
         steps = read_tokens(x, n) if hasattr(self, "vocabulary_") else read_rows(x, n)
         if n == 0:
+            if plan.characters is not None:
+                return no_words(plan)
             if plan.embedding is not None:
                 return np.empty((0, len(plan.embedding)), np.intp)
             return np.empty((0, self._step_width), plan.dtype)
-        _, values, ids = kernel_data(plan, self._sequences(steps))
-        return values if ids is None else ids
+        data = kernel_data(plan, self._sequences(steps))
+        if plan.characters is not None:
+            return data
+        return data.values if data.tokens is None else data.tokens
 
     # ------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from skrnn._data.word_vectors import WordVectors, check_source, take_vectors
 
 # Parts of words that stand in for a word never seen; measured in docs/development/performance.md.
 PREFIXES, SUFFIXES = (1, 2, 3, 4), (1, 2, 3, 4, 5)
+# Width of the embedding of characters, and units per direction of the network that reads them.
+CHARACTER_DIM = CHARACTER_UNITS = 32
 
 
 class TokensMixin:
@@ -17,7 +19,7 @@ class TokensMixin:
     # Whether words are read in lower case: where shapes stand beside them, which tell capitals.
     _lowercase = False
     _token_constraints: dict = {
-        "subwords": ["boolean"],
+        "subwords": ["boolean", StrOptions({"chars"})],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
     }
@@ -31,10 +33,26 @@ class TokensMixin:
     def _word_columns(self):
         """Return what `fit` makes of strings, as parameters of `token_columns`."""
         subwords = getattr(self, "subwords", False)
-        columns = {"min_freq": self.min_freq, "lowercase": subwords or self._lowercase}
+        columns = {"min_freq": self.min_freq, "lowercase": bool(subwords) or self._lowercase}
         if subwords:
             columns |= {"prefixes": PREFIXES, "suffixes": SUFFIXES, "shape": True}
+        if subwords == "chars":
+            columns["characters"] = True
         return columns
+
+    def _character_sizes(self):
+        """Return what `subwords="chars"` says of the network: `characters`, a parameter of `Plan`.
+
+        None where the network was started without.
+        """
+        if not hasattr(self, "vocabulary_"):
+            raise ValueError(
+                "subwords='chars' reads the characters of words, but X holds "
+                f"{'numbers' if self._token_counts is None else 'ids'}. Pass X as lists of "
+                "strings, or set subwords to its default."
+            )
+        known = self._vocabularies.characters
+        return None if known is None else (len(known) + 1, CHARACTER_DIM, CHARACTER_UNITS)
 
     def _word_vectors(self):
         """Return the vectors that words start from, as WordVectors."""

@@ -9,6 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+# Most characters of a word that are read. Memory of a batch follows from its longest words, and
+# what is longer is an address or a number.
+LONGEST_WORD = 32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:
@@ -23,10 +27,15 @@ class Sequences:
 
     offsets : ndarray of shape (n_sequences + 1,), dtype=int64
         Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+
+    spellings : (offsets, characters) or None
+        Characters of the words that the last column of ``values`` numbers, as
+        :func:`skrnn._data.spelling.spell` returns them; None where they are not read.
     """
 
     values: np.ndarray
     offsets: np.ndarray
+    spellings: tuple | None = None
 
     is_stored: ClassVar[bool] = False  # True where `values` would be read from a file
 
@@ -67,7 +76,7 @@ class Sequences:
             A copy of these sequences.
         """
         rows, offsets = step_rows(self.offsets, indices)
-        return Sequences(self.values[rows], offsets)
+        return Sequences(self.values[rows], offsets, self.spellings)
 
     def ends(self, n):
         """Return the last n steps of each sequence, all of a shorter one; all of None.

@@ -9,6 +9,7 @@ import numpy as np
 
 from skrnn._data.fitted_input import set_width
 from skrnn._data.sequences import Sequences, locate
+from skrnn._data.spelling import learn_characters, spell
 from skrnn._data.vocabulary import UNKNOWN, Vocabularies, token_columns
 
 NO_NUMBER = ("", "na", "n/a", "nan", "null", "none")  # what files hold where there is no number
@@ -37,6 +38,7 @@ def encode_tokens(
     Returns
     -------
     Sequences
+        With a last column and `spellings` where the vocabularies know characters.
     """
     learned = ()
     if reset:
@@ -44,7 +46,12 @@ def encode_tokens(
     learn_tokens(
         estimator, learned, reset=reset, columns=columns, vocabulary=vocabulary, vectors=vectors
     )
-    return Sequences(unknown_last(estimator, estimator._vocabularies.ids(tokens)), offsets)
+    ids = unknown_last(estimator, estimator._vocabularies.ids(tokens))
+    characters = estimator._vocabularies.characters
+    if characters is None:
+        return Sequences(ids, offsets)
+    numbers, *spellings = spell(tokens, characters)
+    return Sequences(np.column_stack([ids, numbers]), offsets, tuple(spellings))
 
 
 def learn_tokens(estimator, learned, *, reset, columns, vocabulary, vectors=None):
@@ -63,7 +70,11 @@ def learn_tokens(estimator, learned, *, reset, columns, vocabulary, vectors=None
         if not learned and not vocabulary:
             raise ValueError("Every sequence of X is empty: there is nothing to learn from.")
         _warn_if_numbers(learned)
-        vocabularies = Vocabularies(token_columns(**(columns() if columns else {})))
+        columns = columns() if columns else {}
+        reads_characters = columns.pop("characters", False)
+        vocabularies = Vocabularies(token_columns(**columns))
+        if reads_characters:
+            vocabularies.characters = learn_characters(learned, vocabulary, columns["min_freq"])
         chosen = vocabularies.fit(learned, vocabulary, vectors and vectors().choose)
         if vectors is not None:
             estimator._first_vectors = np.array(list(chosen.values()))

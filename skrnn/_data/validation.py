@@ -76,7 +76,8 @@ def check_sequences(
 
     columns : callable, default=None
         Called where fit meets strings. Returns what it makes of them, a dict of parameters of
-        `token_columns`; None makes one column, the tokens as they are.
+        `token_columns`, and as `characters` whether their characters are read; None makes one
+        column, the tokens as they are.
 
     learn_from : callable, default=None
         Given the offsets of the sequences, returns the steps whose tokens fit may learn: those of
@@ -92,7 +93,8 @@ def check_sequences(
     -------
     sequences : Sequences
         Numbers as ``dtype``. Tokens as int64 rows, one embedding per column: column ``c`` with
-        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids.
+        ``V_c`` known ids has ``V_c + 1`` rows, the last for unknown ids. Where characters are read,
+        one column more, the number of the word, and the words' characters.
     """
     if not reset:
         embed = estimator._token_counts is not None
@@ -215,6 +217,11 @@ def _check_store(
             estimator, Counter(counts), reset=reset, columns=columns, vocabulary=vocabulary,
             vectors=vectors,
         )  # fmt: skip
+        if estimator._vocabularies.characters is not None:
+            raise ValueError(
+                "subwords='chars' reads the characters of words in memory, but X is a store on "
+                "disk. Pass X as lists of strings, or set subwords to its default."
+            )
         table = unknown_last(estimator, estimator._vocabularies.ids(X.vocabulary))
         return replace(
             stored, n_columns=table.shape[1], encode=CodeEncoder(stored.file.path, table)

@@ -115,12 +115,16 @@ class Vocabularies:
 
     n_vectors : int
         How many words start from a pretrained vector: the first ones of the first column.
+
+    characters : dict of str to int, or None
+        Known characters and their ids in sorted order; None where characters are not read.
     """
 
     columns: list
     known: list | None = None
     n_rare: list | None = None
     n_vectors: int = 0
+    characters: dict | None = None
 
     def fit(self, tokens, vocabulary=(), choose=None):
         """Learn what occurs at least `min_freq` times.

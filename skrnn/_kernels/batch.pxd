@@ -6,7 +6,8 @@ from .denormals cimport flush_denormals, restore_worker
 from .embedding cimport look_up
 from .stopping cimport stopped
 from .types cimport (
-    MOVED, Net, Run, SLICES, Scan, idx, imax, imin, last_row, real, row_at, useful_threads,
+    MOVED, Net, Run, SLICES, Scan, idx, imax, imin, last_row, real, row_at, token_width,
+    useful_threads,
 )
 
 cdef enum:
@@ -124,7 +125,7 @@ cdef inline void gather_sequence(
     const Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
     const real* values,    # in  (total_steps, D), or NULL
-    const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* tokens,     # in  (total_steps, token_width), or NULL
     const idx* places,     # in  (total_steps,) among the distinct token rows, or NULL
     idx b,
 ) noexcept nogil:
@@ -140,7 +141,8 @@ cdef inline void gather_sequence(
         elif net.plan.n_columns == 0:
             memcpy(net.x + row_at(net, t, b) * D, values + (start + t) * D, D * sizeof(real))
         else:
-            look_up(net, tokens + (start + t) * net.plan.n_columns, row_at(net, t, b), start + t)
+            look_up(net, tokens + (start + t) * token_width(&net.plan), row_at(net, t, b),
+                    start + t)
 
 
 cdef inline void move_states(
@@ -188,7 +190,7 @@ cdef inline void load_batch(
     Net* net,
     const idx* offsets,    # in  (n_sequences + 1,)
     const real* values,    # in  (total_steps, D), or NULL
-    const idx* tokens,     # in  (total_steps, n_columns), or NULL
+    const idx* tokens,     # in  (total_steps, token_width), or NULL
     const idx* places,     # in  (total_steps,) among the distinct token rows, or NULL
     const idx* batch_indices,     # in  (B,) sequences of this batch
     idx B,

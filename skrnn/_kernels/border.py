@@ -1,5 +1,7 @@
 """Named tuples of the arrays that pass between Python and the compiled side."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +20,15 @@ class BatchLimits(NamedTuple):
 
     longest : int
         Most steps of one sequence.
+
+    words : BatchLimits or None
+        The same of the characters of the different words of a batch; None where they are not read.
     """
 
     n_sequences: int
     n_steps: int
     longest: int
+    words: BatchLimits | None = None
 
 
 class PairLimits(NamedTuple):
@@ -37,6 +43,22 @@ class PairLimits(NamedTuple):
     target: BatchLimits
 
 
+class Spellings(NamedTuple):
+    """The characters of the different words of some data, one word after another.
+
+    Attributes
+    ----------
+    offsets : ndarray of shape (n_words + 1,), dtype=intp
+        Characters offsets[i] .. offsets[i + 1] are those of word i.
+
+    characters : ndarray of shape (n_characters, 1), dtype=intp
+        Rows of the embedding of characters.
+    """
+
+    offsets: np.ndarray
+    characters: np.ndarray
+
+
 class KernelData(NamedTuple):
     """The input of all sequences, one after another; either `values` or `tokens` is None.
 
@@ -49,12 +71,17 @@ class KernelData(NamedTuple):
         In the precision of the kernels.
 
     tokens : ndarray of shape (total_steps, n_columns), dtype=intp, or None
-        Rows of the embeddings.
+        Rows of the embeddings. Where characters are read the last column is the number of the word
+        among `spellings`.
+
+    spellings : Spellings or None
+        Characters of words; None where they are not read.
     """
 
     offsets: np.ndarray
     values: np.ndarray | None
     tokens: np.ndarray | None
+    spellings: Spellings | None = None
 
 
 class KernelTargets(NamedTuple):

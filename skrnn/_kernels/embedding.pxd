@@ -33,6 +33,8 @@ cdef inline void look_up(const Net* net, const idx* tokens, idx row, idx step) n
         net.tokens[c * net.N + row] = token
         memcpy(net.x + row * net.plan.D + column.place,
                net.params + column.start + token * column.dim, column.dim * sizeof(real))
+    if net.plan.spelled > 0:
+        net.words[row] = tokens[C]
 
 
 # dE[token] = sum over the places where the token stands of their dx. Only rows that occur are

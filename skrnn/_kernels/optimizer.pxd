@@ -150,7 +150,10 @@ cdef inline double penalize(Net* net, const Optimizer* opt, double* penalty) noe
         g2 += net.scratch_squares[2 * k]
         w2 += net.scratch_squares[2 * k + 1]
     penalty[0] = 0.5 * opt.alpha * w2
-    return sqrt(g2 + touched_squares(net))
+    g2 += touched_squares(net)
+    if net.characters != NULL:
+        g2 += touched_squares(net.characters)
+    return sqrt(g2)
 
 
 cdef inline void optimizer_step(Net* net, Optimizer* opt, double norm) noexcept nogil:
@@ -169,3 +172,5 @@ cdef inline void optimizer_step(Net* net, Optimizer* opt, double norm) noexcept 
         update_range(net, opt, scale, rate, chunks[3 * k], chunks[3 * k + 1])
         restore_worker(net.caller_mode)
     update_touched(net, opt, scale, rate)
+    if net.characters != NULL:
+        update_touched(net.characters, opt, scale, rate)

@@ -118,6 +118,7 @@ cdef struct NetPlan:
     idx n_directions
     idx n_scans       # layers x directions
     idx n_columns     # token columns; 0 for vectors
+    idx spelled       # last numbers of an input row, those of the character network; 0: none
     idx columns       # table (n_columns, 5): one embedding each; fields as in EmbeddingColumn
     idx D             # width of the rows layer 0 reads
     idx H             # width of the top layer
@@ -247,6 +248,15 @@ cdef struct Net:
     idx n_distinct                  # token rows projected once; 0: each step its own
     idx* places                     # (N,) which of them stands in a packed row
     real* distinct_x                # (n_distinct, D)
+    # the characters of words (characters.pxd)
+    Net* characters                 # the network that reads them, or NULL
+    const idx* spelling_starts      # (n_words + 1,) first character of each word of the data
+    const idx* spelling             # (characters of all words, 1)
+    idx* words                      # (N,) word of each packed row
+    idx* scratch_word_order         # (2 * N,) rows by word, and scratch
+    idx* scratch_word_starts        # (N + 1,) starts of runs of one word
+    idx* distinct_words             # (N,) words of the batch, rising
+    idx n_distinct_words
     real* x                         # (N, D)
     real* dx                        # (N, ld_dx)
     idx ld_dx
@@ -337,6 +347,12 @@ cdef inline idx useful_threads(idx threads, double flops) noexcept nogil:
     if most < 2:
         return 1
     return threads if most > threads else <idx> most
+
+
+cdef inline idx token_width(const NetPlan* plan) noexcept nogil:
+    """Integers of a step of tokens: a row of each embedding and, where characters are read, the
+    word."""
+    return plan.n_columns + (plan.spelled > 0)
 
 
 cdef inline idx ceil_div(idx n, idx size) noexcept nogil:

@@ -107,6 +107,11 @@ cdef inline void carve_batch(Arena* arena, Net* net, idx B, idx N, idx T) noexce
     net.x = reals(arena, (N if net.n_distinct == 0 else 0) * net.plan.D)
     net.distinct_x = reals(arena, net.n_distinct * net.plan.D)
     net.places = indices(arena, N if net.n_distinct > 0 else 0)
+    if net.plan.spelled > 0:
+        net.words = indices(arena, N)
+        net.scratch_word_order = indices(arena, 2 * N)
+        net.scratch_word_starts = indices(arena, N + 1)
+        net.distinct_words = indices(arena, N)
     if net.training:
         net.runs = <Run*> take(arena, net.plan.n_directions * SLICES * 2 * T, sizeof(Run))
         net.scratch_token_order = indices(arena, 2 * N * C)

@@ -18,6 +18,7 @@ from skrnn._network.border import (
     KernelData,
     KernelTargets,
     PairLimits,
+    Spellings,
 )
 from skrnn._network.plan import Options
 from skrnn._network.threads import SHORTEST_SECONDS, ThreadChoice
@@ -102,7 +103,16 @@ def kernel_data(plan, sequences):
     offsets = sequences.offsets.astype(np.intp, copy=False)
     if plan.embedding is None:
         return KernelData(offsets, np.ascontiguousarray(sequences.values, dtype=plan.dtype), None)
-    return KernelData(offsets, None, np.ascontiguousarray(sequences.values, dtype=np.intp))
+    tokens, spellings = np.ascontiguousarray(sequences.values, dtype=np.intp), sequences.spellings
+    if spellings is not None:
+        spellings = Spellings(*(np.ascontiguousarray(part, dtype=np.intp) for part in spellings))
+    return KernelData(offsets, None, tokens, spellings)
+
+
+def no_words(plan):
+    """Return the KernelData of no sequence, of a network that reads characters."""
+    none = Spellings(np.zeros(1, np.intp), np.empty((0, 1), np.intp))
+    return KernelData(none.offsets, None, np.empty((0, len(plan.embedding) + 1), np.intp), none)
 
 
 def kernel_targets(targets):
@@ -119,6 +129,25 @@ def batch_limits(lengths, batch_size):
     """Most sequences, steps in all and steps of a sequence that a batch of any order can have."""
     longest = np.sort(lengths)[::-1][:batch_size]
     return BatchLimits(len(longest), int(longest.sum()), int(longest[0]))
+
+
+def word_limits(data, batch_size):
+    """Most words, characters in all and characters of a word that a batch of any order can have.
+
+    Parameters
+    ----------
+    data : KernelData
+        With `spellings`.
+    batch_size : int
+        Number of sequences.
+    """
+    lengths = np.diff(data.spellings.offsets)
+    read = np.append(0, np.cumsum(lengths[data.tokens[:, -1]]))
+    steps, read = np.diff(data.offsets), np.diff(read[data.offsets])  # of each sequence
+    n_words = min(len(lengths), int(np.sort(steps)[::-1][:batch_size].sum()))
+    longest = np.sort(lengths)[::-1][:n_words]
+    n_characters = min(int(longest.sum()), int(np.sort(read)[::-1][:batch_size].sum()))
+    return BatchLimits(n_words, n_characters, int(longest.max(initial=1)))
 
 
 def pair_limits(source_lengths, target_lengths, batch_size):
@@ -143,8 +172,9 @@ def chunk_steps(plan):
     directions meet in a pooling. The loss must not be of whole label sequences.
     """
     stacked = plan.n_directions > 1 and (len(plan.hidden) > 1 or plan.pooling == "all")
-    # The weights of attention pooling need the scores of all steps.
-    if not plan.bptt_steps or stacked or plan.loss == "crf" or "attention" in plan.pooling:
+    # The weights of attention pooling need the scores of all steps; words are read all at once.
+    whole = "attention" in plan.pooling or plan.characters is not None
+    if not plan.bptt_steps or stacked or plan.loss == "crf" or whole:
         return None
     return -(-CHUNK_STEPS // plan.bptt_steps) * plan.bptt_steps
 
@@ -259,6 +289,8 @@ class EpochRunner:
         self.batch_size = batch_size
         self.batch_offsets = equal_bounds(self.n_units, batch_size)
         self.limits = batch_limits(lengths, batch_size)
+        if plan.characters is not None:
+            self.limits = self.limits._replace(words=word_limits(self.data, batch_size))
         if plan.embedding is None:  # numbers are no words
             dropout_rates["word_dropout"] = 0.0
         rows = self.limits.n_steps if plan.pooling == "all" else self.limits.n_sequences

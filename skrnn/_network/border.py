@@ -9,6 +9,7 @@ from skrnn._kernels.border import (
     KernelData,
     KernelTargets,
     PairLimits,
+    Spellings,
     TargetSequences,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "KernelData",
     "KernelTargets",
     "PairLimits",
+    "Spellings",
     "TargetSequences",
 ]

@@ -20,6 +20,9 @@ from skrnn._network.initialize import initial_bias, initialize
 # and a constant, because the order in which their sums of squares are added follows from it.
 CHUNK = 4096
 
+# What the names of the weights begin with that read the characters of words.
+CHARACTERS = "characters_"
+
 
 # Names of what pools over time, in the order in which they stand side by side; and what a network
 # may have of them.
@@ -142,6 +145,13 @@ class Plan:
         That of a decoder over its source; its weights lie behind those of the head.
     n_frozen : int
         Number of rows of the first embedding, from the first on, that training leaves as they are.
+    characters : (rows, dim, hidden) or None
+        Of the bidirectional LSTM that reads the characters of each word: size of their embedding,
+        whose last row is that of unknown characters, and units of each direction. What it makes of
+        a word stands behind the word's embeddings. The tokens then have one column more, the number
+        of the word, and its parameters lie behind all others.
+    first_parameter : int
+        Where the parameters start, in the vector of the network that this one is a part of.
     dtype : {'float32', 'float64'}
     level : str or None
         Instruction set, for tests; that of the process when None.
@@ -166,10 +176,12 @@ class Plan:
         tied=False,
         attention=None,
         n_frozen=0,
+        characters=None,
+        first_parameter=0,
         dtype="float32",
         level=None,
     ):
-        _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding)
+        _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding, characters)
         check_switch(bidirectional)
         self.engine = get_engine(dtype, level)
         self.dtype = self.engine.real_dtype
@@ -198,11 +210,16 @@ class Plan:
         if not per or n_outputs % per:
             raise ValueError(f"{n_outputs} outputs do not fit the loss {loss!r}")
         self.parameters = {}
-        self.n_params = 0  # length of the flat parameter vector
+        self.n_params = first_parameter  # length of the flat parameter vector
         self._tables = []
         self._n_table = 0
         width = n_features if embedding is None else sum(dim for _, dim in self.embedding)
+        spelled = 2 * characters[2] if characters is not None else 0
+        width += spelled
         self._name_parameters(width)
+        self.characters = None
+        if characters is not None:
+            self._add_characters(*characters, dtype, level)
         codes = {"cell": self.engine.CELLS[cell], "activation": self.engine.ACTIVATIONS[activation]}
         self.scans = np.array(
             [
@@ -212,7 +229,7 @@ class Plan:
             ],
             dtype=np.intp,
         )
-        self.net = self._net(width, loss, bptt_steps)
+        self.net = self._net(width, spelled, loss, bptt_steps)
         self.tables = np.concatenate(self._tables)
         # The kernels take what stands here for sure.
         for array in (self.scans, self.net, self.tables, self.quantiles):
@@ -248,6 +265,16 @@ class Plan:
             self._add_parameter("attention_query", (H, H))
             self._add_parameter("attention_key", (H, H))
             self._add_parameter("attention_vector", (H,))
+
+    def _add_characters(self, rows, dim, hidden, dtype, level):
+        """Plan the network that reads characters, as a part of this one."""
+        self.characters = Plan(
+            "lstm", (hidden,), 1, 0, bidirectional=True, embedding=[(rows, dim)],
+            first_parameter=self.n_params, dtype=dtype, level=level,
+        )  # fmt: skip
+        self.n_params = self.characters.n_params
+        for name, parameter in self.characters.parameters.items():
+            self.parameters[CHARACTERS + name] = parameter
 
     @property
     def embedding_names(self):
@@ -323,7 +350,7 @@ class Plan:
         }
         return [record[field] for field in self.engine.SCAN_FIELDS]
 
-    def _net(self, width, loss, bptt_steps):
+    def _net(self, width, spelled, loss, bptt_steps):
         outputs = np.full(self._padded(self.n_outputs), -1)
         outputs[: self.n_outputs] = np.arange(self.n_outputs)
         chunks = self._penalty_chunks()
@@ -339,6 +366,7 @@ class Plan:
             "n_directions": self.n_directions,
             "n_scans": len(self.scans),
             "n_columns": len(columns),
+            "spelled": spelled,
             "columns": self._table(columns),
             "D": width,
             "H": self.hidden[-1],
@@ -366,11 +394,15 @@ class Plan:
         """Return (start, stop, penalized) pieces of all parameters but embeddings."""
         pieces = []
         for name, p in self.parameters.items():
+            if name.startswith(CHARACTERS):
+                continue
             if self.tied or name not in self.embedding_names:
                 starts = np.arange(p.start, p.start + p.size, CHUNK, dtype=np.intp)
                 stops = np.minimum(starts + CHUNK, p.start + p.size)
                 penalized = np.full_like(starts, name.startswith(PENALIZED))
                 pieces.append(np.column_stack([starts, stops, penalized]))
+        if self.characters is not None:
+            pieces.append(self.characters._penalty_chunks())
         return np.concatenate(pieces)
 
     @property
@@ -427,10 +459,16 @@ class Plan:
         """
         params = np.zeros(self.n_params, self.dtype)
         weights, embeddings = self.views(params), self.embedding_names
+        inner = self.characters
         bias = 0.0
         if targets is not None:
             bias = initial_bias(targets, self.loss, self.n_outputs, self.quantiles)
+        if inner is not None:
+            own = (name for name in weights if not name.startswith(CHARACTERS))
+            weights = {name: weights[name] for name in own}
         initialize(weights, rng, bias, self.cell, embeddings)
+        if inner is not None:
+            initialize(inner.views(params), rng, 0.0, inner.cell, inner.embedding_names)
         return params
 
     def workspace(self, options, limits):
@@ -486,6 +524,7 @@ def _sizes(architecture):
     """Return the sizes that the network has at least as many weights as."""
     rows = [n for size in architecture.get("embedding") or [] for n in size]
     rows += architecture.get("target_embedding", ())
+    rows += architecture.get("characters") or ()
     sizes = [*architecture["hidden"], architecture["n_outputs"], *rows]
     if not all(isinstance(n, Integral) and n > 0 for n in (*sizes, architecture["n_features"])):
         raise ValueError("sizes must be positive integers")
@@ -498,15 +537,19 @@ def check_switch(bidirectional):
         raise ValueError(f"bidirectional is {bidirectional!r}")
 
 
-def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding):
+def _check_sizes(hidden, n_features, n_outputs, bptt_steps, embedding, characters=None):
     """Raise where a size is none: offsets that follow from it would leave the parameters."""
     sizes = [*hidden, n_features, 1 if bptt_steps is None else bptt_steps]
     sizes += [n for size in embedding or [] for n in size]
+    sizes += characters or ()
     whole = all(isinstance(n, Integral) for n in (*sizes, n_outputs))
     if not whole or not len(hidden) or min(sizes) < 1 or n_outputs < 0:
         raise ValueError("sizes must be positive integers")
+    if characters is not None and (embedding is None or len(characters) != 3):
+        raise ValueError("characters need words, and three sizes")
+    n_columns = n_features - (characters is not None)
     if embedding is not None and (
-        len(embedding) != n_features or any(len(size) != 2 for size in embedding)
+        len(embedding) != n_columns or any(len(size) != 2 for size in embedding)
     ):
         raise ValueError("each token column needs an embedding")
 

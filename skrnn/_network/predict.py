@@ -1,7 +1,10 @@
 """Prediction: batches of sequences of similar length, run forward through the kernels."""
 
+from itertools import pairwise
+
 import numpy as np
 
+from skrnn._data.sequences import step_rows
 from skrnn._network.batches import kernel_data
 from skrnn._network.border import BatchLimits, CarriedStates, DistinctTokens
 from skrnn._network.plan import Options
@@ -120,7 +123,11 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
         int(lengths[0]),
     )
     data = kernel_data(plan, sequences)
-    distinct = None if plan.embedding is None else distinct_rows(data.tokens)
+    distinct = None
+    if plan.characters is not None:
+        limits = limits._replace(words=word_limits_of(data, order, batch_offsets))
+    elif plan.embedding is not None:
+        distinct = distinct_rows(data.tokens)
     if distinct is not None and len(distinct.rows) * plan.projection_width > PROJECTED_NUMBERS:
         distinct = None
     options = Options(
@@ -133,6 +140,31 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
         batch_offsets, out, path, probabilities, scores,
         None if states is None else CarriedStates(*states), read,
     )  # fmt: skip
+
+
+def word_limits_of(data, order, batch_offsets):
+    """Return the limits of words of these very batches.
+
+    Parameters
+    ----------
+    data : KernelData
+        With `spellings`.
+    order : ndarray of int
+        Sequences of all batches, one after another.
+    batch_offsets : ndarray of shape (n_batches + 1,)
+
+    Returns
+    -------
+    BatchLimits
+    """
+    lengths, words = np.diff(data.spellings.offsets), data.tokens[:, -1]
+    n_words = n_characters = 0
+    for start, stop in pairwise(batch_offsets.tolist()):
+        rows = step_rows(data.offsets, order[start:stop])[0]
+        here = np.unique(words[rows])
+        n_words = max(n_words, len(here))
+        n_characters = max(n_characters, int(lengths[here].sum()))
+    return BatchLimits(n_words, n_characters, int(lengths.max()))
 
 
 def distinct_rows(tokens):

@@ -101,6 +101,12 @@ def to_onnx(model):
         _refuse(estimator)
     check_is_fitted(model)
     plan = estimator._check_whole()
+    if getattr(plan, "characters", None) is not None:
+        raise ValueError(
+            "subwords='chars' cannot be exported: a graph gets ids of words, and ONNX has no node "
+            "that makes characters of them. Fit with subwords=True, or use predict, or a file of "
+            "skops."
+        )
     graph, metadata = Graph(), {"skrnn": __version__}
     if plan.embedding is None:
         width = transformers[0].n_features_in_ if transformers else estimator._step_width

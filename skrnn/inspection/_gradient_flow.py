@@ -8,7 +8,13 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn._base.estimator import BaseRecurrentNetwork
-from skrnn._network.batches import batch_limits, equal_bounds, kernel_data, kernel_targets
+from skrnn._network.batches import (
+    batch_limits,
+    equal_bounds,
+    kernel_data,
+    kernel_targets,
+    word_limits,
+)
 from skrnn._network.plan import Options, Plan
 from skrnn._network.threads import effective_n_threads
 
@@ -207,8 +213,10 @@ def _batches(network, sequences, targets):
     not_empty = np.flatnonzero(lengths)
     options = Options(training=True, threads=effective_n_threads())
     limits = batch_limits(lengths, BATCH_SIZE)
-    workspace, grads = plan.workspace(options, limits), np.zeros_like(network._params)
     data = kernel_data(plan, sequences)
+    if plan.characters is not None:
+        limits = limits._replace(words=word_limits(data, BATCH_SIZE))
+    workspace, grads = plan.workspace(options, limits), np.zeros_like(network._params)
     batch_offsets = equal_bounds(len(not_empty), BATCH_SIZE)
     for start, stop in pairwise(batch_offsets):
         batch = not_empty[start:stop].astype(np.intp, copy=False)

@@ -146,7 +146,7 @@ def test_weights_that_moved_are_seen():
     assert_allclose(model.step(X[:, 0], state)[0], model.predict_proba(X[:, :1]), atol=1e-6)
 
 
-@pytest.mark.parametrize("subwords", [True, False])
+@pytest.mark.parametrize("subwords", [True, False, "chars"])
 def test_tokens(subwords):
     words = [["the", "cat", "sat"], ["a", "dog", "sat"], ["the", "dog", "ran"]]
     tagger = LSTMTagger((8,), bidirectional=False, subwords=subwords, min_freq=1, **QUICK)

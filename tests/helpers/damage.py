@@ -65,6 +65,9 @@ def models():
         "tagger": (LSTMTagger, {}, words, tags),
         "tagger, one direction": (LSTMTagger, {"bidirectional": False}, *first_tags()),
         "crf": (LSTMTagger, {"crf": True, "subwords": False}, words, tags),
+        "tagger, characters": (
+            LSTMTagger, {"subwords": "chars", "bidirectional": False}, words, tags,
+        ),
         "forecaster": (LSTMForecaster, forecaster, series(), None),
         "forecaster, lags": (
             LSTMForecaster,

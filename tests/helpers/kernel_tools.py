@@ -18,7 +18,7 @@ import pytest
 
 from skrnn import RNNClassifier
 from skrnn._kernels import cpu, get_engine
-from skrnn._network.border import BatchLimits, KernelData, KernelTargets
+from skrnn._network.border import BatchLimits, KernelData, KernelTargets, Spellings
 from skrnn._network.optimizer import Optimizer
 from skrnn._network.plan import CELLS, Options, Plan
 
@@ -193,6 +193,8 @@ class Network:
         `head_weight` is the embedding.
     n_frozen : int, default=0
         Rows of the first embedding that training leaves as they are.
+    spellings : list of ndarray of int, default=None
+        Characters of each word, which the last column of the sequences numbers.
     **options
         Other fields of `Options`.
 
@@ -208,18 +210,25 @@ class Network:
         self, spec, weights, sequences, targets=None, sample_weight=None, h0=None, c0=None,
         d_outputs=None, d_hn=None, d_cn=None, *, level, dtype="float64", threads=1, dropout=0.0,
         recurrent_dropout=0.0, word_dropout=0.0, seed=0, order=None, wants_dx=True, tied=False,
-        n_frozen=0, **options,
+        n_frozen=0, spellings=None, **options,
     ):  # fmt: skip
         tables = [table for name, table in weights.items() if name.startswith("embedding_weight")]
         has_head = "head_weight" in weights
         tables = [weights["head_weight"]] if tied else tables
         self.spec, self.seed = spec, seed
+        characters = None
+        if spellings is not None:
+            table, states = (
+                weights[f"characters_{n}"] for n in ("embedding_weight", "weight_hh_l0")
+            )
+            characters = (*table.shape, states.shape[1])
         self.plan = Plan(
             spec.cell, spec.hidden, sequences[0].shape[1], spec.n_outputs if has_head else 1,
             bidirectional=spec.bidirectional, activation=spec.activation, pooling=spec.pooling,
             loss=spec.loss, bptt_steps=spec.bptt_steps, dtype=dtype, level=level,
             quantiles=oracle.QUANTILES if spec.loss == "quantile" else (),
             embedding=[table.shape for table in tables] or None, tied=tied, n_frozen=n_frozen,
+            characters=characters,
         )  # fmt: skip
         self.engine, dtype = self.plan.engine, self.plan.dtype
         self.params = np.zeros(self.plan.n_params, dtype)
@@ -240,13 +249,21 @@ class Network:
             True, wants_dx, threads, dropout, recurrent_dropout, word_dropout, **options
         )
         self.limits = BatchLimits(len(sequences), int(self.offsets[-1]), int(self.lengths.max()))
+        self.spellings = None
+        if spellings is not None:
+            lengths = np.array(list(map(len, spellings)))
+            offsets = np.append(0, np.cumsum(lengths)).astype(np.intp)
+            flat = np.concatenate(spellings).astype(np.intp)[:, np.newaxis]
+            self.spellings = Spellings(offsets, flat)
+            words = BatchLimits(len(lengths), int(offsets[-1]), int(lengths.max()))
+            self.limits = self.limits._replace(words=words)
         self.workspace = self.plan.workspace(self.options, self.limits)
 
     @property
     def data(self):
         """Return the input as the kernels take it."""
         if self.values.dtype.kind == "i":
-            return KernelData(self.offsets, None, self.values)
+            return KernelData(self.offsets, None, self.values, self.spellings)
         return KernelData(self.offsets, self.values, None)
 
     def _flat_targets(self, targets, sample_weight):

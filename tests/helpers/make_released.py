@@ -59,6 +59,7 @@ def fitted():
         "regressor_relu": (tiny(RNNRegressor, **relu), *means(12), labels[:1]),
         "tagger": (tiny(LSTMTagger), words, tags, labels),
         "tagger_crf": (tiny(LSTMTagger, cell="rnn", crf=True), words, tags, labels),
+        "tagger_characters": (tiny(LSTMTagger, subwords="chars"), words, tags, labels),
         "forecaster": (tiny(LSTMForecaster, horizon=3), walks(), None, intervals),
         "forecaster_gaussian": (tiny(LSTMForecaster, loss="gaussian"), walks(), None, intervals),
         "forecaster_quantile": (tiny(LSTMForecaster, **quantile), walks(), None, intervals),

@@ -34,6 +34,7 @@ TYPES = [
     (r"^(bool)$", "bool"),
     (r"^bool or None$", "bool | None"),
     (r"^bool or int$", "bool | int"),
+    (r"^bool or 'chars'$", "bool | Literal['chars']"),
     (r"^int$", "int"),
     (r"^int or None$", "int | None"),
     (r"^int or 'auto'$", "int | Literal['auto']"),

@@ -56,6 +56,10 @@ def make_calls(patch):
             patch, RNNRegressor, *means(9, outputs=2), pooling="max", dtype="float64"
         ),
         "tagger": calls_of(patch, LSTMTagger, words, tags, lambda m: m.predict_proba(words)),
+        "characters": calls_of(
+            patch, LSTMTagger, words, tags, lambda m: m.predict(words),
+            lambda m: gradient_flow(m, words, tags), subwords="chars",
+        ),
         "crf": calls_of(patch, LSTMTagger, words, tags, lambda m: m.predict(words), crf=True),
         "forecaster": calls_of(
             patch, LSTMForecaster, series, None, lambda m: m.predict(series, horizon=5), horizon=2,

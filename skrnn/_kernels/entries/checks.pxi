@@ -3,7 +3,7 @@
 One pass over the targets of the batches' sequences. The kernels index by labels and write to
 rows of results, and check nothing themselves.
 """
-from .types cimport ALL, Net, idx, real
+from .types cimport ALL, Net, idx, imax, real, token_width
 
 
 cdef int _check_data(
@@ -14,7 +14,7 @@ cdef int _check_data(
     `shortest` steps long and fit the workspace, and the embedding has all tokens."""
     offsets, values, tokens = data.offsets, data.values, data.tokens
     rows = values if net.plan.n_columns == 0 else tokens
-    width = net.plan.D if net.plan.n_columns == 0 else net.plan.n_columns
+    width = net.plan.D if net.plan.n_columns == 0 else token_width(&net.plan)
     if rows is None or rows.ndim != 2 or rows.shape[1] != width:
         raise ValueError(f"Input rows must have {width} columns.")
     if len(offsets) == 0 or offsets[0] != 0 or offsets[len(offsets) - 1] != rows.shape[0]:
@@ -52,6 +52,53 @@ cdef int _check_data(
                         raise ValueError(f"the embedding of column {c} has no row {ids[t, c]}")
         if steps > most_steps:
             raise ValueError(f"batch {k} has more steps than the workspace")
+    return 0
+
+
+cdef int _read_spellings(
+    Net* net, data, limits, const idx[::1] batch_indices, const idx[::1] batch_offsets
+) except -1:
+    """Connect the characters of words, which the caller keeps alive, where the network reads them.
+
+    Raise unless every step of the batches, which are checked already, has a word that exists, these
+    words are neither empty nor longer than the workspace, the embedding has all their characters,
+    and the different words of a batch fit the workspace.
+    """
+    if net.characters == NULL:
+        return 0
+    if data.spellings is None:
+        raise ValueError("The network needs the characters of words.")
+    cdef const idx[::1] offsets = data.offsets, starts = data.spellings.offsets
+    cdef const idx[:, ::1] tokens = data.tokens, characters = data.spellings.characters
+    cdef idx n_words = starts.shape[0] - 1, n = characters.shape[0], C = net.plan.n_columns
+    cdef idx most_words = limits.words.n_sequences, most_steps = limits.words.n_steps
+    cdef idx longest = limits.words.longest, k, b, t, c, word, words, steps
+    if n_words < 0 or starts[0] != 0 or starts[n_words] != n or characters.shape[1] != 1:
+        raise ValueError("The offsets of words do not span their characters.")
+    cdef idx[::1] batch_of = np.full(imax(n_words, 1), -1, dtype=np.intp)
+    for k in range(batch_offsets.shape[0] - 1):
+        words = steps = 0
+        for b in range(batch_offsets[k], batch_offsets[k + 1]):
+            for t in range(offsets[batch_indices[b]], offsets[batch_indices[b] + 1]):
+                word = tokens[t, C]
+                if not 0 <= word < n_words:
+                    raise ValueError(f"There is no word {word}.")
+                if batch_of[word] == k:
+                    continue
+                batch_of[word] = k
+                if not 0 <= starts[word] < starts[word + 1] <= n \
+                        or starts[word + 1] - starts[word] > longest:
+                    raise ValueError(f"Word {word} is empty, or longer than the workspace.")
+                for c in range(starts[word], starts[word + 1]):
+                    if not 0 <= characters[c, 0] < net.characters.columns[0].rows:
+                        raise ValueError(
+                            f"The embedding of characters has no row {characters[c, 0]}."
+                        )
+                words += 1
+                steps += starts[word + 1] - starts[word]
+        if words > most_words or steps > most_steps:
+            raise ValueError(f"Batch {k} has more words or characters than the workspace.")
+    net.spelling_starts, net.spelling = &starts[0], &characters[0, 0] if n > 0 else NULL
     return 0
 
 

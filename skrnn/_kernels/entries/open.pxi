@@ -4,9 +4,11 @@ from libc.string cimport memcpy, memset
 from .batch cimport move_states
 from .optimizer cimport ADAM, Optimizer
 from .types cimport (
-    BLOCK_COLS, CRF, LANES, Net, NetPlan, SOFTMAX, ScanPlan, ceil_div, idx, real,
+    BLOCK_COLS, CRF, LANES, LAST, Net, NetPlan, SOFTMAX, ScanPlan, ceil_div, idx, real,
 )
 from .workspace cimport carve, connect_parameters
+
+CHARACTER_DROPOUT = 0.1
 
 cdef struct States:
     real* h                # (n_scans, n_rows, width), or NULL
@@ -60,18 +62,75 @@ def workspace_bytes(plan, options, limits):
     """Bytes of workspace for batches of at most `limits`, a BatchLimits."""
     cdef Net net
     cdef const ScanPlan* scans = _describe(&net, plan, options)
-    return carve(NULL, &net, scans, limits.n_sequences, limits.n_steps, limits.longest) + 64
+    cdef size_t used = carve(NULL, &net, scans, limits.n_sequences, limits.n_steps, limits.longest)
+    if net.plan.spelled > 0:
+        if limits.words is None:
+            raise ValueError("A network that reads characters needs the limits of words.")
+        used += ceil_div(sizeof(Net), 64) * 64
+        used += workspace_bytes(plan.characters, _character_options(options), limits.words)
+    return used + 64
+
+
+def _character_options(options):
+    """Return the options of the network that reads characters, from those of the one around it.
+
+    A character gives way to the unknown one a tenth as often as a word, which is about as often a
+    word's only sign.
+    """
+    return type(options)(
+        training=options.training, threads=options.threads,
+        word_dropout=CHARACTER_DROPOUT * options.word_dropout,
+    )
+
+
+cdef int _open_characters(
+    Net* net, plan, options, limits, unsigned char[::1] workspace, const real[::1] params,
+    real[::1] grads,
+) except -1:
+    """Lay out the network that reads characters; its parameters are among those of `net`."""
+    cdef const idx[::1] tables = plan.characters.tables
+    cdef size_t start = (64 - (<size_t> &workspace[0]) % 64) % 64
+    cdef Net* inner = <Net*> &workspace[start]
+    cdef const ScanPlan* scans = _describe(inner, plan.characters, _character_options(options))
+    if (
+        inner.plan.n_directions * inner.plan.H != net.plan.spelled or inner.plan.pooling != LAST
+        or inner.plan.n_columns != 1 or inner.plan.n_layers != 1 or inner.plan.spelled > 0
+        or inner.plan.n_params != net.plan.n_params or tables.shape[0] != inner.plan.n_tables
+        or plan.characters.scans.shape[0] != inner.plan.n_scans
+    ):
+        raise ValueError("The plan of the characters does not fit that of the words.")
+    start += ceil_div(sizeof(Net), 64) * 64
+    carve(<char*> &workspace[start], inner, scans, limits.words.n_sequences,
+          limits.words.n_steps, limits.words.longest)
+    connect_parameters(inner, &tables[0], <real*> &params[0],
+                       &grads[0] if net.training else NULL)
+    _clear_states(inner, limits.words.n_sequences)
+    net.characters = inner
+    return 0
+
+
+cdef _clear_states(Net* net, idx n_sequences):
+    """Let all initial states be zero."""
+    cdef idx k
+    for k in range(net.plan.n_scans):
+        memset(net.scans[k].h0, 0, n_sequences * net.scans[k].plan.Hp * sizeof(real))
+        if net.scans[k].plan.has_c:
+            memset(net.scans[k].c0, 0, n_sequences * net.scans[k].plan.Hp * sizeof(real))
 
 
 cdef int _open(
     Net* net, plan, options, limits, unsigned char[::1] workspace,
-    const real[::1] params, real[::1] grads,
+    const real[::1] params, real[::1] grads, bint reads_characters=False,
 ) except -1:
-    """Lay the workspace out and connect the parameters; initial states are zero."""
+    """Lay the workspace out and connect the parameters; initial states are zero.
+
+    `reads_characters` where the call goes on with `_read_spellings`.
+    """
     cdef const ScanPlan* scans = _describe(net, plan, options)
     cdef const idx[::1] tables = plan.tables
-    cdef size_t start
-    cdef idx k
+    cdef size_t start, used
+    if net.plan.spelled > 0 and not reads_characters:
+        raise ValueError("The call reads no characters of words.")
     if (
         tables.shape[0] != net.plan.n_tables or plan.scans.shape[0] != net.plan.n_scans
         or plan.quantiles.shape[0] != net.plan.n_quantiles
@@ -84,13 +143,13 @@ cdef int _open(
     if net.training and (grads is None or grads.shape[0] != net.plan.n_params):
         raise ValueError("gradient vector does not fit the plan")
     start = (64 - (<size_t> &workspace[0]) % 64) % 64
-    carve(<char*> &workspace[start], net, scans, limits.n_sequences, limits.n_steps, limits.longest)
+    used = carve(<char*> &workspace[start], net, scans, limits.n_sequences, limits.n_steps,
+                 limits.longest)
     connect_parameters(net, &tables[0], <real*> &params[0],
                        &grads[0] if net.training else NULL)
-    for k in range(net.plan.n_scans):
-        memset(net.scans[k].h0, 0, limits.n_sequences * net.scans[k].plan.Hp * sizeof(real))
-        if net.scans[k].plan.has_c:
-            memset(net.scans[k].c0, 0, limits.n_sequences * net.scans[k].plan.Hp * sizeof(real))
+    _clear_states(net, limits.n_sequences)
+    if net.plan.spelled > 0:
+        _open_characters(net, plan, options, limits, workspace[start + used:], params, grads)
     return 0
 
 

@@ -3,6 +3,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
 from .batch cimport load_batch
+from .characters cimport characters_forward
 from .denormals cimport flush_denormals, restore_mode, restore_worker
 from .embedding cimport project_tokens
 from .heads.crf cimport best_path, crf_prepare, marginals
@@ -45,9 +46,10 @@ def predict(
     cdef const idx[:, ::1] distinct_rows = None
     cdef const idx[::1] places = None
     cdef const real* score = NULL
-    _open(&net, plan, options, limits, workspace, params, None)
+    _open(&net, plan, options, limits, workspace, params, None, True)
     watch(&stop, &net)
     _check_data(&net, data, limits, batch_indices, batch_offsets, states is not None)
+    _read_spellings(&net, data, limits, batch_indices, batch_offsets)
     _check_results(&net, offsets, out, features, path)
     if net.paths:
         if net.plan.pooling != ALL or scores.shape[1] != net.plan.n_outputs \
@@ -55,6 +57,8 @@ def predict(
             raise ValueError("The scores do not fit the plan.")
         score = &scores[0, 0]
     if net.n_distinct > 0:
+        if net.characters != NULL:
+            raise ValueError("Words that are read by characters are not projected.")
         distinct_rows, places = distinct.rows, distinct.places
         _check_distinct(&net, distinct_rows, places, offsets[offsets.shape[0] - 1])
     cdef const idx* place = _pointer(places)
@@ -72,6 +76,8 @@ def predict(
             load_batch(&net, &offsets[0], x, ids, place, &batch_indices[batch_offsets[k]],
                        batch_offsets[k + 1] - batch_offsets[k])
             _move(&net, &carried_states, True)
+            if net.characters != NULL:
+                characters_forward(&net)
             network_forward(&net)
             if net.paths and not stopped(&stop, 0):
                 _label_sequences(&net, &offsets[0], best, to != NULL)

@@ -3,6 +3,7 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from .batch cimport load_batch
+from .characters cimport characters_backward, characters_forward
 from .denormals cimport FLUSH_BITS, flush_denormals, read_mode, restore_mode, write_mode
 from .dropout cimport dropout_rows, layer_dropout
 from .heads.losses cimport head_loss
@@ -65,10 +66,11 @@ def inspect_batch(
     cdef const real[:, ::1] target_values = None
     cdef const double[::1] weights = None
     cdef idx k
-    _open(&net, plan, options, limits, workspace, params, grads)
+    _open(&net, plan, options, limits, workspace, params, grads, True)
     watch(&stop, &net)
     batch_offsets = np.array([0, batch_indices.shape[0]], dtype=np.intp)
     _check_data(&net, data, limits, batch_indices, batch_offsets)
+    _read_spellings(&net, data, limits, batch_indices, batch_offsets)
     if targets is not None:
         labels, target_values, weights = targets.labels, targets.values, targets.weights
         _check_targets(&net, offsets, labels, target_values, weights, batch_indices, batch_offsets)
@@ -87,6 +89,8 @@ def inspect_batch(
             _put_states(net.scans[k].h0, &net, k, None if h0 is None else h0[k], place)
             if net.scans[k].plan.has_c:
                 _put_states(net.scans[k].c0, &net, k, None if c0 is None else c0[k], place)
+        if net.characters != NULL:
+            characters_forward(&net)
         network_forward(&net)
         check_stopped(&stop)
         result = {}
@@ -119,6 +123,8 @@ def inspect_batch(
                 result["scans"][k]["dh"] = dh
             np.bitwise_or(before, 0, out=np.asarray(workspace))
         layers_backward(&net)
+        if net.characters != NULL:
+            characters_backward(&net)
         check_stopped(&stop)
         opt.alpha = alpha
         result["rows_with_target"] = size.rows

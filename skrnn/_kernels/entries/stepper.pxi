@@ -4,14 +4,15 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
 from .batch cimport place_single_steps
+from .characters cimport characters_forward
 from .denormals cimport flush_denormals, restore_mode, restore_worker
 from .embedding cimport look_up
 from .heads.losses cimport softmax_row
 from .pack cimport pack_weights
 from .single_step cimport keep_states, one_step_each, step_rows
 from .types cimport (
-    ALL, LANES, LAST, Net, POOL_NUMBERS, Scan, idx, load, real, splat, sum_lanes, useful_threads,
-    vec,
+    ALL, LANES, LAST, Net, POOL_NUMBERS, Scan, idx, load, real, splat, sum_lanes, token_width,
+    useful_threads, vec,
 )
 
 
@@ -30,23 +31,25 @@ cdef class Stepper:
     params : ndarray of shape (n_params,)
         As they are now: later changes are not seen.
     n : int
+    words : BatchLimits, default=None
+        Of the characters of n words, where the network reads them.
     """
 
     cdef Net net
-    cdef object kept
+    cdef object kept, words
     cdef readonly idx n
     # Numbers of a sequence's state, side by side: h and c of each scan; and with a pooling but the
     # last the `pool_state` of a row, and what is pooled.
     cdef readonly idx n_state
     cdef idx n_pooled  # poolings that have a state
 
-    def __init__(self, plan, options, workspace, params, n):
+    def __init__(self, plan, options, workspace, params, n, words=None):
         cdef idx k
         if n < 1:
             raise ValueError("a stepper needs room for a sequence")
         self.kept = plan, workspace, params
-        self.n = n
-        _open(&self.net, plan, options, BatchLimits(n, n, 1), workspace, params, None)
+        self.n, self.words = n, words
+        _open(&self.net, plan, options, BatchLimits(n, n, 1, words), workspace, params, None, True)
         if self.net.plan.n_directions > 1:
             raise ValueError("a network of two directions has no single step")
         one_step_each(&self.net, n)
@@ -63,11 +66,12 @@ cdef class Stepper:
 
     def step(
         self, const real[:, ::1] x, const idx[:, ::1] tokens, const real[:, ::1] before,
-        real[:, ::1] after, real[:, ::1] out, bint probabilities, idx threads,
+        real[:, ::1] after, real[:, ::1] out, bint probabilities, idx threads, spellings=None,
     ):
         """Take sequences one step further.
 
-        `x` (n, D) or `tokens` (n, n_columns) is the step of each, the other is None. `before` and
+        `x` (n, D) or `tokens` (n, n_columns) is the step of each, the other is None; a network that
+        reads characters has one column more, as KernelData says, and `spellings`. `before` and
         `after` (n, n_state), which may be the same, are the states around it; `out` (n, n_outputs)
         gets logits or, with `probabilities`, their softmax.
 
@@ -82,7 +86,7 @@ cdef class Stepper:
             n > self.n or rows != n or after.shape[0] != n
             or out.shape[0] != n or before.shape[1] != self.n_state
             or after.shape[1] != self.n_state or out.shape[1] != net.plan.n_outputs
-            or width != (net.plan.n_columns if net.plan.n_columns else net.plan.D)
+            or width != (token_width(&net.plan) if net.plan.n_columns else net.plan.D)
             or (tokens is None) != (net.plan.n_columns == 0)
         ):
             raise ValueError("step, state and output do not fit the network and one another")
@@ -93,6 +97,8 @@ cdef class Stepper:
             and &after[0, 0] < &out[0, 0] + n * net.plan.n_outputs
         ):
             raise ValueError("output and state share memory")
+        if net.characters != NULL:
+            self._connect(tokens, spellings)
         place_single_steps(net, n)
         if tokens is None:
             for r in range(n):
@@ -102,13 +108,15 @@ cdef class Stepper:
                     net.x[r * width + c] = x[r, c]
         else:
             for r in range(n):
-                for c in range(width):
+                for c in range(net.plan.n_columns):
                     if not 0 <= tokens[r, c] < net.columns[c].rows:
                         return r
                 look_up(net, &tokens[r, 0], r, 0)
         parts = useful_threads(threads, 2.0 * n * net.plan.n_params)
         with nogil:
             net.caller_mode = flush_denormals()
+            if net.characters != NULL:
+                characters_forward(net)
             for part in prange(parts, num_threads=parts, use_threads_if=parts > 1,
                                schedule='static', chunksize=1):
                 flush_denormals()
@@ -123,6 +131,14 @@ cdef class Stepper:
         r = self._first_wrong(before)
         self._clear()
         return r
+
+    cdef _connect(self, tokens, spellings):
+        """Check the words of a step and connect their characters."""
+        n = len(tokens)
+        steps = np.arange(n + 1, dtype=np.intp)
+        _read_spellings(&self.net, KernelData(steps, None, tokens, spellings),
+                        BatchLimits(n, n, 1, self.words), np.arange(n, dtype=np.intp),
+                        np.array([0, n], dtype=np.intp))
 
     cdef idx _step(self, const real* before, bint probabilities, idx lo, idx hi) noexcept nogil:
         """Step rows lo .. hi within the workspace; returns how many rows were not or are not

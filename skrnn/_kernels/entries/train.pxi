@@ -2,6 +2,7 @@
 from libc.math cimport isfinite
 
 from .batch cimport load_batch
+from .characters cimport characters_backward, characters_forward
 from .denormals cimport flush_denormals, restore_mode
 from .heads.losses cimport head_loss
 from .heads.pooling cimport leave_out_top
@@ -59,8 +60,9 @@ def train(
     cdef const real* target_value = _reals(target_values)
     cdef const double* weight = NULL if weights is None else &weights[0]
     if direction_chunks is None:
-        _open(&net, plan, options, limits, workspace, params, grads)
+        _open(&net, plan, options, limits, workspace, params, grads, True)
         _check_data(&net, data, limits, batch_indices, batch_offsets, carried_states is not None)
+        _read_spellings(&net, data, limits, batch_indices, batch_offsets)
     else:
         kept = _open_passes(&net, &passes, plan, options, limits, workspace, params, grads,
                             direction_chunks, offsets)
@@ -95,6 +97,8 @@ def train(
                            batch_offsets[k + 1] - batch_offsets[k])
                 pack_weights(&net)
                 _move(&net, &states, True)
+                if net.characters != NULL:
+                    characters_forward(&net)
                 network_forward(&net)
                 if stopped(&stop, 0):
                     break
@@ -109,6 +113,8 @@ def train(
                 clear_state_gradients(&net)
                 head_backward(&net)
                 layers_backward(&net)
+                if net.characters != NULL and not stopped(&stop, 0):
+                    characters_backward(&net)
             if stopped(&stop, 0):
                 break
             norm = penalize(&net, &opt, &penalty)

@@ -14,7 +14,7 @@ cdef size_t _carve_passes(char* base, Net* net, Passes* passes, plan, options, l
     cdef size_t used
     if n * net.plan.n_layers > imax(n, net.plan.n_layers) or net.plan.loss == CRF \
             or (n > 1 and net.plan.pooling == ALL) \
-            or net.plan.pooling & ATTENTION:
+            or net.plan.pooling & ATTENTION or net.plan.spelled > 0:
         raise ValueError("Networks of this kind have no passes over chunks.")
     passes.n_branches = n
     net.plan.n_scans = 0

@@ -438,8 +438,8 @@ FAULTS = [
     Fault(
         "embedding: gradient left out of the global norm",
         "_kernels/optimizer.pxd",
-        "sqrt(g2 + touched_squares(net))",
-        "sqrt(g2)",
+        "g2 += touched_squares(net)\n",
+        "pass\n",
         "kernels/test_parity.py::test_mini_batches",
     ),
     Fault(
@@ -538,8 +538,8 @@ FAULTS = [
     Fault(
         "Ctrl-C: the step of a batch that was cut short is taken",
         "_kernels/entries/train.pxi",
-        "            layers_backward(&net)\n            if stopped(&stop, 0):",
-        "            layers_backward(&net)\n            if False:",
+        "            if stopped(&stop, 0):\n                break\n            norm",
+        "            if False:\n                break\n            norm",
         "guarantees/test_interrupts.py::test_one_batch_of_fit",
     ),
     Fault(
