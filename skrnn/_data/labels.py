@@ -37,13 +37,18 @@ def plain_tokens(row, i, name):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For what is no token, naming the sequence and the step.
     """
     row = cut_padding(row)
     if set(map(type, row)) <= {str}:
         return row
     for t, token in enumerate(row):
+        if isinstance(token, (list, tuple, dict, set, np.ndarray)):
+            raise TypeError(
+                f"sequence {i} of {name} has {token!r} at step {t}, which is not a token. Each "
+                "sequence is one list of tokens; of several references, pass one at a time."
+            )
         number = isinstance(token, (Integral, float, np.floating))
         if is_missing(token) or (number and token < 0):
             raise ValueError(

@@ -226,7 +226,8 @@ def to_numbers(array, where):
             "makes numbers of dates; or count from a start, (x - start) / np.timedelta64(1, 'D')."
         )
     if array.dtype.kind not in "OU":
-        raise TypeError(f"{where} has dtype {array.dtype}, which is not a type of numbers.")
+        hint = " Tokens are str: decode them." if array.dtype.kind == "S" else ""
+        raise TypeError(f"{where} has dtype {array.dtype}, which is not a type of numbers.{hint}")
     if array.ndim == 1 and array.size and isinstance(array[0], np.ndarray):  # Arrow's nested lists
         return to_numbers(_stack_steps(array, where), where)
     flat = array.ravel()

@@ -23,8 +23,8 @@ from .pack cimport pack_column_block, pack_transposed
 from .products cimport PRODUCT_ROWS, multiply, product, products
 from .stopping cimport stopped
 from .types cimport (
-    BLOCK_COLS, LANES, MOVED, Net, Scan, Stop, ceil_div, idx, imin, load, padded, real, row_at,
-    splat, store, sum_lanes, tanh_vec, useful_threads, vec,
+    BLOCK_COLS, LANES, MOVED, Net, Scan, Stop, TILE_ROWS, ceil_div, idx, imin, load, padded, real,
+    row_at, splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .weight_gradients cimport (
     WeightGradient, cut_weight_tasks, scratch_of, weight_gradient_task, weight_tasks,
@@ -359,6 +359,58 @@ cdef inline void combine_rows(const Attention* att, idx row, idx rows) noexcept 
     cdef idx k
     product(att.ws_o + row * att.Hp, att.Hp, att.ws_cat + row * 2 * att.Hp, 2 * att.Hp, rows,
             att.Hp + att.H, att.pack_c, att.Hp // LANES, NULL, False)
+    for k from row * att.Hp <= k < (row + rows) * att.Hp by LANES:
+        store(att.ws_o + k, tanh_vec(load(att.ws_o + k)))
+
+
+# W_c [c_t; h_t] = sum over s of a_ts (W_c [e_s; 0]) + W_c [0; h_t]. A beam has more rows than its
+# source has steps, so that the first product is cheaper with those.
+
+cdef inline void combine_part(
+    const Attention* att,
+    real* out,             # out (rows, Hp): W_c times one part, plus `start`
+    const real* A,         # in  (rows, lda)
+    idx lda,
+    idx rows,
+    bint of_h,             # the part is h, else c
+    const real* start,     # in  (rows, start_row), or one vector of zeros with start_row = 0
+    idx start_row,
+) noexcept nogil:
+    cdef idx Hp = att.Hp, block, r0, cols
+    for block from 0 <= block < Hp // LANES by BLOCK_COLS:
+        cols = imin(BLOCK_COLS, Hp // LANES - block)
+        for r0 from 0 <= r0 < rows by TILE_ROWS:
+            tile(imin(TILE_ROWS, rows - r0), cols, att.H, A + r0 * lda, lda, 1,
+                 att.pack_c + (block * (Hp + att.H) + of_h * Hp * cols) * LANES,
+                 start + r0 * start_row + (block * LANES if start_row > 0 else 0), start_row,
+                 out + r0 * Hp + block * LANES, Hp)
+
+
+cdef inline void combine_sources(
+    Attention* att, const Net* encoder, idx n, idx W, idx threads
+) noexcept nogil:
+    """e_s becomes W_c [e_s; 0] for n sources, each with W > 1 rows of cat, which are scratch."""
+    cdef vec zeros[BLOCK_COLS]
+    cdef idx b, r, rows, size = imin(TILE_ROWS, 2 * W)
+    cdef real* scratch
+    cdef real* e
+    memset(zeros, 0, sizeof(zeros))
+    for b in prange(n, num_threads=threads, use_threads_if=threads > 1, schedule='static'):
+        flush_denormals()
+        scratch = att.ws_cat + b * W * 2 * att.Hp
+        for r from att.first_e[b] <= r < att.first_e[b + 1] by size:
+            rows, e = imin(size, att.first_e[b + 1] - r), att.ws_e + r * att.Hp
+            combine_part(att, scratch, e, att.Hp, rows, False, <const real*> zeros, 0)
+            memcpy(e, scratch, rows * att.Hp * sizeof(real))
+        restore_worker(encoder.caller_mode)
+
+
+cdef inline void combine_rows_of_sources(const Attention* att, idx row, idx rows) noexcept nogil:
+    """o_t, where cat holds W_c [c_t; 0] in place of c_t."""
+    cdef const real* cat = att.ws_cat + row * 2 * att.Hp
+    cdef idx k
+    combine_part(att, att.ws_o + row * att.Hp, cat + att.Hp, 2 * att.Hp, rows, True, cat,
+                 2 * att.Hp)
     for k from row * att.Hp <= k < (row + rows) * att.Hp by LANES:
         store(att.ws_o + k, tanh_vec(load(att.ws_o + k)))
 

@@ -159,8 +159,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
 
     beam_width : int, default=1
         Number of hypotheses that beam search keeps per source. The search ends when none of them
-        can become better than the worst of `beam_width` results. 1 takes the most probable token at
-        each step.
+        can become better than the best result. 1 takes the most probable token at each step.
 
     length_penalty : float, default=1.0
         Exponent of the length: hypotheses are compared by `log_probability / length **
@@ -317,7 +316,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         **BaseRecurrentNetwork._parameter_constraints,
         "attention": [StrOptions({"dot", "additive"}), None],
         "beam_width": [Interval(Integral, 1, None, closed="left")],
-        "length_penalty": [Interval(Real, 0, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, np.inf, closed="left")],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "min_freq": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -520,6 +519,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
         return {**shared, "target_embedding": (rows, width), "attention": self.attention}
 
     def _decode(self, params, sequences, beam_width, n_best=1):
+        self._validate_params()  # set_params may have changed those of decoding
         limits = self.max_length
         if limits is None:
             limits = default_max_lengths(self._longest_targets, sequences.lengths)

@@ -80,6 +80,7 @@ BAD_X = {
     "a string": ("abc", TypeError, r"\[list\(s\) for s in X\]"),
     "strings": (["abc"] * 30, TypeError, r"\[list\(s\) for s in X\]"),
     "a dict": ({"a": 1}, TypeError, "dict"),
+    "bytes": ([[b"a", b"b"]] * 30, TypeError, "decode"),
     "a generator": ((x for x in X), TypeError, "generator"),
     "sparse": (csr_matrix(np.eye(30)), TypeError, "dense data is required"),
     "complex": ([x.astype(complex) for x in X], ValueError, "Complex data not supported"),

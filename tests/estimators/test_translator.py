@@ -171,6 +171,13 @@ def test_n_best():
     assert [one[0][0] for one in model.set_params(beam_width=1).predict_n_best(X, 1)] == (
         model.predict(X).tolist()
     )
+    for name, value in (
+        ("beam_width", 0), ("length_penalty", np.nan), ("length_penalty", np.inf), ("max_length", 0)
+    ):  # fmt: skip
+        before = model.get_params()[name]
+        with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+            model.set_params(**{name: value}).predict(X)
+        model.set_params(**{name: before})
     for n_best in (0, 1.5, "all"):
         with pytest.raises(ValueError, match="n_best must be a positive integer"):
             model.predict_n_best(X, n_best)
@@ -435,6 +442,8 @@ def test_edit_distance_against_the_definition():
 
 def test_error_rates_refuse():
     for rate in (sequence_error_rate, token_error_rate):
+        with pytest.raises(TypeError, match=r"sequence 0 of y_true has .* at step 0.*one list"):
+            rate([[["a"], ["b"]]], [["a"]])
         with pytest.raises(TypeError, match=r"y_pred\[0\] is 'ab'"):
             rate([["a"]], ["ab"])
         with pytest.raises(ValueError, match="1 sequences but y_pred has 2"):

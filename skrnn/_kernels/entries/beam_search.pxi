@@ -19,7 +19,8 @@ from libc.math cimport exp, isfinite, log, pow
 from libc.string cimport memcpy, memset
 
 from .attention cimport (
-    ADDITIVE, Attention, NONE, attend, combine_rows, pack_attention, place_sequences, read_sources,
+    ADDITIVE, Attention, NONE, attend, combine_rows, combine_rows_of_sources, combine_sources,
+    pack_attention, place_sequences, read_sources,
 )
 from .batch cimport load_batch, place_single_steps
 from .denormals cimport flush_denormals, restore_mode, restore_worker
@@ -46,12 +47,13 @@ cdef struct Search:
     idx* owner             # (B,) source of each beam, in the encoder's order
     idx* first_row         # (B,) of each beam
     idx* n_live            # (B,) rows of each beam
+    idx* row_of            # (R,) row of each hypothesis of a beam, best first
     double* scores         # (R,) log-probability of each row's hypothesis
     idx* tokens            # (stop + 1, R) token of each hypothesis at each step, by owner
     idx* back_pointers     # (stop + 1, R) which hypothesis of the step before it goes on
     idx* n_found           # (B,) by owner
     double* score          # (2 R,) of a beam's candidates, best first; then of those that live on
-    idx* origin            # (2 R,) hypothesis each goes on
+    idx* origin            # (2 R,) hypothesis each goes on; then the row of that
     idx* token             # (2 R,)
     idx* source_row        # (R,) row with the states that each row goes on from
     real* scratch          # (R, widest)
@@ -105,13 +107,13 @@ def translate_decode(
     for k in range(model.decoder.plan.n_scans):
         s.widest = imax(s.widest, model.decoder.scans[k].plan.Hp)
     cdef idx[:, ::1] history = np.empty((2 * (s.stop + 1), R), dtype=np.intp)
-    cdef idx[:, ::1] places = np.empty((9, R), dtype=np.intp)
+    cdef idx[:, ::1] places = np.empty((10, R), dtype=np.intp)
     cdef double[:, ::1] float_scratch = np.empty((3, R))
     cdef real[:, ::1] scratch = np.empty((R, s.widest), real_dtype)
     s.tokens, s.back_pointers = &history[0, 0], &history[s.stop + 1, 0]
     s.owner, s.n_found, s.source_row = &places[0, 0], &places[1, 0], &places[2, 0]
     s.origin, s.token = &places[3, 0], &places[5, 0]
-    s.first_row, s.n_live = &places[7, 0], &places[8, 0]
+    s.first_row, s.n_live, s.row_of = &places[7, 0], &places[8, 0], &places[9, 0]
     s.scores, s.score, s.scratch = &float_scratch[0, 0], &float_scratch[1, 0], &scratch[0, 0]
     s.out_tokens, s.out_lengths, s.out_scores = &tokens[0, 0, 0], &lengths[0, 0], &scores[0, 0]
     cdef const idx[::1] offsets = source.offsets
@@ -148,14 +150,17 @@ cdef inline void begin_search(EncoderDecoder* model, Search* s, idx parts) noexc
     """Give every source one hypothesis, at the start symbol. The rows of each part of the sources
     begin where there is room for full beams."""
     cdef Net* decoder = &model.decoder
-    cdef idx b, part, lo, row, B = model.encoder.B
+    cdef idx b, part, lo, row, threads, B = model.encoder.B
     read_top(&model.encoder)
     decoder.B = B
     for b in range(B):
         decoder.order[b], decoder.lengths[b] = model.encoder.order[b], 1
     place_sequences(&model.attention, &model.encoder, decoder, model.places)
-    read_sources(&model.attention, &model.encoder, B, useful_threads(
-        decoder.threads, 2.0 * model.attention.n_e * model.attention.Hp * model.attention.Hp))
+    threads = useful_threads(
+        decoder.threads, 2.0 * model.attention.n_e * model.attention.Hp * model.attention.Hp)
+    read_sources(&model.attention, &model.encoder, B, threads)
+    if s.W > 1 and model.attention.plan.score != NONE:
+        combine_sources(&model.attention, &model.encoder, B, s.W, threads)
     start_decoder(model)
     place_single_steps(decoder, B * s.W)
     # From the last to the first: no row is written that is still to be read.
@@ -165,7 +170,7 @@ cdef inline void begin_search(EncoderDecoder* model, Search* s, idx parts) noexc
             row = lo * s.W + b - lo
             copy_states(decoder, b, row)
             s.owner[b], s.n_found[b], s.first_row[b], s.n_live[b] = b, 0, row, 1
-            s.scores[row] = 0
+            s.row_of[b * s.W], s.scores[row] = row, 0
             read_token(decoder, row, s.end)
 
 
@@ -221,7 +226,10 @@ cdef inline void step_beams(
                     att.H, att.pack_q, Hp // LANES, NULL, False)
         for beam in range(lo, hi):
             attend(att, s.owner[beam], s.first_row[beam], s.n_live[beam])
-        combine_rows(att, row, rows)
+        if s.W > 1:
+            combine_rows_of_sources(att, row, rows)
+        else:
+            combine_rows(att, row, rows)
         features = att.ws_o
     product(decoder.logits + row * decoder.Op, decoder.Op, features + row * Hp, Hp, rows,
             decoder.plan.H, decoder.pack_head, decoder.Op // LANES, decoder.pack_head_b, False)
@@ -232,7 +240,7 @@ cdef inline void move_beam(const Search* s, idx source, idx to) noexcept nogil:
     cdef idx n = s.n_live[source]
     if source == to:
         return
-    s.owner[to], s.first_row[to], s.n_live[to] = s.owner[source], s.first_row[source], n
+    s.owner[to], s.n_live[to] = s.owner[source], n
     memcpy(s.score + 2 * to * s.W, s.score + 2 * source * s.W, n * sizeof(double))
     memcpy(s.origin + 2 * to * s.W, s.origin + 2 * source * s.W, n * sizeof(idx))
     memcpy(s.token + 2 * to * s.W, s.token + 2 * source * s.W, n * sizeof(idx))
@@ -245,19 +253,37 @@ cdef inline idx place_rows(
     cdef Scan* scan
     cdef idx beam, k, at, n = 0
     for beam in range(lo, hi):
-        at = 2 * beam * s.W
+        s.first_row[beam] = row + n
+        place_beam(s, beam)
         for k in range(s.n_live[beam]):
-            s.source_row[row + n] = s.first_row[beam] + s.origin[at + k]
-            s.scores[row + n] = s.score[at + k]
-            read_token(decoder, row + n, s.token[at + k])
-            n += 1
-        s.first_row[beam] = row + n - s.n_live[beam]
+            at = s.row_of[beam * s.W + k]
+            s.scores[at] = s.score[2 * beam * s.W + k]
+            read_token(decoder, at, s.token[2 * beam * s.W + k])
+        n += s.n_live[beam]
     for k in range(decoder.plan.n_scans):
         scan = &decoder.scans[k]
         move_rows(scan.h0, scan.plan.Hp, s, row, n)
         if scan.plan.has_c:
             move_rows(scan.c0, scan.plan.Hp, s, row, n)
     return n
+
+
+cdef inline void place_beam(const Search* s, idx beam) noexcept nogil:
+    """Choose the rows of a beam's hypotheses, those whose states are there already where it can."""
+    cdef idx* row_of = s.row_of + beam * s.W
+    cdef const idx* parent = s.origin + 2 * beam * s.W
+    cdef idx k, lo = s.first_row[beam], hi = lo + s.n_live[beam], free = lo
+    for k in range(lo, hi):
+        s.source_row[k] = -1
+    for k in range(s.n_live[beam]):
+        row_of[k] = -1
+        if lo <= parent[k] < hi and s.source_row[parent[k]] < 0:
+            row_of[k], s.source_row[parent[k]] = parent[k], parent[k]
+    for k in range(s.n_live[beam]):
+        if row_of[k] < 0:
+            while s.source_row[free] >= 0:
+                free += 1
+            row_of[k], s.source_row[free] = free, parent[k]
 
 
 cdef inline void move_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:
@@ -280,10 +306,11 @@ cdef inline idx find_candidates(
     cdef idx* origin = s.origin + 2 * beam * s.W
     cdef idx* token = s.token + 2 * beam * s.W
     cdef double base, new
-    cdef idx k, j, at, n = 0, row = s.first_row[beam]
+    cdef idx k, j, at, row, n = 0
     for k in range(s.n_live[beam]):
-        z = model.decoder.logits + (row + k) * model.decoder.Op
-        base = s.scores[row + k] - log_normalizer(z, model.decoder.plan.n_outputs)
+        row = s.row_of[beam * s.W + k]
+        z = model.decoder.logits + row * model.decoder.Op
+        base = s.scores[row] - log_normalizer(z, model.decoder.plan.n_outputs)
         for j in range(s.end if must_end else 0, model.decoder.plan.n_outputs):
             new = base + z[j]
             if not isfinite(new) or (n == 2 * s.W and new <= score[n - 1]):
@@ -329,6 +356,7 @@ cdef inline bint extend(
     for c in range(lived):
         at = t * R + owner * s.W + c
         s.tokens[at], s.back_pointers[at] = token[c], origin[c]
+        origin[c] = s.row_of[beam * s.W + origin[c]]
     s.n_live[beam] = lived
     return lived > 0
 

@@ -353,8 +353,8 @@ FAULTS = [
     Fault(
         "search: states not re-ordered with the beam",
         "_kernels/entries/beam_search.pxi",
-        "s.first_row[beam] + s.origin[at + k]",
-        "s.first_row[beam] + k",
+        "row_of[k], s.source_row[free] = free, parent[k]",
+        "row_of[k], s.source_row[free] = free, free",
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
@@ -368,7 +368,7 @@ FAULTS = [
         "search: the end symbol's log-probability left out",
         "_kernels/entries/beam_search.pxi",
         "origin[c], score[c], R)",
-        "origin[c], s.scores[s.first_row[beam] + origin[c]], R)",
+        "origin[c], s.scores[s.row_of[beam * s.W + origin[c]]], R)",
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
@@ -379,10 +379,10 @@ FAULTS = [
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     Fault(
-        "search: a beam that moves reads the rows of the one whose place it takes",
+        "search: a beam that moves keeps the states of the one whose place it takes",
         "_kernels/entries/beam_search.pxi",
-        "s.owner[to], s.first_row[to], s.n_live[to] = s.owner[source], s.first_row[source], n",
-        "s.owner[to], s.n_live[to] = s.owner[source], n",
+        "    memcpy(s.origin + 2 * to * s.W, s.origin + 2 * source * s.W, n * sizeof(idx))\n",
+        "",
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
@@ -436,6 +436,13 @@ FAULTS = [
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
     # -- attention --
+    Fault(
+        "attention: in a beam, the weights of the context for the states too",
+        "_kernels/attention.pxd",
+        "of_h * Hp * cols) * LANES",
+        "0 * Hp * cols) * LANES",
+        "kernels/test_translation_kernels.py::test_a_narrow_beam",
+    ),
     Fault(
         "attention: softmax over the padding",
         "_kernels/attention.pxd",
