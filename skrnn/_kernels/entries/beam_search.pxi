@@ -271,19 +271,19 @@ cdef inline idx place_rows(
 cdef inline void place_beam(const Search* s, idx beam) noexcept nogil:
     """Choose the rows of a beam's hypotheses, those whose states are there already where it can."""
     cdef idx* row_of = s.row_of + beam * s.W
-    cdef const idx* parent = s.origin + 2 * beam * s.W
+    cdef const idx* from_row = s.origin + 2 * beam * s.W
     cdef idx k, lo = s.first_row[beam], hi = lo + s.n_live[beam], free = lo
     for k in range(lo, hi):
         s.source_row[k] = -1
     for k in range(s.n_live[beam]):
         row_of[k] = -1
-        if lo <= parent[k] < hi and s.source_row[parent[k]] < 0:
-            row_of[k], s.source_row[parent[k]] = parent[k], parent[k]
+        if lo <= from_row[k] < hi and s.source_row[from_row[k]] < 0:
+            row_of[k], s.source_row[from_row[k]] = from_row[k], from_row[k]
     for k in range(s.n_live[beam]):
         if row_of[k] < 0:
             while s.source_row[free] >= 0:
                 free += 1
-            row_of[k], s.source_row[free] = free, parent[k]
+            row_of[k], s.source_row[free] = free, from_row[k]
 
 
 cdef inline void move_rows(real* states, idx Hp, const Search* s, idx row, idx n) noexcept nogil:

@@ -353,7 +353,7 @@ FAULTS = [
     Fault(
         "search: states not re-ordered with the beam",
         "_kernels/entries/beam_search.pxi",
-        "row_of[k], s.source_row[free] = free, parent[k]",
+        "row_of[k], s.source_row[free] = free, from_row[k]",
         "row_of[k], s.source_row[free] = free, free",
         "kernels/test_translation_kernels.py::test_a_wide_beam_finds_every_target_in_order",
     ),
