@@ -95,6 +95,8 @@ class SequenceStore:
     (10,)
     """
 
+    __module__ = "skrnn.datasets"  # the path that files name
+
     def __init__(self, path, *, buffer_bytes=BUFFER_BYTES):
         if not isinstance(buffer_bytes, Integral) or buffer_bytes < 1:
             raise ValueError(f"buffer_bytes must be a positive whole number; got {buffer_bytes!r}.")
