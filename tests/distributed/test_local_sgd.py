@@ -1,5 +1,6 @@
 """Training in shards: averages, engines that give the same bits, what is refused."""
 
+import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from skrnn import LSTMLanguageModel, LSTMTagger, RNNClassifier, RNNRegressor, Seq2SeqTranslator
+from skrnn.datasets import SequenceStore
 from skrnn.distributed import EngineLostError, ExecutorEngine, SerialEngine, fit
 
 
@@ -69,6 +71,16 @@ def test_processes_read_shards_themselves():
     shards = [partial(make, 40, seed) for seed in (0, 1)]
     serial = fit(classifier(), shards, steps=2)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        assert same(serial, fit(classifier(), shards, client=pool, steps=2))
+
+
+def test_shards_of_a_store_travel_as_their_path(tmp_path):
+    X, y = make(80, 0)
+    store = SequenceStore.write(tmp_path / "s", X, y)
+    shards = [(store[k::2], store.y[k::2]) for k in (0, 1)]
+    assert len(pickle.dumps(shards[0][0])) < 1000
+    serial = fit(classifier(), [(X[k::2], y[k::2]) for k in (0, 1)], steps=2)
+    with ThreadPoolExecutor(2) as pool:
         assert same(serial, fit(classifier(), shards, client=pool, steps=2))
 
 
