@@ -41,6 +41,7 @@ TASKS = [
     ("forecasting", "forecasting", "forecasting"),
     ("tagging-memory", "tagging", "memory"),
     ("text-memory", "text", "memory"),
+    ("forecasting-memory", "forecasting", "memory"),
 ]
 # What PyTorch's LSTM library calls our levels.
 ONEDNN_LEVEL = {"avx512": "AVX512_CORE", "avx2": "AVX2", "base": "SSE41"}

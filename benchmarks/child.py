@@ -67,6 +67,38 @@ def language(embedding_dim):
     return peak - before - weights, weights
 
 
+def panel(method):
+    """Make a panel, have a forecaster do one thing with it, and return what that adds to the data.
+
+    All but `fit` have learned from a few of the series.
+    """
+    import warnings
+
+    import numpy as np
+    import ours
+    from forecasting import PANEL
+
+    import skrnn
+
+    warnings.simplefilter("ignore")
+    values = np.random.default_rng(0).standard_normal(PANEL)
+    values[..., 0].cumsum(axis=1, out=values[..., 0])
+    model = skrnn.LSTMForecaster(
+        12, 48, loss="squared_error" if method == "calibrate" else "gaussian", n_targets=1,
+        past_covariates=list(range(1, PANEL[2])), hidden_layer_sizes=(8,), max_iter=1,
+        random_state=0,
+    )  # fmt: skip
+    if method != "fit":
+        model.fit(values[:50])
+    before = peak_memory()  # nothing large has been freed yet
+    with ours.threads(2):
+        if method == "sample_paths":
+            model.sample_paths(values, 20, horizon=24, random_state=0)
+        else:
+            getattr(model, method)(values)
+    return peak_memory() - before, values.nbytes / 2**20
+
+
 def import_time(statement, before):
     """Time one import statement in this fresh process, after another."""
     exec(before, {})
@@ -77,6 +109,7 @@ def import_time(statement, before):
 
 if __name__ == "__main__":
     measures = {
-        "memory": memory, "tagging": tagging, "language": language, "import": import_time,
+        "memory": memory, "tagging": tagging, "language": language, "panel": panel,
+        "import": import_time,
     }  # fmt: skip
     print(json.dumps(measures[sys.argv[1]](*sys.argv[2:])))

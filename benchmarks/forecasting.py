@@ -1,8 +1,9 @@
-"""Section about forecasts: windows per second in training, and decoding far ahead."""
+"""Sections about forecasts: windows per second, decoding far ahead, and memory of a large panel."""
 
 import warnings
 
 import numpy as np
+from around import in_child
 from report import Table, race_row
 from sklearn.exceptions import ConvergenceWarning
 from timing import alternate
@@ -13,6 +14,8 @@ BATCH, LOOKBACK, HORIZON = 32, 96, 24
 WINDOWS = 3200
 WIDTHS = (32, 64)
 SERIES, AHEAD = 1000, 48
+PANEL = 5000, 1000, 8  # series, steps, columns
+PANEL_METHODS = ("fit", "predict", "calibrate", "sample_paths")
 
 
 class OurForecaster:
@@ -119,4 +122,22 @@ def forecasting(run):
             ]
             what = f"{SERIES:,} series x {AHEAD} steps after {known}, H = {width}"
             race_row(table, what, alternate(calls, run.repeats), goal)
+    return table
+
+
+def memory(run):
+    """Print what a large panel needs beside its data, a process for each method."""
+    series, steps, columns = PANEL
+    table = Table(
+        f"Peak memory of a panel of {series:,} series x {steps:,} steps x {columns} columns",
+        ["method", "data", "beside data", "goal", "verdict"],
+        "One target, seven past covariates, a horizon of 12 and a lookback of 48. The high-water "
+        "mark of a process, less what it was before the call: an epoch of `fit`, a forecast of "
+        "each series, `calibrate` at all origins that it takes, and 20 sample paths of 24 steps of "
+        "each series.",
+    )
+    for method in PANEL_METHODS:
+        added, data = in_child("panel", method)
+        met = "met" if added <= 1024 else "**missed**"
+        table.add(f"`{method}`", f"{data:.0f} MB", f"{added:.0f} MB", "<= 1,024 MB", met)
     return table
