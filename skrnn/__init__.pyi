@@ -35,7 +35,15 @@ __all__ = [
 class LSTMForecaster(RegressorMixin, BaseEstimator):
     horizon: int
     lookback: int | None
-    loss: Literal["squared_error", "absolute_error", "quantile", "gaussian"]
+    loss: Literal[
+        "squared_error",
+        "absolute_error",
+        "quantile",
+        "gaussian",
+        "student_t",
+        "poisson",
+        "negative_binomial",
+    ]
     quantiles: Any
     n_targets: int | None
     scaling: Literal["auto", "global", "series", "none"]
@@ -96,7 +104,15 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
         horizon: int = ...,
         lookback: int | None = ...,
         *,
-        loss: Literal["squared_error", "absolute_error", "quantile", "gaussian"] = ...,
+        loss: Literal[
+            "squared_error",
+            "absolute_error",
+            "quantile",
+            "gaussian",
+            "student_t",
+            "poisson",
+            "negative_binomial",
+        ] = ...,
         quantiles: Any = ...,
         n_targets: int | None = ...,
         scaling: Literal["auto", "global", "series", "none"] = ...,

@@ -244,7 +244,7 @@ class CalibrationMixin:
             raise ValueError(
                 f"A network trained with loss={self._architecture['loss']!r} knows no quantiles: "
                 "call calibrate with series held out (anew after each fit and partial_fit), or "
-                "train with loss='quantile' or 'gaussian'."
+                "train with a loss that has them, such as 'quantile' or 'gaussian'."
             )
         if horizon > (measured := self._conformal.shape[1]):
             raise ValueError(

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 
 from skrnn._base.estimator import BaseRecurrentNetwork
 from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
+from skrnn._forecaster.distributions import FORECAST_LOSSES
 from skrnn._forecaster.histories import HistoriesMixin
 from skrnn._forecaster.intervals import IntervalsMixin
 from skrnn._forecaster.scoring import ScoringMixin
@@ -39,9 +40,16 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         Number of steps of history that a forecast reads. None takes the length of the longest
         series, at most 96.
 
-    loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian'}, default='squared_error'
+    loss : {'squared_error', 'absolute_error', 'quantile', 'gaussian', 'student_t', 'poisson', \
+            'negative_binomial'}, default='squared_error'
         Loss function. It decides what is forecast: the mean; the median; the `quantiles` (pinball
-        loss [7]_); or mean and standard deviation of a normal distribution.
+        loss [7]_); or a distribution, by maximum likelihood. 'gaussian' is a normal distribution;
+        'student_t' has heavier tails, as heavy as the data, and outliers move it less. 'poisson'
+        and 'negative_binomial' are for counts (0, 1, 2, ...): the variance of the one is its mean,
+        that of the other is larger by as much as the data say [10]_. `predict` returns the mean of
+        a distribution, which is never negative for counts. Counts are not differenced, whatever
+        `difference` is: they are divided by 1 + their mean, over all series or by series as
+        `scaling` says, and read as multiples of it.
 
     quantiles : sequence of float, default=(0.05, 0.5, 0.95)
         Levels between 0 and 1 for `loss='quantile'`; `predict` returns the one closest to 0.5.
@@ -274,6 +282,8 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
     .. [7] Koenker and Bassett (1978). Regression quantiles.
     .. [8] Lai et al. (2018). Modeling long- and short-term temporal patterns with deep neural
        networks.
+    .. [10] Salinas et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent
+       networks.
 
     Examples
     --------
@@ -295,7 +305,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         **BaseRecurrentNetwork._parameter_constraints,
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "lookback": [Interval(Integral, 1, None, closed="left"), None],
-        "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "gaussian"})],
+        "loss": [StrOptions(set(FORECAST_LOSSES))],
         "quantiles": ["array-like"],
         "n_targets": [Interval(Integral, 1, None, closed="left"), None],
         "scaling": [StrOptions({"auto", "global", "series", "none"})],

@@ -7,6 +7,7 @@ from scipy.special import ndtr
 from sklearn.utils import check_random_state, check_scalar
 
 from skrnn._forecaster.calibration import POINT_LOSSES, CalibrationMixin
+from skrnn._forecaster.distributions import nearest_counts
 from skrnn._forecaster.quantile_function import (
     calibrated_paths,
     describing_scores,
@@ -47,8 +48,8 @@ class IntervalsMixin(CalibrationMixin):
 
         quantiles : sequence of float, default=None
             Levels; None takes those of the estimator. With `loss='quantile'` only the levels that
-            the network was trained for are allowed; with 'gaussian' all are, and with other losses
-            all are after `calibrate`.
+            the network was trained for are allowed; with losses of a distribution all are, and
+            with losses of a point all are after `calibrate`.
 
         horizon : int, default=None
             As in `predict`. Beyond the steps that the network forecasts at once, quantiles are
@@ -106,6 +107,7 @@ class IntervalsMixin(CalibrationMixin):
             scores = describing_scores(self._network())
             found = self._own_quantiles(given, ndtr(scores), n_paths, random_state)
             found = values_between(found[..., np.newaxis, :], scores, errors)
+            found = nearest_counts(loss, found)
         else:
             found = self._own_quantiles(given, levels, n_paths, random_state)
         found = beyond_is_nan(found, given.horizons)
@@ -266,7 +268,8 @@ class IntervalsMixin(CalibrationMixin):
         ):
             found[part] = paths
             if calibrated:
-                found[part] = calibrated_paths(paths, quantiles[part], places[part], scores)
+                paths = calibrated_paths(paths, quantiles[part], places[part], scores)
+                found[part] = nearest_counts(network.loss, paths)
         self._check_finite(np.isfinite(found).all(axis=(1, 2, 3)))
         return found
 

@@ -25,6 +25,11 @@ class Places:
         ids = None if self.format_ is None else self.format_.ids
         return f"series {i if ids is None else repr(ids[i])}"
 
+    def step(self, row):
+        """Return what a message calls a step of a series, which is a row of X."""
+        i, t = locate(self.offsets, row)
+        return f"{self.series(i)} at step {t}"
+
     def refuse_missing(self, row, column, to_come):
         """Raise for a value that must not be missing."""
         i, t = locate(self.offsets, row)

@@ -7,6 +7,7 @@ outermost ones.
 import numpy as np
 from scipy.special import ndtri
 
+from skrnn._forecaster.distributions import quantile
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.sampling import LARGEST_SCORE, sample_blocks, values_between
 
@@ -46,11 +47,12 @@ def own_quantiles(network, copula, known, future, horizon, levels, n_paths, seed
         at = np.abs(network.levels - levels[:, np.newaxis]).argmin(axis=1)
         found[:, :h] = details[..., at]
     else:
-        found[:, :h] = details[..., :1] + ndtri(levels) * details[..., 1:]
+        found[:, :h] = quantile(network.loss, details, levels)
     if horizon > h:
+        method = "inverted_cdf" if network.transform.counts else "weibull"
         for part, paths in sample_blocks(network, copula(), known, future, horizon, n_paths, seed):
             # Of few paths too, the next value lies below the quantile with this probability.
-            ahead = np.quantile(paths[:, :, h:], levels, axis=1, method="weibull")
+            ahead = np.quantile(paths[:, :, h:], levels, axis=1, method=method)
             found[part, h:] = np.moveaxis(ahead, 0, -1)
     return found
 

@@ -6,6 +6,7 @@ from sklearn.utils import column_or_1d
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sequences import Sequences, lengths_to_offsets
 from skrnn._data.validation import check_sequences
+from skrnn._forecaster.distributions import COUNT_LOSSES, check_counts
 from skrnn._forecaster.missing import Places, fill_gaps
 
 
@@ -34,7 +35,8 @@ def read_series(estimator, X, *, reset, format_=None, before=None):
     Raises
     ------
     ValueError
-        For NaN elsewhere, or a series of which nothing is known.
+        For NaN elsewhere, a series of which nothing is known, or a value that is no count where the
+        loss is of counts.
     """
     sequences = check_sequences(estimator, X, dtype=np.float64, reset=reset, allow_nan=True)
     if estimator._token_counts is not None:
@@ -51,6 +53,9 @@ def read_series(estimator, X, *, reset, format_=None, before=None):
             f"X has {len(sequences)} series, but the forecaster was fitted on {len(before)}. Pass "
             "new steps of each of them."
         )
+    loss = estimator.loss if reset else estimator._architecture["loss"]
+    if loss in COUNT_LOSSES:
+        check_counts(loss, values[:, :k], Places(columns, format_, offsets).step)
     gaps = np.isnan(values)
     if not gaps.any() and columns.is_plain:
         nothing = np.empty((0, values.shape[1] - k))
@@ -106,13 +111,15 @@ def _filled(known, before, season, where):
     return Sequences.of(parts)
 
 
-def read_y(y, n, horizon, k):
+def read_y(y, n, horizon, k, loss):
     """Return the targets y of n series, of shape (n, horizon, k), and the number of axes of y.
 
     Parameters
     ----------
     y : array-like of shape (n,), (n, horizon) or (n, horizon, k)
     n, horizon, k : int
+    loss : str
+        Of counts, y must be some.
     """
     y = read_target_numbers(y, np.float64).astype(np.float64)
     if horizon == k == 1 and y.ndim > 1:
@@ -124,4 +131,9 @@ def read_y(y, n, horizon, k):
             f"y has shape {y.shape}, but horizon={horizon} and {k} target(s) need "
             f"({n}, {horizon}{f', {k}' if k > 1 else ''}). Set horizon to what y holds."
         )
+    if loss in COUNT_LOSSES:
+        check_counts(
+            loss, y.reshape(n * horizon, k),
+            lambda row: f"row {row // horizon} of y (step {row % horizon + 1} ahead)",
+        )  # fmt: skip
     return y.reshape(n, horizon, k), y.ndim

@@ -5,6 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._data.sequences import Sequences
+from skrnn._forecaster.distributions import (
+    COUNT_LOSSES,
+    dispersion,
+    n_moved,
+    parameters,
+    rescaled,
+)
 from skrnn._forecaster.series import stacked
 from skrnn._forecaster.transform import SeriesTransform
 from skrnn._network.batches import first_states
@@ -55,7 +62,7 @@ def forecast(network, known, future, horizon):
     Returns
     -------
     ndarray of shape (n, horizon, n_targets, outputs per target)
-        In the units of the series: points, quantiles, or mean and standard deviation.
+        In the units of the series, as `distributions.parameters` has them.
     """
     width = network.plan.n_outputs // (network.transform.horizon * network.transform.n_targets)
     details = np.empty((len(known), horizon, network.transform.n_targets, width))
@@ -92,13 +99,13 @@ def _forecast(network, known, future, horizon):
             "n_past": transform.n_past,
         }
         _feed_back(network.plan, network.params, states, rule, steps, z, rest)
+        if network.loss in COUNT_LOSSES:
+            rest[..., 1:] = dispersion(rest[..., 1:])
         details = np.concatenate([details, rest], axis=1)
-    details = details[:, :horizon] * scale[..., np.newaxis]
-    shift = np.broadcast_to(center[..., np.newaxis], (len(known), 1, k, 1))
-    if network.loss == "gaussian":
-        details = np.concatenate([details[..., :1] + shift, details[..., 1:]], axis=-1)
-    else:
-        details = np.sort(details + shift, axis=-1)  # quantiles learned apart may cross
+    scale, center = scale[..., np.newaxis], center[..., np.newaxis]
+    details = rescaled(network.loss, details[:, :horizon], scale, center)
+    if network.loss == "quantile":
+        details = np.sort(details, axis=-1)  # quantiles learned apart may cross
     return keep_constant(network, known[..., :k], details)
 
 
@@ -126,6 +133,8 @@ def padded_future(transform, future, horizon):
 def keep_constant(network, y, details):
     """Forecast a constant history as constant, in place, unless such ones moved in training.
 
+    Counts are left to the network: a series of which nothing was sold lately may sell.
+
     Parameters
     ----------
     network : Network
@@ -138,19 +147,19 @@ def keep_constant(network, y, details):
         `details`.
     """
     transform = network.transform
-    if transform.constant_moves:
+    if transform.constant_moves or transform.counts:
         return details
     series, target = np.nonzero(transform.is_constant(y))
     if len(series) == 0:
         return details
     last, found = y[series, -1, target], details[series, :, target]
-    point = network.point
+    point, moved = network.point, n_moved(network.loss, found.shape[-1])
     if transform.constant_moves is None:  # never seen in training: the network's spread stands
         shift = last[:, np.newaxis] - found[..., point]
-        found[..., : 1 if network.loss == "gaussian" else None] += shift[..., np.newaxis]
+        found[..., :moved] += shift[..., np.newaxis]
     else:
         found[...] = 0
-        found[..., : 1 if network.loss == "gaussian" else None] = last[:, np.newaxis, np.newaxis]
+        found[..., :moved] = last[:, np.newaxis, np.newaxis]
     details[series, :, target] = found
     return details
 
@@ -183,7 +192,7 @@ def block_outputs(network, y, z, states, n_read):
     Returns
     -------
     ndarray of shape (n, horizon, n_targets, outputs per target), scaled
-        Quantiles, or mean and standard deviation.
+        As `distributions.parameters` has them.
     """
     transform = network.transform
     inputs = transform.inputs(y, z)[:, -n_read:]
@@ -194,10 +203,7 @@ def block_outputs(network, y, z, states, n_read):
         outputs = outputs[offsets[1:] - 1]
     base = transform.last_base(y)[..., np.newaxis]
     size = np.asarray(transform.target_scale)[..., np.newaxis]
-    if network.loss == "gaussian":
-        mean = outputs[..., :1] * size + base
-        return np.concatenate([mean, np.exp(outputs[..., 1:]) * size], axis=-1)
-    return outputs * size + base
+    return parameters(network.loss, outputs, size, base)
 
 
 def _feed_back(plan, params, states, rule, y, z, out):

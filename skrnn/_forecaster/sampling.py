@@ -12,6 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from skrnn._forecaster.distributions import (
+    COUNT_LOSSES,
+    PARAMETRIC_LOSSES,
+    normal_scores,
+    parameters,
+    rescaled,
+    values_at,
+)
 from skrnn._forecaster.rollout import block_outputs, keep_constant, last_block, padded_future
 from skrnn._forecaster.series import stacked
 from skrnn._forecaster.transform import TINY
@@ -52,16 +60,20 @@ def learn_copula(network, rows, values):
     rows : Sequences
         What the network reads.
     values : ndarray of shape (n_rows, horizon, n_targets)
-        What it is asked for, NaN where that is not known.
+        What it is asked for, NaN where that is not known; of counts as `Pieces` has them.
 
     Returns
     -------
     Copula
     """
-    h, k = values.shape[1:]
     outputs = network.outputs(rows)
-    if network.loss == "gaussian":
-        scores = (values - outputs[..., 0]) / np.exp(outputs[..., 1])
+    h, k = outputs.shape[1:3]
+    if network.loss in PARAMETRIC_LOSSES:
+        size = 1.0
+        if network.loss in COUNT_LOSSES:
+            values, size = values[..., ::2], np.exp(values[..., 1::2])[..., np.newaxis]
+        details = parameters(network.loss, outputs, size, 0.0)
+        scores = normal_scores(network.loss, details, values)
     else:
         outputs, standard_scores = np.sort(outputs, axis=-1), ndtri(network.levels[[0, -1]])
         width = (outputs[..., -1] - outputs[..., 0]) / (standard_scores[1] - standard_scores[0])
@@ -89,7 +101,7 @@ def sample_blocks(network, copula, known, future, horizon, n_paths, seed):
     Parameters
     ----------
     network : Network
-        With the loss 'gaussian' or 'quantile'.
+        With a loss of a distribution or of quantiles.
     copula : Copula
     known : Sequences
         Of shape (total_steps, n_features).
@@ -149,20 +161,28 @@ def _sample(network, copula, known, future, horizon, n_paths, generators):
             details = block_outputs(network, past, ahead, states, h)
             details = details.reshape(n, n_paths, *details.shape[1:])
         joint = copula.join(scores[:, :, b * h : (b + 1) * h])
-        paths[:, :, kept + b * h : kept + (b + 1) * h] = _values_at(network, details, joint)
+        paths[:, :, kept + b * h : kept + (b + 1) * h] = _values_at(network, details, joint, scale)
     paths = paths[:, :, kept : kept + horizon]
-    if transform.constant_moves is False:
+    if transform.constant_moves is False and not transform.counts:
         series, target = np.nonzero(transform.is_constant(y))
         paths[series, :, :, target] = y[series, -1, target][:, np.newaxis, np.newaxis]
     if transform.own_scale:
         center, scale = center[:, np.newaxis], scale[:, np.newaxis]
-    return paths * scale + center
+    paths = paths * scale + center
+    return np.rint(paths) if transform.counts else paths
 
 
-def _values_at(network, details, scores):
-    """Return the values that have the given normal scores under the network's distribution."""
-    if network.loss == "gaussian":
-        return details[..., 0] + scores * details[..., 1]
+def _values_at(network, details, scores, scale=None):
+    """Return the values that have the given normal scores under the network's distribution.
+
+    Counts are drawn as such, then divided by `scale`: (n, 1, n_targets) or (n_targets,).
+    """
+    if network.loss in COUNT_LOSSES:
+        scale = scale[:, np.newaxis] if scale.ndim > 1 else scale
+        details = rescaled(network.loss, details, scale[..., np.newaxis], 0.0)
+        return values_at(network.loss, details, scores) / scale
+    if network.loss in PARAMETRIC_LOSSES:
+        return values_at(network.loss, details, scores)
     return values_between(np.sort(details, axis=-1), ndtri(network.levels), scores)
 
 

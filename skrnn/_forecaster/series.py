@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._data.sequences import Sequences, lengths_to_offsets
-from skrnn._forecaster.transform import constant_moves, rms, std
+from skrnn._forecaster.transform import constant_moves, mean_count, rms, std
 
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
@@ -46,7 +46,8 @@ class Pieces(NamedTuple):
 
     rows: Sequences  # (total_steps, n_inputs), one per piece
     # (n_rows, horizon, n_targets) of each step, or with y of each series; NaN where it
-    # does not count
+    # does not count. Of counts (n_rows, horizon, 2 n_targets): each beside the logarithm of what
+    # the network's mean is a multiple of.
     values: np.ndarray
     weights: np.ndarray  # (n_rows,)
     series: np.ndarray  # (n_pieces,) which series each is a piece of
@@ -237,15 +238,43 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     weights = row_weights if y is None else given.weights
     if reset:
         scale = std(rows.values[:, :k], row_weights if row_weights.any() else None)
-        target_scale = rms(values.reshape(len(values), -1), weights).reshape(-1, k)
+        size = mean_count if transform.counts else rms
+        target_scale = size(values.reshape(len(values), -1), weights).reshape(-1, k)
         moves = constant_moves(transform, known, y)
         transform = replace(
             transform, input_scale=scale, target_scale=target_scale, constant_moves=moves
         )
         rows.values[:, :k] /= scale
     series = np.repeat(np.arange(len(counts)), counts)
-    values /= transform.target_scale
+    if transform.counts:
+        of_rows = series if y is not None else np.repeat(series, np.diff(rows.offsets))
+        values = _beside_scales(transform, given, values, of_rows)
+    else:
+        values /= transform.target_scale
     return transform, Pieces(rows, values, weights, series)
+
+
+def _beside_scales(transform, given, scaled, series):
+    """Return counts, each beside the logarithm of its scale: (n_rows, horizon, 2 n_targets).
+
+    Parameters
+    ----------
+    transform : SeriesTransform
+    given : Series
+    scaled : ndarray of shape (n_rows, horizon, n_targets)
+        Counts, scaled.
+    series : ndarray of shape (n_rows,)
+        Which series each is of.
+    """
+    k = transform.n_targets
+    scales = np.empty((len(given.weights), 1, k))
+    for i, (values, cut) in enumerate(zip(given.known.arrays(), given.cuts, strict=True)):
+        scales[i] = transform.scales(values[: cut or None, :k])[1]
+    pairs = np.empty((*scaled.shape, 2), scaled.dtype)
+    pairs[..., 0] = np.rint(scaled * scales[series])
+    pairs[..., 1] = np.log(scales * transform.target_scale)[series]
+    pairs[np.isnan(scaled)] = np.nan
+    return pairs.reshape(*scaled.shape[:2], 2 * k)
 
 
 def _untrained(lacking, known):

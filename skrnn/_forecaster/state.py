@@ -6,6 +6,7 @@ from skrnn._base.persistence import Misfit, StateMixin, has_shape, is_count
 from skrnn._data.sequences import Sequences
 from skrnn._data.time_axis import TimeAxis
 from skrnn._forecaster.columns import Columns
+from skrnn._forecaster.distributions import COUNT_LOSSES, FORECAST_LOSSES
 from skrnn._forecaster.sampling import COPULA_ORDER
 from skrnn._forecaster.series_format import SeriesFormat
 from skrnn._forecaster.transform import SeriesTransform
@@ -32,6 +33,8 @@ def _check_transform(transform, state, plan):
         or transform.difference not in (None, "last", "season")
         or not (transform.difference == "season") <= transform.season <= LONGEST_SEASON
         or not isinstance(transform.own_scale, (bool, np.bool_))
+        or transform.counts is not (plan.loss in COUNT_LOSSES)
+        or (transform.counts and (transform.lags or transform.difference is not None))
         or not (transform.constant_moves is None or isinstance(transform.constant_moves, bool))
         or (transform.lag_weights is None) != (transform.lags == 0)
         or transform.n_indicators > transform.n_past
@@ -172,7 +175,7 @@ FORECASTER_CLASSES = (
     *StateMixin._state_classes, Columns, SeriesTransform, Sequences, SeriesFormat, TimeAxis,
 )  # fmt: skip
 FORECASTER_ALLOWED = {
-    "loss": ("squared_error", "absolute_error", "quantile", "gaussian"),
+    "loss": FORECAST_LOSSES,
     "pooling": ("last", "all"),
     "bidirectional": (False,),
 }

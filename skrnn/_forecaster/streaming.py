@@ -13,6 +13,7 @@ from skrnn._base.stepping import (
 )
 from skrnn._base.streaming import StreamingMixin
 from skrnn._forecaster.columns import number_categories
+from skrnn._forecaster.distributions import COUNT_LOSSES, check_counts, parameters
 
 
 class SeriesStreamingMixin(StreamingMixin):
@@ -117,8 +118,10 @@ class SeriesStreamingMixin(StreamingMixin):
             details = raw.astype(np.float64).reshape(len(at), transform.horizon, k, -1)
             if network.loss == "quantile":  # learned apart, they may cross
                 details = np.sort(details, axis=-1)
-            point = details[..., network.point] * transform.target_scale + transform.last_base(y)
-            output[at] = point * scale + center
+            unit = np.asarray(transform.target_scale)[..., np.newaxis]
+            base = transform.last_base(y)[..., np.newaxis]
+            found = parameters(network.loss, details, unit, base)
+            output[at] = found[..., network.point] * scale + center
         finite = np.isfinite(output).all(axis=(1, 2))
         if not finite.all():
             raise overflow(int(np.argmin(finite)), output.dtype)
@@ -162,6 +165,9 @@ class SeriesStreamingMixin(StreamingMixin):
                 f"shape ({n}, {f'{1 + ahead}, ' if ahead else ''}{width})."
             )
         check_finite(x[:, :1])
+        k = transform.n_targets
+        if (loss := self._architecture["loss"]) in COUNT_LOSSES:
+            check_counts(loss, x[:, 0, :k], lambda i: f"x of series {i}")
         known = columns.encode(x[:, 0])[:, np.newaxis]
         future = columns.encode_ahead(x[:, 1:].reshape(-1, width)).reshape(
             n, ahead, transform.n_covariates

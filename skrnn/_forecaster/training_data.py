@@ -6,6 +6,7 @@ from skrnn._base.early_stopping import hold_out
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories, read_columns
+from skrnn._forecaster.distributions import PARAMETRIC_LOSSES
 from skrnn._forecaster.reading import read_series, read_y
 from skrnn._forecaster.sampling import training_sample
 from skrnn._forecaster.series import Series, cut_ends, late_forecasts, late_windows, learn
@@ -23,11 +24,12 @@ class TrainingDataMixin:
         X, format_ = self._read_format(X, reset=reset, followed=y is not None)
         known, future = read_series(self, X, reset=reset, format_=format_)
         k, y_ndim = self._columns.n_targets, None
+        loss = self.loss if reset else self._architecture["loss"]
         weights = np.ones(len(known.offsets) - 1)
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, known)
         if y is not None:
-            y, y_ndim = read_y(y, len(known), self.horizon, k)
+            y, y_ndim = read_y(y, len(known), self.horizon, k, loss)
         if not reset and (
             self.horizon != self._transform.horizon or self._every_step != (y is None)
         ):
@@ -59,7 +61,10 @@ class TrainingDataMixin:
             _, late = learn(self._transform, held, reset=False, **options)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
-        rows, values = pieces.rows, pieces.values.reshape(len(pieces.values), -1)
+        values = pieces.values
+        if loss == "poisson":  # learns multiples of the scale: each series counts alike
+            values = values[..., ::2] / np.exp(values[..., 1::2])
+        rows, values = pieces.rows, values.reshape(len(values), -1)
         return TrainingData(
             Sequences(rows.values.astype(self.dtype), rows.offsets),
             Targets(
@@ -101,7 +106,8 @@ class TrainingDataMixin:
         X, format_ = self._read_format(X, followed=y is not None)
         known, future = read_series(self, X, reset=False, format_=format_)
         if y is not None:
-            y, _ = read_y(y, len(known), self._transform.horizon, self._transform.n_targets)
+            k, h = self._transform.n_targets, self._transform.horizon
+            y, _ = read_y(y, len(known), h, k, self.loss)
         _, held = self._hold_out_series(Series(known, future, np.ones(len(known)), y), seed)
         histories, y = late_forecasts(held, self._transform, self._columns)
         return histories, y[:, :, 0] if y.shape[2] == 1 else y, None
@@ -129,7 +135,7 @@ class TrainingDataMixin:
     def _keep_sample(self, pieces):
         """Keep a sample of the training data for `_learn_copula`, until the weights are learned."""
         self._copula = self._copula_sample = None
-        if self.loss == "gaussian" or (self.loss == "quantile" and len(self._levels()) > 1):
+        if self.loss in PARAMETRIC_LOSSES or (self.loss == "quantile" and len(self._levels()) > 1):
             rows = pieces.rows
             n_targets = rows.lengths if self._every_step else np.ones(len(rows), int)
             self._copula_sample = training_sample(rows, pieces.values, n_targets)

@@ -24,6 +24,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from skrnn._forecaster.distributions import COUNT_LOSSES
+
 TINY = 1e-8  # a column that varies less, relative to its size, is constant
 RIDGE = (
     0.01  # of the lags' mean square: between 0.001 and 0.1 ETTh1's months do not tell them apart
@@ -62,6 +64,9 @@ class SeriesTransform:
         Columns, behind targets and covariates, that are read at their own step alone.
     n_indicators : int
         The last of these, which are 1 where a value was missing; those of targets stand last.
+    counts : bool
+        Whether targets are counts: their center is 0 and their scale 1 + their mean, as DeepAR's
+        (Salinas et al. 2020, section 3.3), so that zeros alone have a scale too.
     """
 
     horizon: int
@@ -80,6 +85,7 @@ class SeriesTransform:
     constant_moves: bool | None = None
     n_past: int = 0
     n_indicators: int = 0
+    counts: bool = False
 
     @property
     def lag(self):
@@ -130,6 +136,9 @@ class SeriesTransform:
         k = self.n_targets
         if not self.own_scale:
             return self.center[:k], self.scale[:k]
+        if self.counts:
+            scale = 1 + y.mean(axis=-2, keepdims=True)
+            return np.zeros_like(scale), scale
         lag = self.lag if y.shape[-2] > self.lag > 1 else 1
         return y.mean(axis=-2, keepdims=True), mean_change(y, lag)[..., np.newaxis, :]
 
@@ -322,6 +331,13 @@ def learn_transform(estimator, known, weights, n_series):
     """
     if estimator.difference == "season" and estimator.season_length is None:
         raise ValueError("difference='season' needs season_length, the steps of a season.")
+    counts = estimator.loss in COUNT_LOSSES
+    if counts and (estimator.autoregression is not None or estimator.difference == "season"):
+        raise ValueError(
+            f"loss={estimator.loss!r} reads counts as they are: set autoregression=None and "
+            "difference=None. A season is learned from a lookback of several seasons, or from "
+            "covariates such as those of CalendarFeatures."
+        )
     columns, rows, lengths = estimator._columns, known.values, np.diff(known.offsets)
     k, weights = columns.n_targets, np.repeat(weights, lengths)
     weights = weights if weights.any() else None
@@ -332,6 +348,8 @@ def learn_transform(estimator, known, weights, n_series):
             f"Feature {np.argmin(np.isfinite(center))} of X has values whose sum overflows: "
             "divide them by a power of ten first."
         )
+    if counts:
+        center[:k], scale[:k] = 0, 1 + center[:k]
     scaling = estimator.scaling
     if scaling == "auto":
         scaling = "series" if n_series > 1 and estimator._every_step else "global"
@@ -348,7 +366,7 @@ def learn_transform(estimator, known, weights, n_series):
         lookback=estimator.lookback or min(int(lengths.max()), LONGEST_LOOKBACK),
         n_targets=k,
         n_covariates=columns.n_covariates,
-        difference=estimator.difference,
+        difference=None if counts else estimator.difference,
         season=estimator.season_length or 0,
         lags=estimator.autoregression or 0,
         center=center,
@@ -356,6 +374,7 @@ def learn_transform(estimator, known, weights, n_series):
         own_scale=scaling == "series",
         n_past=columns.n_past,
         n_indicators=len(columns.indicated),
+        counts=counts,
     )
 
 
@@ -412,6 +431,17 @@ def mean_change(values, lag):
     mean = np.abs(values[..., lag:, :] - values[..., :-lag, :]).mean(axis=-2)
     flat = mean <= TINY * np.abs(values).max(axis=-2)
     return np.where(flat, 1.0, mean * unit)
+
+
+def mean_count(values, weights):
+    """Return the mean of each column of scaled counts, NaN left out; above 0 for zeros alone.
+
+    Of n zeros it is that of half a count, as Jeffreys' prior of a Poisson distribution has it.
+    """
+    known = ~np.isnan(values) * weights[:, np.newaxis]
+    n = known.sum(axis=0)
+    total = (known * np.nan_to_num(values)).sum(axis=0)
+    return np.where(total > 0, total, 0.5) / np.maximum(n, 0.5)
 
 
 def power_of_two_scale(values):

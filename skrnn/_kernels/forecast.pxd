@@ -19,7 +19,8 @@ cdef struct Rollout:
     idx n_past                  # columns of p
     idx width                   # outputs per target
     idx point                   # which of them is fed back
-    bint gaussian               # outputs are a mean and a log standard deviation
+    bint has_scale              # the second output is the logarithm of a scale
+    bint counts                 # the first output is the logarithm of a mean
     idx lag
     idx season                  # steps of a season, 0 without
     idx n_lags
@@ -84,8 +85,15 @@ cdef inline void write_block(
             scale = rollout.target_scale[j * k + i]
             for o in range(w):
                 out[o] = outputs[o] * scale + base
-            if rollout.gaussian:
+            # Shapes, which stand last, have no unit.
+            if rollout.has_scale:
                 out[1] = exp(outputs[1]) * scale
+                for o in range(2, w):
+                    out[o] = outputs[o]
+            if rollout.counts:
+                out[0] = exp(outputs[0]) * scale + base
+                for o in range(1, w):
+                    out[o] = outputs[o]
             y[(t + 1 + j) * k + i] = out[rollout.point]
             out += w
             outputs += w

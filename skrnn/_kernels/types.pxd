@@ -75,6 +75,8 @@ cdef enum Loss:
     GAUSSIAN
     POISSON
     BINARY_LOG_LOSS
+    STUDENT_T
+    NEGATIVE_BINOMIAL
 
 cdef struct ScanPlan:
     # A scan: one layer in one direction. A cell saves `saved` numbers per unit and row in the gate

@@ -95,6 +95,8 @@ def initial_bias(targets, loss, n_outputs, quantiles=()):
         return log_odds(targets.values, targets.weights)
     if loss == "poisson":  # of a mean of 1
         return np.zeros(n_outputs)
+    if loss == "negative_binomial":
+        return first_dispersions(targets.values, targets.weights)
     return first_outputs(targets.values, targets.weights, loss, quantiles)
 
 
@@ -158,14 +160,46 @@ def first_outputs(values, weights, loss, levels):
         mean = np.average(x, weights=w)
         if loss == "squared_error":
             bias.append(mean)
-        elif loss == "gaussian":
+        elif loss in ("gaussian", "student_t"):
             deviation = np.sqrt(np.average((x - mean) ** 2, weights=w))
             bias += [mean, np.log(max(deviation, 1e-3))]
+            if loss == "student_t":  # with n = 6 degrees of freedom n / (n - 2) scale^2 is variance
+                bias[-1] += 0.5 * np.log(4 / 6)
+                bias.append(np.log(4.0))
         else:
             order = np.argsort(x)
             share = np.cumsum(w[order]) / w.sum()
             at = np.searchsorted(share, levels if loss == "quantile" else [0.5])
             bias += x[order][np.minimum(at, len(x) - 1)].tolist()
+    return np.array(bias)
+
+
+def first_dispersions(values, weights):
+    """Log mean and log dispersion of counts, by moments, beside the logarithms of their scales.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, 2 n_targets), with NaN
+        A count and the logarithm of its scale in turn.
+    weights : ndarray of shape (n,), or None
+
+    Returns
+    -------
+    ndarray of shape (2 n_targets,)
+    """
+    weights = np.ones(len(values)) if weights is None else weights
+    bias = []
+    for count, log_scale in zip(values.T[::2], values.T[1::2], strict=True):
+        known = ~np.isnan(count) & (weights > 0)
+        mean, dispersion = 1.0, 1.0
+        if known.any():
+            w, scale = weights[known], np.exp(log_scale[known].astype(np.float64))
+            x = count[known] / scale
+            mean = max(np.average(x, weights=w), 1e-3)
+            # The variance of x is mean / scale + dispersion mean^2.
+            excess = np.average((x - mean) ** 2 - mean / scale, weights=w)
+            dispersion = np.clip(excess / mean**2, 1e-2, 10)
+        bias += [np.log(mean), np.log(dispersion)]
     return np.array(bias)
 
 

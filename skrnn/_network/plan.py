@@ -129,9 +129,11 @@ class Plan:
     pooling : {'last', 'mean', 'max', 'attention', 'all'} or tuple of str
         What the head reads, one of `POOLINGS`: of a tuple what each gives, side by side. 'all' puts
         it on every step.
-    loss : {'softmax', 'crf', 'squared_error', 'absolute_error', 'quantile', 'gaussian'}
+    loss : {'softmax', 'crf', 'squared_error', 'absolute_error', 'quantile', 'gaussian', \
+            'student_t', 'poisson', 'negative_binomial', 'binary_log_loss'}
         'crf' needs `pooling='all'`; 'quantile' has an output for each target and quantile,
-        'gaussian' two (mean, log standard deviation) for each target.
+        'gaussian' two (mean, log standard deviation) for each target, 'student_t' three and
+        'negative_binomial' two (``_kernels/heads/distributions.pxd``).
     quantiles : sequence of float
         Levels, for 'quantile'.
     bptt_steps : int or None
@@ -413,7 +415,9 @@ class Plan:
     @property
     def n_targets(self):
         """Numbers that a row of outputs is compared with; 0 for labels."""
-        return 0 if self.loss in ("softmax", "crf") else self.n_outputs // self._outputs_per_target
+        if self.loss in ("softmax", "crf"):
+            return 0
+        return self.n_outputs // self._outputs_per_target * numbers_per_target(self.loss)
 
     @property
     def _outputs_per_target(self):
@@ -490,7 +494,12 @@ def outputs_per_target(loss, quantiles):
     """Return the number of outputs of one target, or label."""
     if loss == "quantile":
         return len(quantiles)
-    return 2 if loss == "gaussian" else 1
+    return {"gaussian": 2, "student_t": 3, "negative_binomial": 2}.get(loss, 1)
+
+
+def numbers_per_target(loss):
+    """Return how many numbers say what a target is: a count stands beside the log of its scale."""
+    return 2 if loss == "negative_binomial" else 1
 
 
 def count_outputs(targets, architecture):
@@ -498,7 +507,8 @@ def count_outputs(targets, architecture):
     if targets.n_labels is not None:
         return targets.n_labels
     levels = architecture.get("quantiles", ())
-    return targets.values.shape[1] * outputs_per_target(architecture["loss"], levels)
+    n_targets = targets.values.shape[1] // numbers_per_target(architecture["loss"])
+    return n_targets * outputs_per_target(architecture["loss"], levels)
 
 
 def make_plan(plan_class, architecture, params=None):

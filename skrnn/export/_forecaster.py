@@ -9,9 +9,22 @@ nodes repeat for sequences of different lengths in one array.
 
 import numpy as np
 
+from skrnn._forecaster.distributions import (
+    COUNT_LOSSES,
+    FORECAST_LOSSES,
+    LARGEST_SHAPE,
+    LOCATION_LOSSES,
+    n_moved,
+)
 from skrnn.export._network import add_network
 
-LOSSES = ("squared_error", "absolute_error", "quantile", "gaussian")
+# What the details of a target are called in the graph.
+DETAILS = {
+    "gaussian": ("mean", "std"),
+    "student_t": ("location", "scale", "degrees_of_freedom"),
+    "poisson": ("mean",),
+    "negative_binomial": ("mean", "dispersion"),
+}
 
 
 def add_forecaster(graph, estimator, plan, values, lengths):
@@ -32,11 +45,12 @@ def add_forecaster(graph, estimator, plan, values, lengths):
     point = estimator._network().point
     details = _keep_constant(known, transform, loss, details, point)
     shape = ["batch", h, k]
-    names = {"forecast": point}
-    if loss == "gaussian":
-        names |= {"mean": 0, "std": 1}
+    names = {"forecast": point} | {name: i for i, name in enumerate(DETAILS.get(loss, ()))}
     for name, place in names.items():
         number = graph.add("Gather", details, np.int64(place), axis=3)
+        if name == "degrees_of_freedom":
+            shape_number = graph.add("Min", number, np.float64(LARGEST_SHAPE))
+            number = graph.add("Add", graph.add("Exp", shape_number), np.float64(2))
         graph.output(name, number, np.float64, shape)
     if loss == "quantile":
         graph.output("quantiles", details, np.float64, [*shape, len(plan.quantiles)])
@@ -54,7 +68,7 @@ def _refuse(transform, loss):
             "An LSTMForecaster with scaling='series' (or 'auto', with several series) cannot be "
             "exported: the scale is that of each whole series. Fit with scaling='global' or 'none'."
         )
-    if loss not in LOSSES:
+    if loss not in FORECAST_LOSSES:
         raise ValueError(f"An LSTMForecaster with loss={loss!r} cannot be exported.")
 
 
@@ -151,14 +165,25 @@ def _in_units(graph, transform, loss, outputs, base):
     size = np.broadcast_to(transform.target_scale, (transform.horizon, k))[..., np.newaxis]
     center, scale = transform.center[:k, np.newaxis], transform.scale[:k, np.newaxis]
     base = graph.add("Unsqueeze", base, graph.ints(3))
-    if loss == "gaussian":
-        mean, deviation = graph.add("Split", outputs, n_outputs=2, axis=3, num_outputs=2)
-        deviation = graph.add("Mul", graph.add("Mul", graph.add("Exp", deviation), size), scale)
-        outputs = mean
+    if loss in COUNT_LOSSES:
+        mean = graph.add("Exp", graph.add("Gather", outputs, graph.ints(0), axis=3))
+        mean = graph.add("Mul", graph.add("Mul", mean, size), scale)
+        if loss == "poisson":
+            return mean
+        bounds = np.float64(-LARGEST_SHAPE), np.float64(LARGEST_SHAPE)
+        shape = graph.add("Clip", graph.add("Gather", outputs, graph.ints(1), axis=3), *bounds)
+        return graph.add("Concat", mean, graph.add("Exp", shape), axis=3)
+    others = []  # a scale is not shifted, a shape has no unit
+    if loss in LOCATION_LOSSES:
+        deviation = graph.add("Gather", outputs, graph.ints(1), axis=3)
+        others = [graph.add("Mul", graph.add("Mul", graph.add("Exp", deviation), size), scale)]
+        if loss == "student_t":
+            others.append(graph.add("Gather", outputs, graph.ints(2), axis=3))
+        outputs = graph.add("Gather", outputs, graph.ints(0), axis=3)
     details = graph.add("Add", graph.add("Mul", outputs, size), base)
     details = graph.add("Add", graph.add("Mul", details, scale), center)
-    if loss == "gaussian":
-        return graph.add("Concat", details, deviation, axis=3)
+    if others:
+        return graph.add("Concat", details, *others, axis=3)
     if loss == "quantile":  # quantiles learned apart may cross
         n = graph.dimension(details, 3)
         details, _ = graph.add("TopK", details, n, n_outputs=2, axis=3, largest=0)
@@ -167,7 +192,7 @@ def _in_units(graph, transform, loss, outputs, base):
 
 def _keep_constant(known, transform, loss, details, point):
     """Forecast a constant history as constant, unless training saw such ones move."""
-    if transform.constant_moves:
+    if transform.constant_moves or transform.counts:
         return details
     graph = known.graph
     last = known.before_end([0])
@@ -180,7 +205,8 @@ def _keep_constant(known, transform, loss, details, point):
     constant = graph.add("And", constant, graph.add("Unsqueeze", long, graph.ints(1, 2)))
     constant = graph.add("Unsqueeze", constant, graph.ints(3))  # batch, 1, n_targets, 1
     last = graph.add("Unsqueeze", last, graph.ints(3))
-    moved = np.array([1.0, 0.0]) if loss == "gaussian" else np.ones(1)  # a spread is not shifted
+    width = len(DETAILS.get(loss, (loss,)))
+    moved = (np.arange(width) < n_moved(loss, width)).astype(np.float64)
     if transform.constant_moves is None:  # never seen in training: the network's spread stands
         shift = graph.add("Sub", last, graph.add("Gather", details, graph.ints(point), axis=3))
         flat = graph.add("Add", details, graph.add("Mul", shift, moved))

@@ -23,6 +23,7 @@ from skrnn import (
 )
 from skrnn._forecaster.transform import SeriesTransform
 from skrnn.export import onnx_inputs, to_onnx
+from skrnn.export._forecaster import DETAILS
 from skrnn.preprocessing import PerSequence, PerStep, TokenEncoder
 
 pytest.importorskip("onnx", reason="onnx is not installed: exports are untested")
@@ -221,16 +222,22 @@ def walks(n=12, width=1, seed=0, shortest=4, constant=False):
         {"autoregression": 6, "difference": "season", "season_length": 5, "loss": "quantile"},
         {"autoregression": 3, "difference": None, "loss": "absolute_error"},
         {"loss": "gaussian", "cell": "gru"},
+        {"loss": "student_t", "difference": "season", "season_length": 5},
+        {"loss": "poisson"},
+        {"loss": "negative_binomial", "cell": "gru"},
     ],
     ids=str,
 )
 def test_forecasters(params, width):
+    counts = params.get("loss") in ("poisson", "negative_binomial")
     train = walks(width=width)
+    train = [np.abs(np.rint(x)) for x in train] if counts else train
     params = {"scaling": "global", **params}
     model = quick(LSTMForecaster, horizon=7, lookback=4, **params).fit(train)
     shaken(model)
     X = walks(width=width, seed=1, shortest=1, constant=True)
-    X = [x * 1e4 for x in X] if params["scaling"] == "global" else X
+    X = [x * 1e4 for x in X] if params["scaling"] == "global" and not counts else X
+    X = [np.abs(np.rint(x)) for x in X] if counts else X
     for moves in (model._transform.constant_moves, True, False):
         model._transform = dataclasses.replace(model._transform, constant_moves=moves)
         found = run(model, X)
@@ -241,6 +248,13 @@ def test_forecasters(params, width):
             np.testing.assert_allclose(
                 found["quantiles"], levels.reshape(found["quantiles"].shape), rtol=1e-5, atol=1e-5
             )
+        if "dispersion" in found or "degrees_of_freedom" in found:
+            details = model._forecast(model._read_histories(X, None))
+            for i, name in enumerate(DETAILS[model.loss]):
+                expected = details[..., i]
+                if name == "degrees_of_freedom":
+                    expected = 2 + np.exp(np.minimum(expected, 12))
+                np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-5)
         if "std" in found:
             low, high = np.moveaxis(model.predict_quantiles(X, [0.158655254, 0.841344746]), -1, 0)
             np.testing.assert_allclose(
@@ -259,7 +273,7 @@ def test_every_part_of_a_transform_is_known_to_the_export():
     assert {field.name for field in dataclasses.fields(SeriesTransform)} == {
         "horizon", "lookback", "n_targets", "n_covariates", "difference", "season", "lags",
         "center", "scale", "own_scale", "input_scale", "target_scale", "lag_weights",
-        "constant_moves", "n_past", "n_indicators",
+        "constant_moves", "n_past", "n_indicators", "counts",
     }  # fmt: skip
 
 

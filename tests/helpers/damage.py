@@ -205,7 +205,8 @@ ODD = [None, 0, 1, -1, 2, 3, 7, 2**31, 2**62, 2**63, 2**70, 1.5, np.nan, np.inf,
        "", "a", [], {}, (), [0], np.zeros(0), np.zeros(3), np.zeros((2, 2)), np.array(3),
        b"a"]  # fmt: skip
 NAMES = ["lstm", "gru", "rnn", "tanh", "relu", "logistic", "last", "mean", "max", "all", "softmax",
-         "squared_error", "crf", "absolute_error", "quantile", "gaussian", "float32", "float64",
+         "squared_error", "crf", "absolute_error", "quantile", "gaussian", "student_t",
+         "negative_binomial", "float32", "float64",
          "dot", "additive", "season", "BIO", "adam", "sgd", "linear", "adaptive"]  # fmt: skip
 KINDS = ["f2", "f4", "f8", ">f4", "i4", "i8", "u8", "u1", "?", "c16", "O", "U8"]
 CONTENTS = [np.nan, np.inf, -1, 0, 1, 2**20, 2**62, -(2**62), 1e30, 1e300, -1e300, 1e-320]

@@ -140,7 +140,7 @@ def make_problem(
         problem["targets"] = draw_rows(lambda r: rng.integers(low, spec.n_outputs, r))
     else:
         M = oracle.n_targets(spec.loss, spec.n_outputs)
-        problem["targets"] = draw_rows(lambda r: rng.standard_normal((r, M)))
+        problem["targets"] = draw_rows(lambda r: oracle.draw_values(rng, spec.loss, r, M))
     if sample_weight:
         problem["sample_weight"] = draw_rows(lambda r: rng.uniform(0.5, 2.0, r))
     if states:

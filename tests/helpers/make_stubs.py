@@ -134,7 +134,7 @@ def entries(doc, section):
 
 def translate(kind, owner):
     """Return the annotation of a type of a docstring."""
-    bare = re.sub(r",? *default=.*$", "", kind)
+    bare = " ".join(re.sub(r",? *default=.*$", "", kind).split())  # of several lines
     literal = re.fullmatch(r"\{((?:['\"]\w+['\"],? ?)+)\}( or None| or tuple of them)?", bare)
     if literal:
         one = f"Literal[{literal[1]}]"

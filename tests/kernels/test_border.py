@@ -197,6 +197,8 @@ def test_what_a_loss_needs_is_there(name):
     [
         {"loss": "crf"},
         {"loss": "gaussian", "n_outputs": 3},
+        {"loss": "student_t", "n_outputs": 4},
+        {"loss": "negative_binomial", "n_outputs": 3},
         {"loss": "quantile"},
         {"loss": "quantile", "n_outputs": 0},
         {"loss": "quantile", "quantiles": (0.1, 0.5, 0.9), "n_outputs": 4},

@@ -11,6 +11,7 @@ from oracle import (
     LABEL_LOSSES,
     POOLINGS,
     Spec,
+    draw_values,
     n_targets,
     random_weights,
     run,
@@ -59,7 +60,8 @@ def make_problem(spec, seed=0, embedding=None, head=True):
     if spec.loss in LABEL_LOSSES:
         targets = [rng.integers(0, spec.n_outputs, r) for r in rows]
     else:
-        targets = [rng.standard_normal((r, n_targets(spec.loss, spec.n_outputs))) for r in rows]
+        M = n_targets(spec.loss, spec.n_outputs)
+        targets = [draw_values(rng, spec.loss, r, M) for r in rows]
     sample_weight = [rng.uniform(0.5, 2.0, r) for r in rows]
     if spec.pooling != "all":
         targets, sample_weight = np.concatenate(targets), np.concatenate(sample_weight)

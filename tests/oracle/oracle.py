@@ -26,9 +26,11 @@ from oracle_cells import CELLS, scan_backward, scan_forward
 from oracle_heads import (
     LABEL_LOSSES,
     LOSSES,
+    OUTPUTS_PER_TARGET,
     POOLINGS,
     QUANTILES,
     crf_marginals,
+    draw_values,
     has_target,
     n_targets,
     pool_backward,
@@ -45,6 +47,7 @@ __all__ = [
     "Result",
     "Spec",
     "crf_marginals",
+    "draw_values",
     "n_targets",
     "random_weights",
     "run",
@@ -77,6 +80,7 @@ class Spec:
     loss : one of `LOSSES`, default="softmax"
         "crf", a linear-chain conditional random field over the labels, takes pooling "all".
     n_outputs : int, default=2
+        At least; so many that a loss with several outputs per target has whole targets.
     alpha : float, default=0.0
         L2 penalty on the weight matrices of layers and head; neither biases, embeddings nor the
         scores of the CRF are penalized.
@@ -94,6 +98,10 @@ class Spec:
     n_outputs: int = 2
     alpha: float = 0.0
     bptt_steps: int | None = None
+
+    def __post_init__(self):
+        per = OUTPUTS_PER_TARGET.get(self.loss, 1)
+        object.__setattr__(self, "n_outputs", -(-self.n_outputs // per) * per)
 
     @property
     def n_poolings(self):

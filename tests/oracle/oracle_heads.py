@@ -6,6 +6,8 @@ the loss with respect to ``z``.
 """
 
 import numpy as np
+from scipy.special import digamma
+from scipy.stats import t as student_t
 
 # --------------------------------------------------------------------------------------------------
 # Poolings: (T, n_directions * H) outputs -> the rows the head sees, one row or T of them
@@ -261,9 +263,23 @@ def softmax_loss(p, y, w, weights):
 QUANTILES = (0.2, 0.9)
 
 
+OUTPUTS_PER_TARGET = {
+    "quantile": len(QUANTILES), "gaussian": 2, "student_t": 3, "negative_binomial": 2
+}  # fmt: skip
+
+
 def n_targets(loss, n_outputs):
-    """Return M: how many numbers so many outputs are compared with; an odd output is idle."""
-    return n_outputs // {"quantile": len(QUANTILES), "gaussian": 2}.get(loss, 1)
+    """Return M: how many numbers so many outputs are compared with."""
+    per = 2 if loss == "negative_binomial" else 1  # a count, and the logarithm of its scale
+    return n_outputs // OUTPUTS_PER_TARGET.get(loss, 1) * per
+
+
+def draw_values(rng, loss, rows, M):
+    """Draw targets of shape (rows, M) for a loss of values."""
+    values = rng.standard_normal((rows, M))
+    if loss == "negative_binomial":
+        values[:, ::2] = rng.poisson(2.0, (rows, M // 2))
+    return values
 
 
 def _residuals(p, y):
@@ -310,6 +326,55 @@ def gaussian_loss(p, y, w, weights):
     dp[:, 0 : 2 * M : 2] = -w[:, None] * e * np.exp(-s) / M
     dp[:, 1 : 2 * M : 2] = w[:, None] * given * (1 - e**2) / M
     return np.sum(w * (given * s + e**2 / 2).sum(axis=1) / M), dp, {}
+
+
+def student_t_loss(p, y, w, weights):
+    """Negative log-likelihood, less a constant: outputs 3k .. are location, log scale and shape."""
+    # l = w mean_k s_k - log t_n(e_k) - 1/2 log 2 pi,  e_k = (y_k - m_k) e^-s_k,  n = 2 + e^v_k
+    # dl/dm = -w g e^-s / M,  dl/ds = w (1 - g e) / M,  g = (n + 1) e / (n + e^2)
+    # dl/dv = w e^v / 2 (log(1 + e^2 / n) - g e / n + F(n / 2) - F((n + 1) / 2) + 1 / n) / M
+    # where F is the digamma function
+    M = p.shape[1] // 3
+    y = np.reshape(y, (-1, M))
+    m, s, v = (p[:, i : 3 * M : 3] for i in range(3))
+    given = ~np.isnan(y)
+    e = np.where(given, y - m, 0) * np.exp(-s)
+    more = np.exp(np.minimum(v, 12))
+    n = 2 + more
+    g = (n + 1) * e / (n + e**2)
+    terms = s - student_t.logpdf(e, n) - 0.5 * np.log(2 * np.pi)
+    slopes = np.log1p(e**2 / n) - g * e / n + digamma(n / 2) - digamma((n + 1) / 2) + 1 / n
+    dp, share = np.zeros_like(p), w[:, None] * given / M
+    dp[:, 0 : 3 * M : 3] = -share * g * np.exp(-s)
+    dp[:, 1 : 3 * M : 3] = share * (1 - g * e)
+    dp[:, 2 : 3 * M : 3] = share * (v < 12) * more / 2 * slopes
+    return np.sum(w * (given * terms).sum(axis=1) / M), dp, {}
+
+
+def negative_binomial_loss(p, y, w, weights):
+    """Negative log-likelihood of counts: outputs 2k, 2k + 1 are log mean and log dispersion.
+
+    Of y the numbers 2k are counts c, and 2k + 1 logarithms of the scales of their means.
+    """
+    # l = w mean_k -log NB(c_k; m_k, r_k),  m = scale_k e^a,  r = e^-d
+    #   = w mean_k sum_{i < c} (log(1 + i) - log(1 + i / r)) + (c + r) log(1 + m / r) - c log m
+    # dl/da = w r (m - c) / (r + m) / M
+    # dl/dd = w r (sum_{i < c} 1 / (r + i) - log(1 + m / r) + (m - c) / (r + m)) / M
+    M = p.shape[1] // 2
+    y = np.reshape(y, (-1, M, 2))
+    given = ~np.isnan(y).any(axis=2)
+    c, scale = np.where(given[..., None], y, 0).transpose(2, 0, 1)
+    a, d = p[:, 0 : 2 * M : 2], p[:, 1 : 2 * M : 2]
+    m, r = np.exp(a + scale), np.exp(-np.clip(d, -12, 12))
+    i, below = np.arange(c.max(initial=0)), r[..., None]
+    counted = i < c[..., None]
+    terms = (counted * (np.log1p(i) - np.log1p(i / below))).sum(axis=-1)
+    terms += (c + r) * np.log1p(m / r) - c * (a + scale)
+    slopes = (counted / (below + i)).sum(axis=-1) - np.log1p(m / r) + (m - c) / (r + m)
+    dp, share = np.zeros_like(p), w[:, None] * given / M
+    dp[:, 0 : 2 * M : 2] = share * r * (m - c) / (r + m)
+    dp[:, 1 : 2 * M : 2] = share * (np.abs(d) < 12) * r * slopes
+    return np.sum(w * (given * terms).sum(axis=1) / M), dp, {}
 
 
 def poisson_loss(p, y, w, weights):
@@ -363,6 +428,8 @@ LOSSES = {
     "gaussian": gaussian_loss,
     "poisson": poisson_loss,
     "binary_log_loss": binary_log_loss,
+    "student_t": student_t_loss,
+    "negative_binomial": negative_binomial_loss,
 }
 LABEL_LOSSES = ("softmax", "crf")
 

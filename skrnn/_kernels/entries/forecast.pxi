@@ -8,7 +8,9 @@ from .forecast cimport Rollout, rollout_rows
 from .pack cimport pack_weights
 from .single_step cimport keep_states, one_step_each
 from .stopping cimport check_stopped, stopped, watch
-from .types cimport GAUSSIAN, Net, Stop, idx, imin, real, useful_threads
+from .types cimport (
+    GAUSSIAN, NEGATIVE_BINOMIAL, Net, POISSON, STUDENT_T, Stop, idx, imin, real, useful_threads,
+)
 
 
 def rollout(
@@ -38,7 +40,9 @@ def rollout(
     rollout.horizon, rollout.n_targets = target_scale.shape[0], y.shape[2]
     rollout.width = out.shape[3]
     rollout.T, rollout.stop = y.shape[1] - out.shape[1], y.shape[1]
-    rollout.point, rollout.gaussian = rule["point"], net.plan.loss == GAUSSIAN
+    rollout.point = rule["point"]
+    rollout.has_scale = net.plan.loss == GAUSSIAN or net.plan.loss == STUDENT_T
+    rollout.counts = net.plan.loss == POISSON or net.plan.loss == NEGATIVE_BINOMIAL
     # A season longer than the series is none of it; cut, it cannot overflow.
     rollout.lag, rollout.season = rule["lag"], imin(rule["season"], rollout.stop + rollout.horizon)
     rollout.n_past = rule["n_past"]

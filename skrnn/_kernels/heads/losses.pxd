@@ -7,11 +7,12 @@ from ..denormals cimport flush_denormals, restore_worker
 from ..products cimport PRODUCT_ROWS
 from ..stopping cimport stopped
 from ..types cimport (
-    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, LANES, Net, POISSON, QUANTILE, SOFTMAX,
-    SQUARED_ERROR, ceil_div, exp_negative, idx, imax, imin, load, max_lanes, max_vec, real, splat,
-    store, sum_lanes, useful_threads, vec,
+    ABSOLUTE_ERROR, ALL, BINARY_LOG_LOSS, CRF, LANES, NEGATIVE_BINOMIAL, Net, POISSON, QUANTILE,
+    SOFTMAX, SQUARED_ERROR, STUDENT_T, ceil_div, exp_negative, idx, imax, imin, load, max_lanes,
+    max_vec, real, splat, store, sum_lanes, useful_threads, vec,
 )
 from .crf cimport crf_loss
+from .distributions cimport negative_binomial_loss, student_t_loss
 from .targets cimport BatchSize, head_row, row_weight, target_of, target_of_row
 from .wide_output cimport wide_head
 
@@ -95,6 +96,10 @@ cdef inline double row_loss(
         return poisson_loss(dz, z, M, Op, y, weight)
     if net.plan.loss == BINARY_LOG_LOSS:
         return binary_log_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == STUDENT_T:
+        return student_t_loss(dz, z, M, Op, y, weight)
+    if net.plan.loss == NEGATIVE_BINOMIAL:
+        return negative_binomial_loss(dz, z, M, Op, y, weight)
     return gaussian_loss(dz, z, M, Op, y, weight)
 
 
