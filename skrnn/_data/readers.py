@@ -231,7 +231,7 @@ def to_numbers(array, where):
     if array.ndim == 1 and array.size and isinstance(array[0], np.ndarray):  # Arrow's nested lists
         return to_numbers(_stack_steps(array, where), where)
     flat = array.ravel()
-    if any(isinstance(value, dict) for value in flat[:1]):
+    if flat.size and all(isinstance(value, dict) for value in flat):
         raise TypeError(
             f"{where} has dicts as steps, where numbers are expected. Make rows of numbers of "
             "them, [vectorizer.transform(x) for x in X] with a DictVectorizer(sparse=False) that "

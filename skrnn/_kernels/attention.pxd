@@ -23,8 +23,8 @@ from .pack cimport pack_column_block, pack_transposed
 from .products cimport PRODUCT_ROWS, multiply, product, products
 from .stopping cimport stopped
 from .types cimport (
-    BLOCK_COLS, LANES, MOVED, Net, Scan, Stop, TILE_ROWS, ceil_div, idx, imin, load, padded, real,
-    row_at, splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
+    BLOCK_COLS, LANES, MOVED, Net, Scan, Stop, TILE_COLS, TILE_ROWS, ceil_div, idx, imin, load,
+    padded, real, row_at, splat, store, sum_lanes, tanh_vec, tile, useful_threads, vec,
 )
 from .weight_gradients cimport (
     WeightGradient, cut_weight_tasks, scratch_of, weight_gradient_task, weight_tasks,
@@ -376,14 +376,15 @@ cdef inline void combine_part(
     const real* start,     # in  (rows, start_row), or one vector of zeros with start_row = 0
     idx start_row,
 ) noexcept nogil:
-    cdef idx Hp = att.Hp, block, r0, cols
-    for block from 0 <= block < Hp // LANES by BLOCK_COLS:
-        cols = imin(BLOCK_COLS, Hp // LANES - block)
+    # Packed weights are (columns of a tile, K, ...): a part of K is whole within a tile's columns.
+    cdef idx Hp = att.Hp, col, r0, cols
+    for col from 0 <= col < Hp // LANES by TILE_COLS:
+        cols = imin(TILE_COLS, Hp // LANES - col)
         for r0 from 0 <= r0 < rows by TILE_ROWS:
             tile(imin(TILE_ROWS, rows - r0), cols, att.H, A + r0 * lda, lda, 1,
-                 att.pack_c + (block * (Hp + att.H) + of_h * Hp * cols) * LANES,
-                 start + r0 * start_row + (block * LANES if start_row > 0 else 0), start_row,
-                 out + r0 * Hp + block * LANES, Hp)
+                 att.pack_c + (col * (Hp + att.H) + of_h * Hp * cols) * LANES,
+                 start + r0 * start_row + (col * LANES if start_row > 0 else 0), start_row,
+                 out + r0 * Hp + col * LANES, Hp)
 
 
 cdef inline void combine_sources(

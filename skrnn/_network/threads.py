@@ -15,6 +15,7 @@ from joblib import cpu_count
 
 from skrnn._kernels import cpu
 
+FIRST_SLICE = 1  # batches
 SLICE_SECONDS = 0.03  # a few turns of what else wants a core
 SHORTEST_SECONDS = 0.005  # below it a slice says nothing
 BUSY_SHARE = 0.85  # of the processor time of all threads; waiting threads spin, and take it too
@@ -91,7 +92,7 @@ class ThreadChoice:
 
     def __init__(self):
         self.most = self.threads = self._chosen = effective_n_threads()
-        self.n_batches = 1
+        self.n_batches = FIRST_SLICE
         self._seconds = {}  # per batch, of the last slice with so many threads
         self._pause = SHORTEST_PAUSE
         self._earliest_trial, self._regular_trial = 0.0, LONGEST_PAUSE

@@ -105,7 +105,7 @@ def test_several_targets_and_covariates():
     other = history.copy()
     other[300:, 2] = 1 - other[300:, 2]
     assert np.abs(model.predict([other])[0] - forecast[0]).max() > 0.5
-    with pytest.raises(ValueError, match=r"series 0 ends in 3 step\(s\) of covariates"):
+    with pytest.raises(ValueError, match=r"series 0 ends in 3 step\(s\) of future covariates"):
         model.predict([history[:-1]], horizon=4)
 
 

@@ -28,7 +28,7 @@ def test_calibration_reads_origins_in_blocks(monkeypatch):
     found = model._conformal.copy()
     # 5,900 origins, 96 steps of each, 24 forecasts from each step: 108 MB in double precision.
     assert peak(lambda: model.calibrate(WAVE)) < 60
-    monkeypatch.setattr("skrnn._forecaster.intervals.CALIBRATED_NUMBERS", np.inf)
+    monkeypatch.setattr("skrnn._forecaster.calibration.CALIBRATED_NUMBERS", np.inf)
     np.testing.assert_allclose(model.calibrate(WAVE)._conformal, found, atol=1e-6)
 
 
