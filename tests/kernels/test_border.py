@@ -274,7 +274,9 @@ def test_a_network_that_cannot_read_what_it_draws_is_refused():
     plan = Plan("lstm", (3,), 1, 1, embedding=[(5, 2)], pooling="all")
     options, params = Options(), np.zeros(plan.n_params, plan.dtype)
     states = CarriedStates(np.zeros((1, 1, 3), plan.dtype), np.zeros((1, 1, 3), plan.dtype))
-    with pytest.raises(ValueError, match="does not fit the plan"):  # the one output there is is excluded
+    with pytest.raises(
+        ValueError, match="does not fit the plan"
+    ):  # the one output there is is excluded
         plan.engine.sample(
             plan, options, plan.workspace(options, BatchLimits(1, 1, 1)), params, states,
             np.zeros((1, 3), np.intp), np.zeros((1, 2)), 1.0, np.empty((1, 0), np.intp), 0, -1, 1.0,

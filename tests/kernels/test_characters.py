@@ -152,6 +152,8 @@ def test_characters_give_way_to_the_unknown_one(level):
 
     def unknown(seed, **how):
         network = Network(spec, **problem, level=level, seed=seed, **how)
+        # what a word's other columns give way to has no part in it
+        network.plan.views(network.params)["weight_ih_l0"][:, : sum(dim for _, dim in COLUMNS)] = 0
         return network.run().grads["characters_embedding_weight"][-1]
 
     assert (unknown(0) == 0).all()
@@ -160,6 +162,18 @@ def test_characters_give_way_to_the_unknown_one(level):
     network = Network(spec, **problem, level=level, word_dropout=0.3)
     plain = Network(spec, **problem, level=level)
     assert same_bits(network.predict(), plain.predict())  # and never in prediction
+
+
+@pytest.mark.parametrize("level", one_level())
+def test_nothing_is_left_of_the_batch_before(level):
+    spec = oracle.Spec("lstm", (9,), True, pooling="all", n_outputs=3)
+    network = Network(spec, **spelled(spec, states=False, cotangents=False), level=level)
+    still = network.optimizer(solver="sgd", momentum=0.0, learning_rate_init=0.0)
+    gradients = []
+    for _ in range(2):
+        network.train(np.arange(len(LENGTHS)), len(LENGTHS), still)
+        gradients.append(network.grads.copy())
+    assert same_bits(*gradients)
 
 
 @pytest.mark.parametrize("level", one_level())
