@@ -8,6 +8,7 @@ not survive a fork, and waiting for it would hang.
 """
 
 import os
+import time
 from functools import cache
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from skrnn._kernels import cpu
 FIRST_SLICE = 1  # batches
 SLICE_SECONDS = 0.03  # a few turns of what else wants a core
 SHORTEST_SECONDS = 0.005  # below it a slice says nothing
-BUSY_SHARE = 0.85  # of the processor time of all threads; waiting threads spin, and take it too
+JUDGED_SECONDS = 0.06  # of slices together: processor time comes in turns, too
+BUSY_SHARE = 0.87  # of the processor time of all threads; waiting threads spin, and take it too
 MARGIN = 1.05  # how much faster another count has to be
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between trials
 TRIALS_SHARE = 0.05  # of the time, at most
+REMEMBERED_SECONDS = 2.0  # that fewer threads were faster, for the fits that come next
+
+_fewer: dict = {}  # {threads that may be used: (those that were faster, when)}
 
 _forked = False
 
@@ -91,12 +96,16 @@ class ThreadChoice:
     """
 
     def __init__(self):
-        self.most = self.threads = self._chosen = effective_n_threads()
+        self.most = effective_n_threads()
+        count, since = _fewer.get(self.most, (self.most, 0.0))
+        remembered = time.perf_counter() - since < REMEMBERED_SECONDS
+        self.threads = self._chosen = count if remembered else self.most
         self.n_batches = FIRST_SLICE
         self._seconds = {}  # per batch, of the last slice with so many threads
         self._pause = SHORTEST_PAUSE
         self._earliest_trial, self._regular_trial = 0.0, LONGEST_PAUSE
         self._time = 0.0  # of all slices
+        self._judged = 0.0, 0.0  # by both clocks, since the last judgement
 
     def note(self, n_batches, wall, processor):
         """Choose for the next slice, from the seconds by both clocks that the last one took.
@@ -106,10 +115,12 @@ class ThreadChoice:
         threads = self.threads
         self._time += wall
         self._seconds[threads] = wall / n_batches
+        self._judged = self._judged[0] + wall, self._judged[1] + processor
         if threads != self._chosen:
             self._end_trial(wall)
-        elif self._time >= self._earliest_trial:
-            busy = processor < BUSY_SHARE * threads * wall
+        elif self._time >= self._earliest_trial and self._judged[0] >= JUDGED_SECONDS:
+            busy = self._judged[1] < BUSY_SHARE * threads * self._judged[0]
+            self._judged = 0.0, 0.0
             if threads > 1 and (busy or self._time >= self._regular_trial):
                 self.threads = threads // 2
             elif threads < self.most:
@@ -121,7 +132,9 @@ class ThreadChoice:
         """Keep the count that was tried, or go back."""
         if self._seconds[self.threads] * MARGIN < self._seconds[self._chosen]:
             self._chosen, self._pause = self.threads, SHORTEST_PAUSE
+            _fewer[self.most] = self._chosen, time.perf_counter()
         else:
             self.threads, self._pause = self._chosen, min(LONGEST_PAUSE, 2 * self._pause)
+        self._judged = 0.0, 0.0
         self._earliest_trial = self._time + max(self._pause, wall / TRIALS_SHARE)
         self._regular_trial = self._time + max(LONGEST_PAUSE, wall / TRIALS_SHARE)

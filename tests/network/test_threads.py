@@ -79,6 +79,7 @@ print("fitted")
 def simulate(monkeypatch, seconds, busy, total):
     """Note slices of a machine on which a batch takes so many seconds, by number of threads."""
     monkeypatch.setattr(threads, "effective_n_threads", lambda: max(seconds))
+    monkeypatch.setattr(threads, "_fewer", {})
     choice, counts, time = threads.ThreadChoice(), [], 0.0
     while time < total:
         wall = choice.n_batches * seconds[choice.threads]
@@ -102,6 +103,13 @@ def test_half_as_many_threads_are_used_where_they_are_faster(monkeypatch):
     assert np.mean(counts == 1) > 0.9, "another process computes"
     _, counts = simulate(monkeypatch, {2: 0.02, 1: 0.002}, busy=False, total=30.0)
     assert np.mean(counts == 1) > 0.75, "another thread of this process computes"
+
+
+def test_the_next_fit_begins_where_the_last_one_ended(monkeypatch):
+    simulate(monkeypatch, {2: 0.02, 1: 0.002}, busy=True, total=2.0)
+    assert threads.ThreadChoice().threads == 1
+    monkeypatch.setattr(threads, "REMEMBERED_SECONDS", 0.0)
+    assert threads.ThreadChoice().threads == 2, "some time later"
 
 
 def test_threads_that_do_not_help_are_halved_again(monkeypatch):
