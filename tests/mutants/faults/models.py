@@ -382,7 +382,7 @@ FAULTS = [
         "search: a beam that moves keeps the states of the one whose place it takes",
         "_kernels/entries/beam_search.pxi",
         "    memcpy(s.origin + 2 * to * s.W, s.origin + 2 * source * s.W, n * sizeof(idx))\n",
-        "",
+        "    pass\n",
         "kernels/test_translation_kernels.py::test_greedy_takes_the_best_token_of_each_step",
     ),
     Fault(
@@ -411,7 +411,7 @@ FAULTS = [
         "search: a result that is replaced leaves the order of finding",
         "_kernels/entries/beam_search.pxi",
         "        at = first + s.K - 1\n",
-        "",
+        "        pass\n",
         "kernels/test_translation_kernels.py::test_fewer_results_are_the_best_of_more",
     ),
     Fault(
