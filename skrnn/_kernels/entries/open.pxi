@@ -6,7 +6,7 @@ from .optimizer cimport ADAM, Optimizer
 from .types cimport (
     BLOCK_COLS, CRF, LANES, LAST, Net, NetPlan, SOFTMAX, ScanPlan, ceil_div, idx, real,
 )
-from .workspace cimport carve, connect_parameters
+from .workspace cimport carve, connect_parameters, unpoison
 
 CHARACTER_DROPOUT = 0.1
 
@@ -91,6 +91,7 @@ cdef int _open_characters(
     cdef const idx[::1] tables = plan.characters.tables
     cdef size_t start = (64 - (<size_t> &workspace[0]) % 64) % 64
     cdef Net* inner = <Net*> &workspace[start]
+    unpoison(inner, sizeof(Net))  # a gap of an earlier call may have been here
     cdef const ScanPlan* scans = _describe(inner, plan.characters, _character_options(options))
     if (
         inner.plan.n_directions * inner.plan.H != net.plan.spelled or inner.plan.pooling != LAST
