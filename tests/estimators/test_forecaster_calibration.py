@@ -4,9 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from forecasts import WAVE, covered, quick, walks
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrnn import LSTMForecaster
 from skrnn._forecaster.adaptation import LEAST_KNOWN, Adaptation, adaptation
 from skrnn._forecaster.quantile_function import scores_between
 from skrnn._forecaster.sampling import values_between
@@ -15,20 +15,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:Got `batch_size` larger"),
 ]
-WAVE = np.sin(np.arange(320) / 5)
-
-
-def quick(**params):
-    return LSTMForecaster(**{"horizon": 6, "lookback": 16, "hidden_layer_sizes": (6,),
-                             "max_iter": 2, "random_state": 0} | params)  # fmt: skip
-
-
-def walks(n, length, seed=0):
-    return list(np.random.default_rng(seed).normal(size=(n, length)).cumsum(axis=1))
-
-
-def covered(y, interval):
-    return ((y >= interval[..., 0]) & (y <= interval[..., 1])).mean(axis=0)
 
 
 # Distributions, calibrated

@@ -15,17 +15,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import skrnn
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = [
-    "",
-    "datasets",
-    "distributed",
-    "export",
-    "inspection",
-    "metrics",
-    "model_selection",
-    "preprocessing",
-]
+PACKAGES = ["", *skrnn._SUBMODULES]
 ARRAY = "NDArray[Any]"
 # What sequences, labels and tables may be is wider than any type says: see the page on X.
 TYPES = [
