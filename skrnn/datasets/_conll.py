@@ -27,6 +27,7 @@ CONLLU_ID = re.compile(
     r"(?P<word>[1-9][0-9]*)|(?P<first>[1-9][0-9]*)-(?P<last>[1-9][0-9]*)"
     r"|(?P<before>[0-9]+)\.[1-9][0-9]*"
 )
+SKIP = " To leave such sentences out with a warning, set errors='skip'."
 REPORTED = 10  # lines that a warning about what is left out names
 
 
@@ -232,7 +233,7 @@ def _read(name, blocks, broken, errors, parse):
         except BrokenLine as error:
             message = f"{_where(name, error.number)}: {error.message}"
             if errors == "raise":
-                raise ValueError(message) from None
+                raise ValueError(message + SKIP * (len(blocks) > 1)) from None
             skipped.append(message)
             continue
         if tokens:

@@ -151,6 +151,8 @@ class TestBoth:
         for number in (lines.index(b"?") + 1, lines.index(b"\xff") + 1):
             assert f"{path}, line {number}: " in message
         assert X[:2] == expected[0] and y[:2] == expected[1]
+        with pytest.raises(ValueError, match=r"line \d+: .* with a warning, set errors='skip'\.$"):
+            reader(path)
         with pytest.raises(ValueError, match=r"no tokens. All sentences are malformed; line 2:"):
             reader(io.StringIO("# a\n\t\ta\n"), errors="skip")
 
