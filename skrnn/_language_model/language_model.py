@@ -377,7 +377,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
         ----------
         X : collection of n_sequences token sequences
             Lists of `str`, or lists or arrays of integers >= 0, which may be empty; or a 1-D array,
-            list or Series of integers, one document. `boundary_tokens` says what they are.
+            list or Series of integers, one document. `boundary_tokens` says what they are. The
+            integer -1 is an unknown token, and refused at the end, where it may be padding.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -452,6 +453,8 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
             X, reset=reset, vocabulary=vocabulary,
             learn_from=None if split_seed is None else steps_to_learn,
         )  # fmt: skip
+        if reset:
+            self._refuse_padding(sequences)
         weights = check_sample_weight(sample_weight, sequences)
         inputs, labels = self._special_tokens.next_tokens(sequences)
         if len(labels) == 0:
@@ -487,6 +490,20 @@ class LSTMLanguageModel(TokenStreamingMixin, DensityMixin, TokensMixin, BaseRecu
             documents,
             None if split_seed is None else held,
         )
+
+    def _refuse_padding(self, sequences):
+        """Refuse a sequence that ends with the id -1: an unknown token would be learned."""
+        if getattr(self, "_vocabularies", None) is not None:
+            return
+        given = np.flatnonzero(sequences.lengths)
+        last = sequences.values[sequences.offsets[given + 1] - 1, 0]
+        if (ended := given[last == self._special_tokens.n_known]).size:
+            i = ended[0]
+            raise ValueError(
+                f"sequence {i} ends with the id -1, at step {sequences.lengths[i] - 1}, which may "
+                "be padding or an unknown token. Cut padding off, as in [x[x >= 0] for x in X]; "
+                "give unknown tokens an id of their own."
+            )
 
     @staticmethod
     def _cut_sequences(offsets, held, steps):

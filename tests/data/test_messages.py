@@ -76,6 +76,10 @@ CALLS = {
         "scoring='accuracy' of scikit-learn knows no sequences.*token_accuracy_scorer",
     ),
     "nothing to learn from": (lambda: quick(LSTMLanguageModel).fit([[], []]), "is empty"),
+    "padding or unknown tokens": (
+        lambda: quick(LSTMLanguageModel).fit([[0, -1, 1], [], [1, 0, -1, -1]]),
+        "sequence 2 ends with the id -1, at step 3.* Cut padding off",
+    ),
     "no tokens": (
         lambda: (
             LSTMLanguageModel((2,), max_iter=1, boundary_tokens=False)
