@@ -55,6 +55,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
     static_covariates: str | int | Sequence[str | int] | None
     categorical_covariates: str | int | Sequence[str | int]
     missing: Literal["error", "mask"]
+    transformer: Any
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -86,6 +87,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
     dtype: Literal["float32", "float64"]
     horizon_: int
     lookback_: int
+    transformer_: Any
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
@@ -124,6 +126,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
         static_covariates: str | int | Sequence[str | int] | None = ...,
         categorical_covariates: str | int | Sequence[str | int] = ...,
         missing: Literal["error", "mask"] = ...,
+        transformer: Any = ...,
         hidden_layer_sizes: int | ArrayLike = ...,
         activation: Literal["tanh", "relu", "logistic"] = ...,
         solver: Literal["adam", "sgd"] = ...,

@@ -21,6 +21,7 @@ from sklearn.utils import check_scalar
 
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.adaptation import Adaptation, adaptation
+from skrnn._forecaster.missing import Places
 from skrnn._forecaster.quantile_function import describing_scores, own_quantiles, scores_between
 from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
@@ -175,6 +176,11 @@ class CalibrationMixin:
         # Of one step the network reads targets and a block's covariates; it may forecast from each.
         width = transform.n_inputs + network.plan.n_outputs
         given = read_series(self, X, reset=False, format_=format_)
+        where, transformer = Places(self._columns, format_, given[0].offsets), None
+        if (own := self._target_transformer()).own:
+            transformer = own  # of each origin
+        else:
+            given = own.apply(given[0], where).known, given[1]
         by_series = of_points and (transform.own_scale or len(given[0]) > 1)
         sampled = not of_points and h > transform.horizon
         most, spacing = OWN_SCALE_ORIGINS if transform.own_scale else np.inf, 1
@@ -191,7 +197,6 @@ class CalibrationMixin:
         parts = zip(*(part.arrays() for part in given), strict=True)
         for i, (known, future) in enumerate(parts):
             rows = np.concatenate([known[:, k : k + transform.n_covariates], future])
-            truth = transform.truth(known)
             last = min(len(known) - h, len(rows) - ahead if transform.n_covariates else len(known))
             # A scale of the series' own is that of all its history, which differs at each origin.
             stops = range(
@@ -201,7 +206,15 @@ class CalibrationMixin:
             spacing = max(spacing, stops.step)
             times += [stop - len(known) for stop in stops]
             owners += [i] * len(stops)
+            truth = transform.truth(known)
             for stop in stops:
+                if transformer is not None:
+                    whole, cut = Sequences.of([given[0].arrays()[i]]), np.array([stop])
+                    series = np.array([i])
+                    (known,) = transformer.apply(
+                        whole, where, cuts=cut, series=series
+                    ).known.arrays()
+                    truth = transform.truth(known)
                 history = known[0 if transform.own_scale else stop - length : stop]
                 origins.append((history, rows[stop : stop + ahead], truth[stop : stop + h]))
                 size += len(history) * width

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from skrnn._base.estimator import BaseRecurrentNetwork
-from skrnn._base.sklearn_api import Interval, StrOptions, _fit_context
+from skrnn._base.sklearn_api import HasMethods, Interval, StrOptions, _fit_context
 from skrnn._forecaster.distributions import FORECAST_LOSSES
 from skrnn._forecaster.histories import HistoriesMixin
 from skrnn._forecaster.intervals import IntervalsMixin
@@ -102,6 +102,17 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         (with `difference='season'` by the value one season before), adds an indicator column, and
         leaves the step out of the loss. Steps before the first known target are not part of a
         series. NaN in the targets at the end of a series marks steps to be forecast in either case.
+
+    transformer : transformer of scikit-learn or None, default=None
+        Transformer of the targets with an `inverse_transform`, applied before all else and undone
+        in all forecasts, for example ``FunctionTransformer(np.log1p, np.expm1)`` or
+        ``PowerTransformer()`` (Box-Cox [11]_ and Yeo-Johnson). It must increase with each target by
+        itself, so that quantiles, intervals and sample paths are exactly those of the targets. As
+        with `scaling`, a clone is fitted to all training series, or with scales of each series'
+        own to the given history of each series; `sample_weight` leaves out series of weight 0. The
+        loss, differences and errors of `calibrate` are in transformed units, so `predict` returns
+        the inverse of their mean: the median of a symmetric distribution, which is less than the
+        mean after a logarithm. For a mean, average `sample_paths`. Losses of counts take none.
 
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Number of hidden units of each layer; several numbers stack layers.
@@ -213,6 +224,9 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
     horizon_, lookback_ : int
         Number of steps forecast at once, and number of steps read for a forecast.
 
+    transformer_ : transformer of scikit-learn
+        Fitted `transformer`; defined only where there is one that all series share.
+
     n_features_in_ : int
         Number of features per step; for 2-D input (one series per row) its number of columns, as
         scikit-learn counts; for tokens the number of token columns (1 for `str`).
@@ -284,6 +298,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
        networks.
     .. [10] Salinas et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent
        networks.
+    .. [11] Box and Cox (1964). An analysis of transformations.
 
     Examples
     --------
@@ -317,6 +332,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         "static_covariates": [str, Integral, "array-like", None],
         "categorical_covariates": [str, Integral, "array-like", None],
         "missing": [StrOptions({"error", "mask"})],
+        "transformer": [HasMethods(["fit", "transform", "inverse_transform"]), None],
     }
     _reading_parameters = (
         "lookback", "n_targets", "scaling", "difference", "season_length", "autoregression",
@@ -343,6 +359,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         static_covariates=None,
         categorical_covariates="from_dtype",
         missing="error",
+        transformer=None,
         hidden_layer_sizes=(64,),
         activation="tanh",
         solver="adam",
@@ -421,10 +438,11 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
         self.static_covariates = static_covariates
         self.categorical_covariates = categorical_covariates
         self.missing = missing
+        self.transformer = transformer
 
     # -- fit ---------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to series, or to histories and the values that followed them.
 
@@ -463,7 +481,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
             self._learn_copula()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Continue training with one epoch over the given series.
 
@@ -525,8 +543,7 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
             with the dates that follow. For a panel, a DataFrame with the index (series, time).
         """
         given = self._read_histories(X, horizon, X_future)
-        points = self._forecast(given)[..., self._network().point]
-        return self._shaped(points, given)
+        return self._shaped(self._points(given), given)
 
     def __getstate__(self):
         state = super().__getstate__()

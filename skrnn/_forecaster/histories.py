@@ -10,6 +10,7 @@ from sklearn.utils import check_scalar
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.future import read_future
 from skrnn._forecaster.intervals import beyond_is_nan
+from skrnn._forecaster.missing import Places
 from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import Network, forecast
 from skrnn._forecaster.series_format import (
@@ -19,15 +20,21 @@ from skrnn._forecaster.series_format import (
     in_order_of,
     places_of,
 )
+from skrnn._forecaster.target_transformer import (
+    TargetTransformer,
+    TransformedSeries,
+    requires_fit,
+)
 
 
 class Histories(NamedTuple):
     """Histories that forecasts are made from."""
 
-    known: Sequences
+    known: Sequences  # in transformed units
     future: Sequences  # covariates of steps to come
     horizons: np.ndarray  # (n_series,) steps to forecast of each
     format_: SeriesFormat | None  # its dates end where `known` does
+    transformed: TransformedSeries  # what undoes the transformer
 
 
 def _check_futures(given, horizons, format_):
@@ -168,7 +175,33 @@ class HistoriesMixin:
             horizons = np.full(len(known), int(horizon))
         if self._transform.n_covariates and self._reads_future:
             _check_futures(future.lengths, horizons, format_)
-        return Histories(known, future, horizons, format_)
+        return self._transformed_histories(known, future, horizons, format_)
+
+    def _transformed_histories(self, known, future, horizons, format_):
+        """Return histories that forecasts are made from, in transformed units."""
+        where = Places(self._columns, format_, known.offsets)
+        transformed = self._target_transformer().apply(known, where)
+        return Histories(transformed.known, future, horizons, format_, transformed)
+
+    def _target_transformer(self, own=None):
+        """Return the transformer of targets; `own` says whether scales are each series' own."""
+        transformer, own = self._transformer, self._transform.own_scale if own is None else own
+        own = own and transformer is not None and requires_fit(transformer)
+        return TargetTransformer(transformer, own, self._columns.n_targets)
+
+    @property
+    def transformer_(self):
+        """Fitted transformer of the targets, where all series share it."""
+        own = "_transformer" in vars(self) and self._target_transformer().own
+        if own or vars(self).get("_transformer") is None:
+            raise AttributeError(
+                "transformer_ is there after a fit with a transformer that all series share."
+            )
+        return self._transformer
+
+    def _points(self, given):
+        """Forecast points (n, horizon, n_targets) in the units of the series."""
+        return given.transformed.undo(self._forecast(given)[..., self._network().point], axis=2)
 
     @property
     def _reads_future(self):
@@ -181,8 +214,8 @@ class HistoriesMixin:
         Returns
         -------
         details : ndarray of shape (n, horizon, n_targets, outputs per target)
-            In the units of the series: points, quantiles, or mean and standard deviation; NaN
-            beyond a series' own horizon.
+            In transformed units: points, quantiles, or mean and standard deviation; NaN beyond
+            a series' own horizon.
         """
         details = forecast(self._network(), given.known, given.future, int(given.horizons.max()))
         self._check_finite(np.isfinite(details).all(axis=(1, 2, 3)))

@@ -110,7 +110,7 @@ class IntervalsMixin(CalibrationMixin):
             found = nearest_counts(loss, found)
         else:
             found = self._own_quantiles(given, levels, n_paths, random_state)
-        found = beyond_is_nan(found, given.horizons)
+        found = beyond_is_nan(given.transformed.undo(found, axis=2), given.horizons)
         return self._shaped(found, given, levels.tolist() if labels is None else labels)
 
     def predict_interval(
@@ -214,6 +214,7 @@ class IntervalsMixin(CalibrationMixin):
         else:
             found = self._sampled(given, n_paths, random_state)
         beyond = np.arange(longest) >= given.horizons[:, np.newaxis]
+        found = given.transformed.undo(found, axis=3)
         found.swapaxes(1, 2)[beyond] = np.nan
         format_ = given.format_
         if format_ is not None and format_.axis is not None and format_.kind != "list":

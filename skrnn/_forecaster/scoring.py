@@ -6,7 +6,6 @@ from sklearn.metrics import r2_score
 from skrnn._data.numbers import read_target_numbers
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
-from skrnn._forecaster.histories import Histories
 from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.series import Series, late_forecasts
 
@@ -48,13 +47,13 @@ class ScoringMixin:
         """Return R² of the last `horizon` steps of series, of those that are known."""
         parts, transform = self._known_series(X), self._transform
         h, k, c = transform.horizon, transform.n_targets, transform.n_covariates
-        given = Histories(
+        given = self._transformed_histories(
             Sequences.of([values[:-h] for values in parts]),
             Sequences.of([values[-h:, k : k + c] for values in parts]),
             np.full(len(parts), h),
             None,
         )
-        forecast = self._forecast(given)[..., self._network().point].reshape(len(parts), -1)
+        forecast = self._points(given).reshape(len(parts), -1)
         y = np.array([transform.truth(values[-h:]) for values in parts]).reshape(len(parts), -1)
         weights = check_sample_weight(sample_weight, y)
         if len(y) == 1 and weights is None:  # one series: R² over its steps

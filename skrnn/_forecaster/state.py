@@ -68,6 +68,15 @@ def _check_form(format_, state, plan):
         raise Misfit("_form does not fit its series")
 
 
+def _check_transformer(transformer, state, plan):
+    if transformer is None:
+        return
+    if not all(hasattr(transformer, name) for name in ("transform", "inverse_transform")):
+        raise Misfit("_transformer is none")
+    if plan.loss in COUNT_LOSSES:
+        raise Misfit("_transformer does not fit its loss")
+
+
 def _check_histories(histories, state, plan):
     if not isinstance(histories, Sequences):
         raise Misfit("_histories are none")
@@ -181,6 +190,7 @@ FORECASTER_ALLOWED = {
 }
 FORECASTER_CHECKS = {
     "_transform": _check_transform,
+    "_transformer": _check_transformer,
     "_columns": _check_columns,
     "_step_width": _check_step_width,
     "_y_ndim": _check_y_ndim,

@@ -12,8 +12,10 @@ from skrnn._base.stepping import (
     read_state,
 )
 from skrnn._base.streaming import StreamingMixin
+from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories
 from skrnn._forecaster.distributions import COUNT_LOSSES, check_counts, parameters
+from skrnn._forecaster.missing import Places
 
 
 class SeriesStreamingMixin(StreamingMixin):
@@ -92,6 +94,13 @@ class SeriesStreamingMixin(StreamingMixin):
         output = np.empty((len(state), transform.horizon, k))
         after = np.empty_like(state)
         given = check_out(out, output[..., 0] if k == 1 else output, after)
+        transformed = None
+        if self._transformer is not None:
+            offsets = np.arange(len(known) + 1)
+            transformed = self._target_transformer().apply(
+                Sequences(known[:, 0], offsets), Places(self._columns, None, offsets)
+            )
+            known = transformed.known.values[:, np.newaxis]
         center, scale = transform.scales(known[..., :k])
         for count in np.unique(state[:, size]).astype(int):
             at = np.flatnonzero(state[:, size] == count)
@@ -125,6 +134,8 @@ class SeriesStreamingMixin(StreamingMixin):
         finite = np.isfinite(output).all(axis=(1, 2))
         if not finite.all():
             raise overflow(int(np.argmin(finite)), output.dtype)
+        if transformed is not None:
+            output = transformed.undo(output, axis=2)
         output = output[..., 0] if k == 1 else output
         if out is None:
             return output, after

@@ -6,12 +6,14 @@ from skrnn._base.early_stopping import hold_out
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
 from skrnn._forecaster.columns import number_categories, read_columns
-from skrnn._forecaster.distributions import PARAMETRIC_LOSSES
+from skrnn._forecaster.distributions import COUNT_LOSSES, PARAMETRIC_LOSSES
+from skrnn._forecaster.missing import Places
 from skrnn._forecaster.reading import read_series, read_y
 from skrnn._forecaster.sampling import training_sample
 from skrnn._forecaster.series import Series, cut_ends, late_forecasts, late_windows, learn
 from skrnn._forecaster.series_format import ends_with, read_format
-from skrnn._forecaster.transform import learn_transform
+from skrnn._forecaster.target_transformer import learn_transformer
+from skrnn._forecaster.transform import has_own_scale, learn_transform
 from skrnn._network.batches import Targets, TrainingData
 
 
@@ -39,10 +41,19 @@ class TrainingDataMixin:
             )
         if not validation:
             self._every_step = y is None
-        learned, held = Series(known, future, weights, y), None
+        self._check_transformer(reset)
+        learned, held = Series(known, future, weights, y, None, np.arange(len(weights))), None
         if split_seed is not None:
             learned, held = self._hold_out_series(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
+        where = Places(self._columns, format_, known.offsets)
+        own = has_own_scale(self, len(weights)) if reset else self._transform.own_scale
+        if reset:
+            self._transformer = learn_transformer(
+                self.transformer, learned.known, where, own=own, weights=learned.weights,
+                series=learned.series,
+            )  # fmt: skip
+        learned = self._transformed_part(learned, where, own, check=reset)
         if reset:
             self._transform = learn_transform(self, learned.known, learned.weights, len(weights))
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
@@ -58,6 +69,7 @@ class TrainingDataMixin:
             self._discard_calibration()
         mask = None
         if held is not None:
+            held = self._transformed_part(held, where, own)
             _, late = learn(self._transform, held, reset=False, **options)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
@@ -74,6 +86,28 @@ class TrainingDataMixin:
             pieces.series if self.bptt_steps and self._every_step else None,
             mask,
         )  # fmt: skip
+
+    def _check_transformer(self, reset):
+        """Raise for a transformer that the loss does not go with, or that was another before."""
+        if self.transformer is not None and self.loss in COUNT_LOSSES:
+            raise ValueError(
+                f"loss={self.loss!r} is the distribution of the counts themselves, which a "
+                "transformer would make other numbers of. Set transformer=None, or "
+                "loss='gaussian', 'student_t' or 'quantile'."
+            )
+        if not reset and repr(self.transformer) != repr(self._transformer):
+            raise ValueError(
+                "transformer has changed since the network was started, but warm_start and "
+                "partial_fit continue the same network. Set it back, or start anew with fit and "
+                "warm_start=False."
+            )
+
+    def _transformed_part(self, given, where, own, check=False):
+        """Return series in transformed units."""
+        found = self._target_transformer(own).apply(
+            given.known, where, cuts=given.cuts, series=given.series, y=given.y, check=check
+        )
+        return given._replace(known=found.known, y=found.y)
 
     def _hold_out_series(self, given, seed):
         """Return the series that are learned from, and those (or their ends) that are held out."""

@@ -350,10 +350,7 @@ def learn_transform(estimator, known, weights, n_series):
         )
     if counts:
         center[:k], scale[:k] = 0, 1 + center[:k]
-    scaling = estimator.scaling
-    if scaling == "auto":
-        scaling = "series" if n_series > 1 and estimator._every_step else "global"
-    if scaling == "none":
+    if estimator.scaling == "none":
         center[:k], scale[:k] = 0, 1
     center[columns.are_flags], scale[columns.are_flags] = 0, 1
     # Of what was always the same nothing is learned: it is read as 0 whatever it is later.
@@ -371,11 +368,18 @@ def learn_transform(estimator, known, weights, n_series):
         lags=estimator.autoregression or 0,
         center=center,
         scale=scale,
-        own_scale=scaling == "series",
+        own_scale=has_own_scale(estimator, n_series),
         n_past=columns.n_past,
         n_indicators=len(columns.indicated),
         counts=counts,
     )
+
+
+def has_own_scale(estimator, n_series):
+    """Tell whether each of so many training series has a scale of its own."""
+    if estimator.scaling == "auto":
+        return bool(n_series > 1 and estimator._every_step)
+    return estimator.scaling == "series"
 
 
 def constant_moves(transform, known, y):

@@ -30,6 +30,12 @@ DETAILS = {
 def add_forecaster(graph, estimator, plan, values, lengths):
     """Add the forecast of one block from histories (batch, time, n_targets)."""
     transform, loss = estimator._transform, estimator._architecture["loss"]
+    if estimator._transformer is not None:
+        raise ValueError(
+            "An LSTMForecaster with a transformer cannot be exported: no node of ONNX stands for "
+            "it. Fit a forecaster with transformer=None to transformed series, export that one, "
+            "and undo the transformer where the graph is run."
+        )
     _refuse(transform, loss)
     h, k = transform.horizon, transform.n_targets
     known = _Window.last_of(graph, values, lengths, transform.history_length)

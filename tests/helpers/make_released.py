@@ -37,6 +37,11 @@ def walks(n=8, seed=0, shortest=5):
     return [rng.normal(size=shortest + extra).cumsum() for extra in rng.integers(0, 7, n)]
 
 
+def counts():
+    """Counts of series of different sizes."""
+    return [np.rint(np.exp(x - x.max() + i)) for i, x in enumerate(walks())]
+
+
 def tiny(make, **params):
     return quick(make, **{"hidden_layer_sizes": (4,), "dtype": "float32"} | params)
 
@@ -63,6 +68,11 @@ def fitted():
         "forecaster": (tiny(LSTMForecaster, horizon=3), walks(), None, intervals),
         "forecaster_gaussian": (tiny(LSTMForecaster, loss="gaussian"), walks(), None, intervals),
         "forecaster_quantile": (tiny(LSTMForecaster, **quantile), walks(), None, intervals),
+        "forecaster_student_t": (tiny(LSTMForecaster, loss="student_t"), walks(), None, intervals),
+        "forecaster_poisson": (tiny(LSTMForecaster, loss="poisson"), counts(), None, intervals),
+        "forecaster_negative_binomial": (
+            tiny(LSTMForecaster, loss="negative_binomial"), counts(), None, intervals,
+        ),
         "language_model": (tiny(LSTMLanguageModel), words, None, ("score_samples",)),
         "language_model_tied": (
             tiny(LSTMLanguageModel, tie_embeddings=True), words, None, ("score_samples",),

@@ -88,7 +88,7 @@ TYPES = [
     (r"^dtype$", "np.dtype[Any]"),
     (r"^SequenceStore$", "SequenceStore"),
     (r"^estimator instance$", "Self"),
-    (r"^(estimator|\S*Pipeline)\b", "Any"),
+    (r"^(estimator|transformer|\S*Pipeline)\b", "Any"),
     (r"^(DataFrame|Series|DatetimeIndex|MetadataRouter|matplotlib|onnx|Dask|distributed)", "Any"),
     (r"^(concurrent|:class:|LSTM|RNN|Seq2Seq)\w*", "Any"),
     (r"^\(output, state\)$", f"tuple[{ARRAY}, {ARRAY}]"),
