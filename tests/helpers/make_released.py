@@ -38,7 +38,7 @@ def walks(n=8, seed=0, shortest=5):
 
 
 def counts():
-    """Counts of series of different sizes."""
+    """Draw counts of series of different sizes."""
     return [np.rint(np.exp(x - x.max() + i)) for i, x in enumerate(walks())]
 
 
