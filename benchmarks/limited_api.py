@@ -1,4 +1,4 @@
-"""What the limited API of CPython, for which wheels are built, costs on the smallest calls.
+"""What the limited API of CPython (SKRNN_ABI3=1) costs on the smallest calls.
 
     python benchmarks/limited_api.py [--rounds 30]
 

@@ -5,7 +5,7 @@
 #
 # The interpreter comes from Debian's packages for arm64, unpacked into build/aarch64 without being
 # installed; NumPy, SciPy and scikit-learn are their wheels for manylinux. The kernels are built for
-# the limited API, as wheels are, so that the headers of this machine's Python serve.
+# the limited API, so that the headers of this machine's Python, of whatever version, serve.
 set -euo pipefail
 if [ $# = 0 ]; then
     echo "tests/aarch64.sh needs a Python with Cython and setuptools; \`make test-aarch64\` makes one" >&2

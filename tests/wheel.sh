@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# Install a wheel in an empty environment of each interpreter, and run the quick tests of the source
-# distribution there, away from any checkout. `make test-wheel` calls this with what lies in dist/;
-# from elsewhere: tests/wheel.sh WHEEL SDIST PYTHON...
+# Install each interpreter's wheel in an empty environment, and run the quick tests of the source
+# distribution there, away from any checkout. `make test-wheel` calls this with dist/, which has the
+# wheels and one source distribution; from elsewhere: tests/wheel.sh FOLDER PYTHON...
 set -euo pipefail
-if [ $# -lt 3 ]; then
-    echo "usage: tests/wheel.sh WHEEL SDIST PYTHON..." >&2
+if [ $# -lt 2 ]; then
+    echo "usage: tests/wheel.sh FOLDER PYTHON..." >&2
     exit 2
 fi
-wheel=$(realpath "$1")
-sdist=$(realpath "$2")
-shift 2
+dist=$(realpath "$1")
+shift
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-tar --extract --file "$sdist" --directory "$folder" --strip-components 1
+tar --extract --file "$dist"/skrnn-*.tar.gz --directory "$folder" --strip-components 1
 rm -r "$folder/skrnn" # what is tested is what is installed
 for python in "$@"; do
+    tag=$("$python" -c "if True:
+        import sys, sysconfig
+        version = 'cp{}{}'.format(*sys.version_info)
+        free = bool(sysconfig.get_config_var('Py_GIL_DISABLED'))
+        print(version, version + 't' * free, sep='-')")
+    wheel=$(ls "$dist"/skrnn-*-"$tag"-*.whl "$dist"/skrnn-*-abi3-*.whl 2>/dev/null | head -n 1)
+    if [ -z "$wheel" ]; then
+        echo "$dist has no wheel for $("$python" -V) ($tag); \`make wheel\` builds it" >&2
+        exit 1
+    fi
     echo "$("$python" -V): $(basename "$wheel")"
     "$python" -m venv --clear "$folder/env"
     "$folder/env/bin/python" -m pip --quiet --disable-pip-version-check install \

@@ -18,7 +18,11 @@ cdef extern from *:
     }
     static inline double seconds_now(void) {
         struct timespec now;
+    #ifdef _WIN32 /* its C library has no monotonic clock */
+        timespec_get(&now, TIME_UTC);
+    #else
         clock_gettime(CLOCK_MONOTONIC, &now);
+    #endif
         return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
     }
     /* Leaves the exception of a handler set in the calling thread. */

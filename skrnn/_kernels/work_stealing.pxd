@@ -10,7 +10,12 @@ from .types cimport Net, Scan, ScanPlan, Task, ceil_div, idx, imax, imin
 
 cdef extern from *:
     """
+    #ifdef _WIN32
+    __declspec(dllimport) int __stdcall SwitchToThread(void);
+    #define sched_yield SwitchToThread
+    #else
     #include <sched.h>
+    #endif
     /* Waiting yields: the thread that is waited for may want this core. */
     static inline void acquire(Py_ssize_t* lock) {
         while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE)) sched_yield();

@@ -164,17 +164,30 @@ def test_without_a_compiler_says_what_to_install(tmp_path):
 
 
 @needs_checkout
+def test_msvc_alone_is_refused_with_the_remedy(tmp_path):
+    """Found anywhere: setuptools chooses MSVC's class by name, and looks for it later."""
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--compiler=msvc"]
+    command += ["--build-lib", tmp_path, "-t", tmp_path]
+    environment = os.environ | {"PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode
+    assert "winget install LLVM.LLVM" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@needs_checkout
 @pytest.mark.parametrize(
     ("command", "wish", "limited"),
     [
-        ("bdist_wheel", None, True),
+        ("bdist_wheel", None, False),
         ("bdist_wheel", "0", False),
+        ("bdist_wheel", "1", True),
         ("build_ext", None, False),
         ("build_ext", "1", True),
     ],
 )
-def test_wheels_are_for_the_limited_api(command, wish, limited):
-    """One wheel serves every CPython from 3.11 on; what is built in place serves this one."""
+def test_the_limited_api_is_a_wish(command, wish, limited):
+    """A build serves one CPython, which is faster; on request, every version from 3.11 on."""
     code = f"""
 import sys, setuptools
 setuptools.setup = lambda ext_modules, **rest: print(
