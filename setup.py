@@ -208,10 +208,8 @@ class BuildKernels(build_ext):
             test.write_text(program)
             if self.compiler.compiler_type == "msvc":
                 try:
-                    objects = self.compiler.compile([str(test)], folder, extra_postargs=compile_args)
-                    self.compiler.link_executable(
-                        objects, "test", folder, extra_postargs=link_args
-                    )
+                    made = self.compiler.compile([str(test)], folder, extra_postargs=compile_args)
+                    self.compiler.link_executable(made, "test", folder, extra_postargs=link_args)
                 except CCompilerError:
                     return False
                 return True
