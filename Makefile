@@ -23,7 +23,7 @@ help:
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
 	@echo "make coverage   which statements of the Python side no test runs"
-	@echo "make lint       ruff, mypy and cython-lint alone"
+	@echo "make lint       ruff, mypy, stubtest and cython-lint alone"
 	@echo "make bench      compare with PyTorch and JAX, write docs/benchmarks.md (installs both)"
 	@echo "make bench-tasks  the same for tagging, text and forecasts, docs/benchmarks_tasks.md"
 	@echo "make docs       build the documentation site into build/docs/html, warnings as errors"
@@ -75,6 +75,8 @@ coverage: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy skrnn
+	$(BIN)/python -m mypy.stubtest --concise --mypy-config-file pyproject.toml \
+		--allowlist tests/helpers/stubtest.txt --ignore-missing-stub skrnn
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint skrnn
 
 bench: $(VENV)/.bench

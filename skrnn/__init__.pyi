@@ -1,5 +1,6 @@
 """Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
+from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -32,7 +33,7 @@ __all__ = [
     "trusted_types",
 ]
 
-class LSTMForecaster(RegressorMixin, BaseEstimator):
+class LSTMForecaster(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     horizon: int
     lookback: int | None
     loss: Literal[
@@ -85,13 +86,17 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
     max_grad_norm: float | None
     bptt_steps: int | None
     dtype: Literal["float32", "float64"]
-    horizon_: int
-    lookback_: int
-    transformer_: Any
+    @property
+    def horizon_(self) -> int: ...
+    @property
+    def lookback_(self) -> int: ...
+    @property
+    def transformer_(self) -> Any: ...
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float
@@ -221,7 +226,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator):
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
     def update(self, X: Any) -> Self: ...
 
-class LSTMLanguageModel(BaseEstimator):
+class LSTMLanguageModel(BaseEstimator, metaclass=ABCMeta):
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -261,7 +266,8 @@ class LSTMLanguageModel(BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float
@@ -350,7 +356,7 @@ class LSTMLanguageModel(BaseEstimator):
         self, x: Any, state: NDArray[Any], *, out: tuple[NDArray[Any], NDArray[Any]] | None = ...
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 
-class LSTMTagger(BaseEstimator):
+class LSTMTagger(BaseEstimator, metaclass=ABCMeta):
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -392,12 +398,14 @@ class LSTMTagger(BaseEstimator):
     freeze_embeddings: bool
     embeddings_vocabulary: Literal["training", "all"]
     classes_: NDArray[Any]
-    transitions_: NDArray[Any]
+    @property
+    def transitions_(self) -> NDArray[Any]: ...
     tag_scheme_: str | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float
@@ -480,7 +488,7 @@ class LSTMTagger(BaseEstimator):
         self, x: Any, state: ArrayLike, *, out: tuple[NDArray[Any], NDArray[Any]] | None = ...
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 
-class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
+class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -527,7 +535,8 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float
@@ -616,7 +625,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
     def transform(self, X: Any) -> Any: ...
 
-class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator):
+class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -663,7 +672,8 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float
@@ -748,7 +758,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator):
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
     def transform(self, X: Any) -> Any: ...
 
-class Seq2SeqTranslator(BaseEstimator):
+class Seq2SeqTranslator(BaseEstimator, metaclass=ABCMeta):
     hidden_layer_sizes: int | ArrayLike
     activation: Literal["tanh", "relu", "logistic"]
     solver: Literal["adam", "sgd"]
@@ -795,7 +805,8 @@ class Seq2SeqTranslator(BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
-    weights_: dict[str, NDArray[Any]]
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]: ...
     n_iter_: int
     t_: int
     loss_: float

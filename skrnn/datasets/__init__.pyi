@@ -1,6 +1,7 @@
 """Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
-from typing import Any, Literal, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,25 @@ __all__ = [
 
 class SequenceStore:
     path: str
-    shape: tuple[int, ...]
-    n_features: int
-    dtype: np.dtype[Any]
-    lengths: NDArray[Any]
-    vocabulary: Any
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def lengths(self) -> NDArray[Any]: ...
+    @property
+    def vocabulary(self) -> Any: ...
     y: Any
     sample_weight: Any
     def __init__(self, path: Any, *, buffer_bytes: int = ...) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    @overload
+    def __getitem__(self, key: int) -> Any: ...
+    @overload
+    def __getitem__(self, key: slice | Sequence[int] | NDArray[Any]) -> Self: ...
     @classmethod
     def from_arrow(
         cls,

@@ -1,10 +1,11 @@
 """Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
+from abc import ABCMeta
 from typing import Any
 
 __all__ = ["TimeSeriesPanelSplit", "backtest"]
 
-class TimeSeriesPanelSplit:
+class TimeSeriesPanelSplit(metaclass=ABCMeta):
     def __init__(
         self,
         n_splits: int = ...,

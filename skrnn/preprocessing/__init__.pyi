@@ -102,7 +102,8 @@ class SlidingWindow(BaseEstimator):
     step: int
     n_targets: int
     drop_missing: bool
-    gap: int
+    @property
+    def gap(self) -> int: ...
     def __init__(
         self,
         width: int,

@@ -13,6 +13,7 @@ import inspect
 import re
 import subprocess
 import sys
+from abc import ABCMeta
 from pathlib import Path
 
 import skrnn
@@ -96,8 +97,9 @@ TYPES = [
 ]
 HEAD = '''"""Types of the public names, from the docstrings: see tests/helpers/make_stubs.py."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Self
+from abc import ABCMeta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,6 +144,15 @@ def translate(kind, owner):
 
 
 CLASSES: set[str] = set()
+# What a collection answers to; it has no docstring to say it.
+DUNDERS = {
+    "__len__": ["def __len__(self) -> int: ..."],
+    "__iter__": ["def __iter__(self) -> Iterator[Any]: ..."],
+    "__getitem__": [
+        "@overload\n    def __getitem__(self, key: int) -> Any: ...",
+        f"@overload\n    def __getitem__(self, key: slice | Sequence[int] | {ARRAY}) -> Self: ...",
+    ],
+}
 
 
 def signature_of(function, owner, types, returns, method):
@@ -188,6 +199,8 @@ def stub_of_class(name, cls):
     doc = inspect.getdoc(cls)
     types = entries(doc, "Parameters")
     bases = [base.__name__ for base in cls.__mro__ if base.__name__ in MIXINS]
+    if type(cls) is ABCMeta:
+        bases.append("metaclass=ABCMeta")
     lines = [f"class {name}({', '.join(bases)}):" if bases else f"class {name}:"]
     if issubclass(cls, Exception):
         return [f"class {name}(RuntimeError): ..."]
@@ -195,10 +208,15 @@ def stub_of_class(name, cls):
     if hasattr(cls, "get_params") or name.endswith("Display") or name == "GradientFlow":
         attributes = types | attributes
     for attribute, kind in attributes.items():
-        lines.append(f"    {attribute}: {translate(kind, f'{name}.{attribute}')}")
+        annotation = translate(kind, f"{name}.{attribute}")
+        if isinstance(inspect.getattr_static(cls, attribute, None), property):  # is only read
+            lines.append(f"    @property\n    def {attribute}(self) -> {annotation}: ...")
+        else:
+            lines.append(f"    {attribute}: {annotation}")
     if cls.__init__ is not object.__init__:
         text = signature_of(cls.__init__, name, types, "None", method=True)
         lines.append(f"    def __init__{text}: ...")
+    lines += [f"    {line}" for name in DUNDERS if name in vars(cls) for line in DUNDERS[name]]
     for method in sorted(dir(cls)):
         static = inspect.getattr_static(cls, method)
         if method.startswith("_") or not is_ours(getattr(cls, method)):

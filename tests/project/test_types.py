@@ -1,5 +1,6 @@
 """What type checkers see: stubs that say what docstrings say; a file of a user in strict mode."""
 
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -53,6 +54,29 @@ def test_a_users_file_in_strict_mode(change, error, tmp_path):
     )
     assert (done.returncode == 0) == (error is None), done.stdout
     assert error is None or error in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (("", ""), None),
+        (("batch_size=64", "batch_size='all'"), "reportArgumentType"),
+        (("batch_size=64", "batchsize=64"), "reportCallIssue"),
+    ],
+)
+def test_a_users_file_in_pyrights_strict_mode(change, rule, tmp_path):
+    pytest.importorskip("pyright")
+    text = USER.read_text("utf-8").replace(*change)
+    (tmp_path / "user.py").write_text(text, "utf-8")
+    settings = {"include": ["user.py"], "extraPaths": [str(ROOT)], "typeCheckingMode": "strict"}
+    settings["reportMissingTypeStubs"] = False  # scikit-learn's
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), "utf-8")
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson"]
+    done = subprocess.run(
+        [*command, "-p", tmp_path], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    found = {d["rule"] for d in json.loads(done.stdout)["generalDiagnostics"]}
+    assert (found == set()) if rule is None else (rule in found), done.stdout
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
