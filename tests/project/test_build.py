@@ -165,7 +165,7 @@ def test_without_a_compiler_says_what_to_install(tmp_path):
 
 @needs_checkout
 def test_msvc_alone_is_refused_with_the_remedy(tmp_path):
-    """Found anywhere: setuptools chooses MSVC's class by name, and looks for it later."""
+    """On any machine: setuptools chooses MSVC's class by name, and looks for it later."""
     command = [sys.executable, "setup.py", "-q", "build_ext", "--compiler=msvc"]
     command += ["--build-lib", tmp_path, "-t", tmp_path]
     environment = os.environ | {"PATH": str(tmp_path)}
