@@ -1,11 +1,15 @@
 """Tables of the page on scaling out: a store against memory, two workers against one, planning.
 
 ``python benchmarks/scale.py [store] [workers] [planning] [memory]`` prints the tables that are
-named, or all. `store`: peak memory of a fit on 20 GB (a sparse file), and time per step of a store
-against the same data in memory. `workers`: two processes of one thread each against one, on FSDD
-(``SKRNN_DATA``). `planning`: what the model of time and traffic says up to 64 workers, from the
-steps per second that it measures. `memory`: peak memory of fits of many short sequences, of long
-ones, and of one very long one. Times mean something on a quiet machine with two cores only.
+named, or all, which takes less than 20 minutes; ``--small`` tries each part in a minute or two, and
+its figures mean nothing.
+
+`store`: peak memory of a fit on 20 GB (a sparse file), and time per step of a store against the
+same data in memory. `workers`: two processes of one thread each against one, on FSDD
+(``SKRNN_DATA``), on Dask where it is installed and on a pool of processes. `planning`: the model of
+time and traffic against what two workers take, and what it says up to 64. `memory`: peak memory of
+fits of many short sequences, of long ones, and of one very long one. Times mean something on a
+quiet machine with two cores only.
 """
 
 import json
@@ -16,6 +20,9 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -29,6 +36,7 @@ from skrnn.preprocessing import PerStep
 DATA = Path(os.environ.get("SKRNN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 COMMON = {"n_iter_no_change": np.inf, "random_state": 0}
 MB = 2**20
+SMALL = "--small" in sys.argv or bool(os.environ.get("SKRNN_SCALE_SMALL"))
 
 
 def peak_mb():
@@ -38,14 +46,23 @@ def peak_mb():
     return int(line.split()[1]) / 1024
 
 
-def in_process(name, *arguments):
+def in_process(name, *arguments, threads=None):
     """Call a function of this file in a process of its own; returns what it returns."""
+    limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     code = f"import json, scale; print(json.dumps(scale.{name}(*{arguments!r})))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=Path(__file__).parent, check=True,
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **limit},
     )  # fmt: skip
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def seconds_of(function):
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 # -- a store against memory ---------------------------------------------------------------------
@@ -80,32 +97,35 @@ def memory_of_store_fit(path, n):
     return before, peak_mb()
 
 
-def store_table(gigabytes=20):
+def time_of_store():
+    """Return seconds per epoch in memory and of a store, each the least of several fits."""
+    rng = np.random.default_rng(0)
+    X = list(rng.standard_normal((1_000 if SMALL else 10_000, 100, 32), np.float32))
+    y = np.arange(len(X)) % 2
+    with tempfile.TemporaryDirectory() as folder:
+        store = SequenceStore.write(folder, X, y, buffer_bytes=(2 if SMALL else 16) * MB)
+        model, times = RNNClassifier((32,), max_iter=2, **COMMON), ([], [])
+        for turn in range(2 if SMALL else 10):
+            given = (X, store)[turn % 2]
+            times[turn % 2].append(seconds_of(lambda given=given: model.fit(given, y)) / 2)
+    return list(map(min, times))
+
+
+def store_table():
     """Print peak memory and time of fits on a store."""
     print("\n| store | memory before | peak | fit adds |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        path = sparse_store(folder, gigabytes)
+        path = sparse_store(folder, 1 if SMALL else 20)
         whole = len(SequenceStore(path))
         for n in (64, whole // 100, whole):
             before, peak = in_process("memory_of_store_fit", path, n)
             size = n * 100 * 256 * 4 / 1e9
             print(f"| {size:.2f} GB | {before:.0f} MB | {peak:.0f} MB | {peak - before:.0f} MB |")
-    rng = np.random.default_rng(0)
-    X = list(rng.standard_normal((10_000, 100, 32), np.float32))
-    y = np.arange(len(X)) % 2
-    print("\n| 128 MB, LSTM of 32 units | seconds per epoch |\n|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        store = SequenceStore.write(folder, X, y, buffer_bytes=16 * MB)
-        model, times = RNNClassifier((32,), max_iter=2, **COMMON), {}
-        for turn in range(6):
-            name, given = (("in memory", X), ("store", store))[turn % 2]
-            start = time.perf_counter()
-            model.fit(given, y)
-            times.setdefault(name, []).append((time.perf_counter() - start) / 2)
-        for name, seconds in times.items():
-            print(f"| {name} | {min(seconds):.2f} |")
-        ratio = min(times["store"]) / min(times["in memory"])
-        print(f"\nA store takes {ratio:.2f} times as long.")
+    print("\n| 128 MB, buffer of 16 MiB | one thread | all threads |\n|---|---|---|")
+    one, many = in_process("time_of_store", threads=1), in_process("time_of_store")
+    for k, name in enumerate(("in memory, seconds per epoch", "store, seconds per epoch")):
+        print(f"| {name} | {one[k]:.2f} | {many[k]:.2f} |")
+    print(f"| store : memory | {one[1] / one[0]:.2f} | {many[1] / many[0]:.2f} |")
 
 
 # -- two workers against one ----------------------------------------------------------------------
@@ -122,68 +142,176 @@ def load_digits():
     return scaler.transform(X), y, scaler.transform(X_test), y_test
 
 
-def workers_table(epochs=30, steps=32):
-    """Print accuracy and time of one process, and of two of one thread each."""
-    X, y, X_test, y_test = load_digits()
-    params = {"hidden_layer_sizes": (64,), "max_iter": epochs, "learning_rate": "linear",
-              "learning_rate_init": 0.005, "batch_size": 16, **COMMON}  # fmt: skip
-    print("\n| FSDD | seconds | accuracy |\n|---|---|---|")
-    model = RNNClassifier(**params)
-    start = time.perf_counter()
-    model.fit(X, y)
-    alone = time.perf_counter() - start
-    print(f"| one process | {alone:.1f} | {model.score(X_test, y_test):.4f} |")
+@contextmanager
+def two_workers(engine):
+    """Start two processes of one thread each, which have imported what they need."""
+    if engine == "dask":
+        from distributed import Client, LocalCluster
+
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            client.run(_start_worker)
+            yield client
+        return
     with ProcessPoolExecutor(2, get_context("spawn"), initializer=_start_worker) as pool:
         list(pool.map(_start_worker, range(4)))
-        shared = RNNClassifier(**params)
-        start = time.perf_counter()
-        distributed.fit(shared, X, y, client=pool, steps=steps)
-        both = time.perf_counter() - start
-    print(f"| two processes, averages every {steps} steps | {both:.1f} |"
-          f" {shared.score(X_test, y_test):.4f} |")  # fmt: skip
-    print(f"\nTwo are {alone / both:.2f} times as fast.")
+        yield pool
 
 
 def _start_worker(_=None):
     import skrnn.distributed._worker  # noqa: F401 - import takes its time
 
 
+def engines():
+    """Return the engines that can be tried here."""
+    return ["dask", "pool"] if find_spec("distributed") else ["pool"]
+
+
+def digits_fit(engine, seed):
+    """Return seconds and accuracy of a fit on FSDD, in this process or on two workers."""
+    X, y, X_test, y_test = load_digits()
+    model = RNNClassifier(
+        (64,), max_iter=2 if SMALL else 30, learning_rate="linear", learning_rate_init=0.005,
+        batch_size=16, n_iter_no_change=np.inf, random_state=seed,
+    )  # fmt: skip
+    if engine is None:
+        seconds = seconds_of(lambda: model.fit(X, y))
+    else:
+        with two_workers(engine) as client:
+            seconds = seconds_of(
+                lambda: distributed.fit(model, X, y, client=client, steps=STEPS_PER_ROUND)
+            )
+    return seconds, model.score(X_test, y_test)
+
+
+STEPS_PER_ROUND = 32
+
+
+def workers_table():
+    """Print accuracy and time of one process, and of two of one thread each."""
+    seeds = range(1 if SMALL else 3)
+    print("\n| FSDD, 30 epochs, means of 3 seeds | seconds | accuracy | times as fast |")
+    print("|---|---|---|---|")
+    alone = None
+    for engine in (None, *engines()):
+        runs = np.array([in_process("digits_fit", engine, seed, threads=1) for seed in seeds])
+        seconds, accuracy = runs.mean(axis=0)
+        alone = alone or seconds
+        name = "one process, one thread" if engine is None else f"two such, {engine}"
+        each = ", ".join(f"{a:.4f}" for a in runs[:, 1])
+        print(f"| {name} | {seconds:.1f} | {accuracy:.4f} ({each}) | {alone / seconds:.2f} |")
+
+
 # -- planning -------------------------------------------------------------------------------------
+#
+# A worker takes t seconds per batch, and k of them between two averages. The machine that calls fit
+# exchanges b = 24 W bytes with each of n workers (W weights and two moments, float32, there and
+# back), at B bytes per second of the link; its own work (pickles, sums) takes c + b / S per worker:
+#
+#     round(n, k) = k t + n (c + b / S + b / B)        speed(n, k) = n k t / round(n, k)
+#
+# t, c and S are measured: t in one process, c and S by rounds of two workers with next to no work.
+# Rounds with work, of which neither was taken, then test the model (B is no limit in one machine).
 
 GIGABITS = (1, 10, 100)
+UNITS = (32, 128, 512)
+
+
+@cache
+def noise(n, steps):
+    """Return a shard of so many sequences."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, steps, 32), np.float32), np.arange(n) % 2
+
+
+class Shard:
+    """A shard that the worker makes, once."""
+
+    def __init__(self, *sizes):
+        self.sizes = sizes
+
+    def __call__(self):
+        """Return the shard."""
+        return noise(*self.sizes)
+
+
+def noise_model(units, batch, epochs=1):
+    """Return a classifier of a network with one layer."""
+    return RNNClassifier((units,), max_iter=epochs, batch_size=batch, **COMMON)
+
+
+def seconds_per_batch(units):
+    """Return the number of weights, and the seconds of a batch of 32 sequences of 100 steps."""
+    X, y = noise(128 if SMALL else 640, 100)
+    model = noise_model(units, 32).fit(X[:32], y[:32])
+    seconds = [seconds_of(lambda: model.fit(X, y)) for _ in range(1 if SMALL else 3)]
+    return len(model._params), min(seconds) / (len(X) / 32)
+
+
+def seconds_per_round(units, steps, rounds, batch=32, length=100):
+    """Return the seconds of a round of two workers: what so many more of them take."""
+    with two_workers(engines()[0]) as client:
+
+        def fit(rounds):
+            shards = [Shard(batch * steps * rounds, length)] * 2
+            fit = distributed.fit
+            return seconds_of(
+                lambda: fit(noise_model(units, batch), shards, client=client, steps=steps)
+            )
+
+        fit(2)
+        return (fit(rounds + 2) - fit(2)) / rounds
 
 
 def planning_table():
-    """Print the steps per round for which traffic takes a tenth of the time of 64 workers."""
-    print("\n| units | weights | MB per round and worker | seconds per batch |"
-          " steps per round of 64 workers at 1, 10, 100 Gbit/s |"
-          " speed of 2, 8, 64 workers at 10 Gbit/s |\n|---|---|---|---|---|---|")  # fmt: skip
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((640, 100, 32), np.float32), np.arange(640) % 2
-    for units in (32, 128, 512):
-        model = RNNClassifier((units,), max_iter=1, **COMMON).fit(X[:64], y[:64])
-        start = time.perf_counter()
-        model.fit(X, y)
-        batch = (time.perf_counter() - start) / 20
-        weights = len(model._params)
-        bytes_there_and_back = 2 * 12 * weights  # weights and two moments, in float32
-        least = [traffic(bytes_there_and_back, 64, speed) * 9 / batch for speed in GIGABITS]
-        k = max(32, int(np.ceil(least[1])))
-        speeds = []
-        for n in (2, 8, 64):
-            work, wire = k * batch, traffic(bytes_there_and_back, n, 10)
-            speeds.append(n * work / (work + wire + OVERHEAD))
-        print(f"| {units} | {weights:,} | {bytes_there_and_back / 1e6:.2f} | {batch:.4f} |"
-              f" {', '.join(str(max(1, int(np.ceil(x)))) for x in least)} |"
-              f" {', '.join(f'{x:.1f}' for x in speeds)} (k = {k}) |")  # fmt: skip
+    """Print the model against two workers, and what it says of more."""
+    measured = {units: in_process("seconds_per_batch", units, threads=1) for units in UNITS}
+    n_bytes = {units: 24 * weights for units, (weights, _) in measured.items()}
+    idle = [
+        in_process(
+            "seconds_per_round", units, 1, 4 if SMALL else 1 + 4000 // units, 1, 1, threads=1
+        )
+        for units in UNITS
+    ]
+    # Least squares of n (c + b / S), relative, so that the small ones count.
+    A = np.array([[2.0, 2.0 * n_bytes[units]] for units in UNITS]) / np.array(idle)[:, np.newaxis]
+    c, per_byte = np.maximum(np.linalg.lstsq(A, np.ones(len(UNITS)), rcond=None)[0], 0)
 
+    def seconds(units, n, k, gigabits=np.inf):
+        b, t = n_bytes[units], measured[units][1]
+        return k * t + n * (c + b * per_byte + b * 8 / (gigabits * 1e9))
 
-OVERHEAD = 0.01  # seconds of a round that are neither work nor traffic: messages, pickles
-
-
-def traffic(n_bytes, n_workers, gigabits):
-    """Return the seconds in which one machine exchanges so many bytes with each worker."""
-    return n_bytes * n_workers * 8 / (gigabits * 1e9)
+    print(f"\nPer worker and round: {c * 1e3:.1f} ms, and {per_byte * 1e9:.2f} ms per MB.")
+    print(
+        "\n| units | weights | seconds per batch | MB per round and worker | k"
+        " | seconds per round of 2: model | measured | speed of 2: model | measured |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for units in UNITS:
+        weights, t = measured[units]
+        for k in (2,) if SMALL else (4, 16):
+            rounds = 1 if SMALL else int(np.clip(8 / (k * t), 2, 40))
+            real = in_process("seconds_per_round", units, k, rounds, threads=1)
+            told = seconds(units, 2, k)
+            print(
+                f"| {units} | {weights:,} | {t:.4f} | {n_bytes[units] / 1e6:.2f} | {k} |"
+                f" {told:.3f} | {real:.3f} | {2 * k * t / told:.2f} | {2 * k * t / real:.2f} |"
+            )
+    print(
+        "\n| units | link | k for nine tenths of 64 workers' speed | speed of 2 | 8 |"
+        " 64 workers at k = 32 | 64 at that k |\n|---|---|---|---|---|---|---|"
+    )
+    for units in UNITS:
+        t = measured[units][1]
+        for gigabits in GIGABITS:
+            wire = seconds(units, 64, 0, gigabits)
+            k = int(np.ceil(9 * wire / t))
+            speeds = [n * 32 * t / seconds(units, n, 32, gigabits) for n in (2, 8, 64)]
+            most = 64 * k * t / seconds(units, 64, k, gigabits)
+            print(f"| {units} | {gigabits} Gbit/s | {k} |"
+                  f" {' | '.join(f'{x:.1f}' for x in speeds)} | {most:.1f} |")  # fmt: skip
 
 
 # -- memory of shapes -----------------------------------------------------------------------------
@@ -222,5 +350,8 @@ TABLES = {"store": store_table, "workers": workers_table, "planning": planning_t
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for name in sys.argv[1:] or TABLES:
+    os.environ["SKRNN_SCALE_SMALL"] = "1" if SMALL else ""  # for the processes of this one
+    for name in [name for name in sys.argv[1:] if name != "--small"] or TABLES:
+        start = time.perf_counter()
         TABLES[name]()
+        print(f"\n({name}: {time.perf_counter() - start:.0f} s)", flush=True)

@@ -19,7 +19,7 @@ integers are token ids, it is ragged. Lists of arrays and object arrays are alwa
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from numbers import Number
 
@@ -37,6 +37,15 @@ _PLAIN_STRINGS = (
     "X holds plain strings, and a str is not a sequence of tokens. Split each of them first: "
     "[list(s) for s in X] for characters, [s.split() for s in X] for words."
 )
+
+_STORE = "write it part by part, with skrnn.datasets.SequenceStore.write, which takes a generator"
+# Packages of such collections, and what brings one of them into memory.
+_GATHERING = {
+    "dask": ".compute()",
+    "polars": ".collect()",
+    "pyspark": ".toPandas()",
+    "ray": ".to_pandas()",
+}
 
 
 def find_format(X, *, embed=False):
@@ -59,6 +68,7 @@ def find_format(X, *, embed=False):
     """
     if isinstance(X, (str, bytes)):
         raise TypeError(_PLAIN_STRINGS)
+    refuse_lazy(X, "X")
     if hasattr(X, "batch_sizes") and hasattr(X, "unsorted_indices"):  # a tuple of four tensors
         raise TypeError(
             "X is a PackedSequence of torch, whose rows are steps sorted by time. Pass the list of "
@@ -166,8 +176,65 @@ def _is_rectangle(items):
     return all(issubclass(kind, scalars) and not issubclass(kind, str) for kind in types)
 
 
+def refuse_lazy(values, name):
+    """Raise for what is not in memory, or not computed yet, and which NumPy would gather silently.
+
+    Parameters
+    ----------
+    values : object
+        A collection, or a list of such.
+
+    name : str
+        What the message calls them: 'X', 'y', 'sample_weight'.
+
+    Raises
+    ------
+    TypeError
+    """
+    where = ""
+    if isinstance(values, (list, tuple)):
+        # A list has few types; which of its items it is, is only asked where one is lazy.
+        lazy = next((kind for kind in set(map(type, values)) if _may_be_lazy(kind)), None)
+        if lazy is None:
+            return
+        place = next((i for i, item in enumerate(values) if _is_lazy(item)), None)
+        if place is None:
+            return
+        values, where = values[place], f" (item {place})"
+    elif not _may_be_lazy(type(values)) or not _is_lazy(values):
+        return
+    kind = type(values)
+    if isinstance(values, Iterator):
+        raise TypeError(
+            f"{name}{where} is an iterator ({kind.__name__}), which can be read only once, but "
+            f"data are read several times. Pass list({name}) if it fits into memory; else "
+            f"{_STORE}, or pass it chunk by chunk to partial_fit."
+        )
+    package = kind.__module__.partition(".")[0]
+    gather = _GATHERING.get(package, ".compute()")
+    raise TypeError(
+        f"{name}{where} is of type {package} {kind.__name__}, which is not in this process's "
+        f"memory, and reading it would gather all of it here. If that is meant, pass "
+        f"{name}{gather}. Else {_STORE}; or train where its parts are, with skrnn.distributed.fit."
+    )
+
+
+def _may_be_lazy(kind):
+    return (
+        hasattr(kind, "__dask_graph__")
+        or issubclass(kind, Iterator)
+        or kind.__module__.startswith(("pyspark.", "ray.", "polars.lazyframe"))
+    )
+
+
+def _is_lazy(values):
+    # Containers such as those of xarray have the method, which gives None where all is in memory.
+    has_graph = hasattr(type(values), "__dask_graph__")
+    return values.__dask_graph__() is not None if has_graph else _may_be_lazy(type(values))
+
+
 def refuse_masked(values, name):
-    """Raise for masked values, which NumPy would take for values like all others.
+    """Raise for masked values, which NumPy would take for values like all others, or lazy ones.
 
     Parameters
     ----------
@@ -177,6 +244,7 @@ def refuse_masked(values, name):
     name : str
         What the message calls them: 'X', 'y', 'sample_weight'.
     """
+    refuse_lazy(values, name)
     place = _first_masked(values)
     if place is None:
         return

@@ -5,7 +5,7 @@ from numbers import Number
 
 import numpy as np
 
-from skrnn._data.formats import is_column, refuse_masked
+from skrnn._data.formats import is_column, refuse_lazy, refuse_masked
 from skrnn._data.numbers import is_missing
 
 
@@ -36,6 +36,8 @@ def unwrap(X):
             return X, False
         refuse_masked([X], "X")
         return [np.asarray(X)], True
+    if not isinstance(X, np.ndarray):
+        refuse_lazy(X, "X")
     array = np.asarray(X) if hasattr(X, "__array__") else None
     if array is None or array.ndim != 1 or not _holds_numbers(array):
         return X, False
@@ -51,7 +53,7 @@ def _holds_numbers(array):
 
 def is_panel(X):
     """Tell whether X is of pandas and has an index of several levels: series, and time."""
-    return hasattr(X, "iloc") and X.index.nlevels > 1
+    return hasattr(X, "iloc") and getattr(X.index, "nlevels", 1) > 1
 
 
 def series_of_panel(X):
