@@ -163,6 +163,24 @@ class Vocabularies:
         self.n_vectors = len(vectors)
         return vectors
 
+    def grow(self, counts):
+        """Learn what occurs often enough by now; ids that are there stay what they are.
+
+        Parameters
+        ----------
+        counts : dict of str to int
+            How often each token has occurred.
+        """
+        known = [ids.copy() for ids in self.known]
+        for c, column in enumerate(self.columns):
+            parts: Counter[str] = Counter()
+            for part, n in zip(column.view(counts), counts.values(), strict=True):
+                parts[part] += n
+            new = {part for part, n in parts.items() if n >= column.min_freq} - known[c].keys()
+            known[c].update({part: len(known[c]) + i for i, part in enumerate(sorted(new))})
+            self.n_rare[c] = len(parts.keys() - known[c].keys())
+        self.known = known
+
     @staticmethod
     def _spellings(column, counts, vocabulary):
         """Return the words of a column, and how each is written, the most frequent form first."""

@@ -7,6 +7,7 @@ from skrnn.preprocessing._calendar import CalendarFeatures
 from skrnn.preprocessing._frames import Frames
 from skrnn.preprocessing._long import from_long, to_long
 from skrnn.preprocessing._panel import to_panel
+from skrnn.preprocessing._partial_fit import partial_fit_pipeline
 from skrnn.preprocessing._per_sequence import PerSequence
 from skrnn.preprocessing._per_step import PerStep
 from skrnn.preprocessing._tag_schemes import convert_tag_scheme
@@ -22,6 +23,7 @@ __all__ = [
     "TokenEncoder",
     "convert_tag_scheme",
     "from_long",
+    "partial_fit_pipeline",
     "to_long",
     "to_panel",
 ]

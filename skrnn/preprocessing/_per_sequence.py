@@ -96,6 +96,23 @@ class PerSequence(TransformerOfSteps):
             self._fit_each("fit", X, y, params)
         return self
 
+    def partial_fit(self, X, y=None):
+        """Check further sequences, from which nothing is learned.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        self : PerSequence
+            The fitted transformer.
+        """
+        if not hasattr(self, "transformer_"):
+            return self.fit(X, y)
+        self._read(X, y)
+        return self
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X, y=None, **params):
         """Fit the transformer on each sequence, and transform it.

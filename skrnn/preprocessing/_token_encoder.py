@@ -3,6 +3,8 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
+from collections import Counter
 from numbers import Integral
 
 import numpy as np
@@ -10,10 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base.sklearn_api import Interval, _fit_context
+from skrnn._data.fitted_input import check_fitted_kind, set_width
+from skrnn._data.formats import find_format
 from skrnn._data.guards import restore_on_error
 from skrnn._data.plain_state import PlainStateMixin
+from skrnn._data.readers import read_tokens
 from skrnn._data.validation import check_sequences
-from skrnn._data.vocabulary import UNKNOWN, TokenColumn, Vocabularies
+from skrnn._data.vocabulary import UNKNOWN, TokenColumn, Vocabularies, token_columns
 from skrnn.preprocessing._collection import as_collection
 from skrnn.preprocessing._output import SequenceTransformerMixin, to_frame
 
@@ -53,6 +58,15 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
 
     n_features_in_ : int
         Number of strings per step, which is 1.
+
+    Notes
+    -----
+    `fit` numbers tokens in sorted order. `partial_fit` lets the vocabulary grow: an id never
+    changes, new tokens get the next ids, in sorted order per call, and a token that was rare is
+    known as soon as it has occurred `min_freq` times in all calls of `partial_fit`. `transform`
+    alone never lets it grow. A network has one row of its embedding per id of its first chunk:
+    train it when the encoder has seen all chunks, or freeze the vocabulary by calling `transform`
+    alone (:func:`partial_fit_pipeline` refuses ids that came later).
 
     Examples
     --------
@@ -113,16 +127,14 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
         TypeError
             If X does not hold strings, or a sequence mixes them with other values.
         """
-        for name in ("prefixes", "suffixes"):
-            lengths = getattr(self, name)
-            if not all(isinstance(n, Integral) and n > 0 for n in lengths):
-                raise ValueError(f"{name}={lengths!r} must hold lengths of 1 character or more.")
+        self._check_lengths()
         names = ("min_freq", "lowercase", "prefixes", "suffixes", "shape")
 
         def columns():
             return {name: getattr(self, name) for name in names}
 
         with restore_on_error(self):
+            self.__dict__.pop("_frequencies", None)
             check_sequences(self, X, reset=True, min_length=0, columns=columns)
             if not hasattr(self, "vocabulary_"):
                 raise TypeError(
@@ -130,6 +142,65 @@ class TokenEncoder(SequenceTransformerMixin, PlainStateMixin, BaseEstimator):
                     "Token ids need no encoder: set embedding_dim of the estimator."
                 )
         return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Let the vocabularies grow by the tokens of further sequences.
+
+        Parameters
+        ----------
+        X : collection of sequences of str
+            Further sequences.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TokenEncoder
+            The fitted transformer. Ids that were there before stay what they are.
+
+        Raises
+        ------
+        TypeError
+            As in `fit`.
+
+        ValueError
+            If a parameter has changed since the first call.
+        """
+        first = not hasattr(self, "vocabulary_")
+        if first:
+            self.fit(X)
+        with restore_on_error(self):
+            if self._vocabularies.columns != self._columns():
+                raise ValueError(
+                    "min_freq, lowercase, prefixes, suffixes or shape has changed since the "
+                    "vocabularies were started, and ids must stay what they are. Set it back, or "
+                    "start anew with fit."
+                )
+            input_format, X = find_format(X)
+            check_fitted_kind(self, input_format, X)
+            tokens, _ = read_tokens(X)
+            frequencies = Counter(getattr(self, "_frequencies", None) or {})
+            frequencies.update(tokens)
+            vocabularies = copy.copy(self._vocabularies)
+            vocabularies.n_rare = list(vocabularies.n_rare)
+            if not first:
+                vocabularies.grow(frequencies)
+                set_width(self, 1, vocabularies=vocabularies)
+            self._frequencies = dict(frequencies)
+        return self
+
+    def _columns(self):
+        return token_columns(
+            self.min_freq, self.lowercase, self.prefixes, self.suffixes, self.shape
+        )
+
+    def _check_lengths(self):
+        for name in ("prefixes", "suffixes"):
+            lengths = getattr(self, name)
+            if not all(isinstance(n, Integral) and n > 0 for n in lengths):
+                raise ValueError(f"{name}={lengths!r} must hold lengths of 1 character or more.")
 
     def transform(self, X):
         """Encode tokens as ids.
