@@ -1,27 +1,12 @@
 """Initial weights: what lets a recurrent network learn without tuning."""
 
-import os
-from contextlib import contextmanager
-from functools import cache
-from threading import Lock
-
 import numpy as np
-from threadpoolctl import ThreadpoolController
+
+from skrnn._network.orthogonal import draw_orthogonal
 
 # Part of the class priors spread evenly, so that a class without a target (in `partial_fit`) gets
 # a finite bias.
 PRIOR_SMOOTHING = 0.01
-
-_blas_lock = Lock()
-
-
-def _free_lock():
-    global _blas_lock
-    _blas_lock = Lock()  # the parent's may have been held by a thread that the child lacks
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_lock)
 
 
 def initialize(weights, rng, head_bias, cell, embeddings):
@@ -48,11 +33,6 @@ def initialize(weights, rng, head_bias, cell, embeddings):
     embeddings : list of str
         Which of the weights are embeddings; the head's too, where they are tied.
     """
-    with one_blas_thread():
-        _draw(weights, rng, head_bias, cell, embeddings)
-
-
-def _draw(weights, rng, head_bias, cell, embeddings):
     gates = cell.gates
     for name, weight in weights.items():
         if name.startswith("weight_ih"):
@@ -60,7 +40,7 @@ def _draw(weights, rng, head_bias, cell, embeddings):
             weight[...] = _glorot(rng, weight.shape, D + H)
         elif name.startswith("weight_hh"):
             H = weight.shape[1]
-            weight[...] = np.concatenate([orthogonal(rng, H) for _ in range(gates)])
+            draw_orthogonal(rng, [weight[g * H : (g + 1) * H] for g in range(gates)])
         elif name.startswith("bias_ih") and cell.has_c:
             H = weight.shape[0] // gates
             weight[H : 2 * H] = 1.0
@@ -206,26 +186,3 @@ def first_dispersions(values, weights):
 def _glorot(rng, shape, fan):
     bound = np.sqrt(6.0 / fan)
     return rng.uniform(-bound, bound, shape)
-
-
-def orthogonal(rng, n):
-    """Orthogonal matrix, uniformly distributed: QR of a Gaussian one, signs of R made positive."""
-    q, r = np.linalg.qr(rng.standard_normal((n, n)))
-    return q * np.sign(np.diag(r))
-
-
-@cache
-def _blas():
-    return ThreadpoolController().select(user_api="blas")
-
-
-@contextmanager
-def one_blas_thread():
-    """Let NumPy's BLAS compute in the calling thread alone.
-
-    OpenBLAS's other threads go on spinning for some 25 ms after they have helped: on two cores
-    the second thread of a fit lost a tenth of its time to them. One thread also means one order of
-    sums. The lock keeps fits that start at the same time from restoring each other's limit.
-    """
-    with _blas_lock, _blas().limit(limits=1):
-        yield

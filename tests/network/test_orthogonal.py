@@ -1,0 +1,73 @@
+"""Orthogonal initial weights: the law, the bits, and what other threads of BLAS do meanwhile."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from skrnn._network import orthogonal
+
+
+def draw(n, n_blocks=4, dtype=np.float64, seed=0):
+    """Return blocks of weights of n units, and the next number of the generator."""
+    rng = np.random.RandomState(seed)
+    weight = np.full((n_blocks * n, n), np.nan, dtype)
+    orthogonal.draw_orthogonal(rng, [weight[n * g : n * (g + 1)] for g in range(n_blocks)])
+    return weight.reshape(n_blocks, n, n), rng.uniform()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 64, 130, 192])
+def test_blocks_are_q_of_gaussian_matrices_in_the_order_drawn(n):
+    blocks, after = draw(n)
+    rng = np.random.RandomState(0)
+    for block in blocks:
+        q, r = np.linalg.qr(rng.standard_normal((n, n)))
+        np.testing.assert_allclose(block, q * np.sign(np.diag(r)), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(block @ block.T, np.eye(n), rtol=0, atol=1e-12)
+    assert rng.uniform() == after
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_do_not_depend_on_threads(dtype, monkeypatch):
+    n = orthogonal.LEAST_THREADED
+    drawn = []
+    for threads in (1, 2, 8):
+        monkeypatch.setattr(orthogonal, "effective_n_threads", lambda threads=threads: threads)
+        drawn.append(draw(n, dtype=dtype))
+    for blocks, after in drawn[1:]:
+        np.testing.assert_array_equal(blocks, drawn[0][0])
+        assert after == drawn[0][1]
+
+
+def test_float32_is_rounded_from_float64():
+    np.testing.assert_array_equal(draw(24, dtype=np.float32)[0], draw(24)[0].astype(np.float32))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blas_is_limited_to_one_thread_and_gets_its_own_back(threads, monkeypatch):
+    def limits():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    decompose, during = orthogonal._decompose, []
+
+    def note(*args):
+        during.append(limits())
+        decompose(*args)
+
+    monkeypatch.setattr(orthogonal, "_decompose", note)
+    monkeypatch.setattr(orthogonal, "effective_n_threads", lambda: threads)
+    draw(4)  # what loads a library of its own has then loaded it
+    before = limits()
+    draw(orthogonal.LEAST_THREADED)
+    assert limits() == before
+    assert len(during) == 8
+    assert {count for counts in during for count in counts} <= {1}
+
+
+def test_what_a_thread_raises_is_raised(monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(orthogonal, "_decompose", fail)
+    monkeypatch.setattr(orthogonal, "effective_n_threads", lambda: 2)
+    with pytest.raises(MemoryError):
+        draw(orthogonal.LEAST_THREADED)
