@@ -76,9 +76,9 @@ def _decompose(lapack, gaussian, block):
     geqrf, orgqr = lapack
     n = len(gaussian)
     stride = CACHE_LINE * (-(-n // CACHE_LINE) | 1)
-    numbers = np.empty(stride * n + CACHE_LINE)
-    start = -(numbers.ctypes.data // numbers.itemsize) % CACHE_LINE
-    matrix = numbers[start : start + stride * n].reshape(n, stride).T[:n]
+    values = np.empty(stride * n + CACHE_LINE)
+    start = -(values.ctypes.data // values.itemsize) % CACHE_LINE
+    matrix = values[start : start + stride * n].reshape(n, stride).T[:n]
     matrix[...] = gaussian
     tau, work = np.empty(n), np.empty(COLUMNS * n)
     size, apart, room, failed = (_INTEGER(k) for k in (n, stride, len(work), 0))
@@ -106,10 +106,10 @@ def _lapack():
     address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
         ("PyCapsule_GetPointer", api)
     )
-    numbers, integer = ctypes.c_void_p, ctypes.POINTER(_INTEGER)
+    values, integer = ctypes.c_void_p, ctypes.POINTER(_INTEGER)
     kinds = {
-        "dgeqrf": [integer, integer, numbers, integer, numbers, numbers, integer, integer],
-        "dorgqr": [integer, integer, integer, numbers, integer, numbers, numbers, integer, integer],
+        "dgeqrf": [integer, integer, values, integer, values, values, integer, integer],
+        "dorgqr": [integer, integer, integer, values, integer, values, values, integer, integer],
     }
     found = []
     for name, arguments in kinds.items():

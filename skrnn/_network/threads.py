@@ -25,8 +25,11 @@ MARGIN = 1.05  # how much faster another count has to be
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between trials
 TRIALS_SHARE = 0.05  # of the time, at most
 REMEMBERED_SECONDS = 2.0  # that fewer threads were faster, for the fits that come next
+QUOTA_SECONDS = 1.0  # between readings of a quota, each of which takes as long as a `predict`
 
 _fewer: dict = {}  # {threads that may be used: (those that were faster, when)}
+
+_quota: tuple = ((), 0, 0.0)  # what may change at once, processors, until when
 
 _forked = False
 
@@ -61,10 +64,21 @@ def _usable_cores():
     bound = cpu.bound_processors()
     if bound:
         return _physical_cores(frozenset(bound))
-    most = cpu_count()  # what a container's quota and LOKY_MAX_CPU_COUNT leave
-    if hasattr(os, "sched_getaffinity"):
-        most = min(most, _physical_cores(frozenset(os.sched_getaffinity(0))))
-    return most
+    if not hasattr(os, "sched_getaffinity"):
+        return _processors(None)
+    usable = frozenset(os.sched_getaffinity(0))
+    return min(_processors(usable), _physical_cores(usable))
+
+
+def _processors(usable):
+    """Count what a container's quota and LOKY_MAX_CPU_COUNT leave of the usable processors."""
+    global _quota
+    now, given = time.monotonic(), (usable, os.environ.get("LOKY_MAX_CPU_COUNT"))
+    known, count, until = _quota
+    if known != given or now >= until:
+        count = cpu_count()
+        _quota = given, count, now + QUOTA_SECONDS
+    return count
 
 
 def effective_n_threads():

@@ -58,6 +58,20 @@ def test_siblings_are_one_core(monkeypatch, tmp_path):
     assert threads._physical_cores.__wrapped__({0, 2}) == 1
 
 
+def test_the_quota_is_read_once_a_second_and_settings_at_once(monkeypatch):
+    clock, asked = [100.0], []
+    monkeypatch.setattr(threads.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(threads, "cpu_count", lambda: asked.append(1) or len(asked))
+    monkeypatch.setattr(threads, "_quota", ((), 0, 0.0))
+    usable = frozenset({0, 1})
+    assert [threads._processors(usable) for _ in range(3)] == [1, 1, 1]
+    assert threads._processors(frozenset({0})) == 2
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert threads._processors(frozenset({0})) == 3
+    clock[0] += threads.QUOTA_SECONDS
+    assert threads._processors(frozenset({0})) == 4
+
+
 def test_no_program_is_run():
     code = """
 import subprocess, warnings
