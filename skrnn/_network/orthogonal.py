@@ -69,7 +69,7 @@ def draw_orthogonal(rng, blocks):
 def _decompose(lapack, gaussian, block):
     """Write Q of a matrix to `block`, each column with the sign of R's diagonal.
 
-    `numpy.linalg.qr` does the same to the last bit, and took four times as long at n = 512: it
+    `numpy.linalg.qr` does the same to the last bit, in nearly twice the time at n = 512: it
     lays the columns n numbers apart. Where that is a power of two, rows of a block of columns
     share few places of the cache. Here columns are an odd number of cache lines apart.
     """

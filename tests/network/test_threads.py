@@ -59,9 +59,9 @@ def test_siblings_are_one_core(monkeypatch, tmp_path):
 
 
 def test_the_quota_is_read_once_a_second_and_settings_at_once(monkeypatch):
-    clock, asked = [100.0], []
+    clock, counts = [100.0], []
     monkeypatch.setattr(threads.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(threads, "cpu_count", lambda: asked.append(1) or len(asked))
+    monkeypatch.setattr(threads, "cpu_count", lambda: counts.append(1) or len(counts))
     monkeypatch.setattr(threads, "_quota", ((), 0, 0.0))
     usable = frozenset({0, 1})
     assert [threads._processors(usable) for _ in range(3)] == [1, 1, 1]
