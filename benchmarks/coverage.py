@@ -1,18 +1,30 @@
 """How often intervals of `LSTMForecaster` hold the truth, step by step, to three trained horizons.
 
-Made series (random walks, AR(2), counts with a weekly season, the same with three zeros in ten): a
-network learns from 300 series, is calibrated on 2,000 others, and 2,000 more are forecast once
-each. Airline passengers and ETTh1 are one series each: the last part is forecast from every origin,
-calibrated anew on what was known before it, so that windows overlap; the standard error is that of
-as many windows as do not.
+Made series (random walks, AR(2), counts with a weekly season, the same with three zeros in ten, the
+airline model): a network learns from 300 series, is calibrated on 10,000 others, and 10,000 more
+are forecast once each. Airline passengers and ETTh1 are one series each: the last part is forecast
+from every origin, so that windows overlap.
 
-Counts are integers: an interval of real numbers, or one that ends in integers, holds more or fewer
-of them than asked for, whatever the forecast. So counts are measured twice, as they are and
-"spread", plus a uniform number from -0.5 to 0.5 (randomized probability integral transform).
+**Airline model.** One series of 144 months holds four windows of a year, which show nothing about
+coverage. So its model makes series: ARIMA(0,1,1)(0,1,1)12 of logarithms with the parameters that
+Box and Jenkins (Time Series Analysis, 1976, chapter 9) fitted to it, from its first year on.
 
-Run it as ``SKRNN_DATA=folder python benchmarks/coverage.py [NAME ...]``; it prints a table. What is
-chosen for ETTh1 (the rate of adaptation) was chosen with ``--validation``, on months before those
-of the table.
+**Counts** are integers: an interval that ends in them holds more than its level, whatever the
+forecast, and one that begins at 0 has nothing below. So they are measured twice. "As they are" is
+the share of truths within the interval, ends included. "By PIT" is the share that a distribution
+promises at any level if it is right: the probability integral transform of a count y is spread
+evenly over F(y - 1) .. F(y), and its part within the levels asked for counts (nonrandomized PIT;
+Czado, Gneiting and Held, 2009). F is that of the forecast's quantiles, joined linearly in the
+normal score, where a real number stands for the count next to it and what is below 0 for 0. What is
+calibrated is judged as it is, which is what calibration is for, and a distribution by PIT.
+
+**Standard errors** are those of the share at one step: of as many independent series, calibrated
+and forecast; for ETTh1 from the differences between weeks; for airline of as many windows as do not
+overlap. The worst of 24 steps and two levels is about three of them off even if all is well.
+
+Run it as ``SKRNN_DATA=folder python benchmarks/coverage.py [NAME ...]``; it prints a table, and at
+its end a verdict per row. What is chosen for ETTh1 (how often its calibration is anew, the rate of
+adaptation) was chosen with ``--validation``, on months before those of the table.
 """
 
 import argparse
@@ -22,15 +34,22 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtr, ndtri
+from scipy.stats import poisson as poisson_distribution
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn import LSTMForecaster
+from skrnn._forecaster.quantile_function import scores_between
 
 LEVELS = (0.8, 0.9)
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 ASKED = [(1 + sign * level) / 2 for level in LEVELS for sign in (-1, 1)]
-N_TRAIN, N_CALIBRATE, N_TEST, N_PATHS = 300, 2000, 2000, 400
+# Of counts, levels near those asked for: the probabilities of each count are between them.
+FINE = np.concatenate([np.arange(1, 16), np.arange(20, 81, 5), np.arange(85, 100)]) / 100
+GOAL = 3  # points that an interval may hold more or less
+N_TRAIN, N_CALIBRATE, N_TEST, N_PATHS = 300, 10_000, 10_000, 200
 STEPS, HORIZON, LOOKBACK = 144, 8, 28
+ZEROS = 0.3
 COMMON = {
     "horizon": HORIZON, "lookback": LOOKBACK, "hidden_layer_sizes": (16,), "max_iter": 30,
     "learning_rate_init": 0.005, "learning_rate": "linear", "n_iter_no_change": np.inf,
@@ -38,15 +57,22 @@ COMMON = {
 }  # fmt: skip
 # Series of one process have one scale, and what counts has no unit.
 ONE_SCALE = {"difference": None, "scaling": "global"}
+SEASONAL = {"difference": "season", "season_length": 12, "horizon": 4, "lookback": 24}
 RATE = 0.002
 METHODS = {  # name to the loss, whether it is calibrated, and the rate of adaptation
     "gaussian": ("gaussian", False, 0),
     "gaussian, calibrated": ("gaussian", True, 0),
+    "gaussian, adapted": ("gaussian", True, RATE),
     "quantile": ("quantile", False, 0),
     "quantile, calibrated": ("quantile", True, 0),
+    "quantile, adapted": ("quantile", True, RATE),
     "conformal": ("squared_error", True, 0),
-    "conformal, adapted": ("squared_error", True, RATE),  # ETTh1 alone
+    "conformal, adapted": ("squared_error", True, RATE),
+    "poisson": ("poisson", False, 0),
+    "negative binomial": ("negative_binomial", False, 0),
+    "true distribution": (None, False, 0),
 }
+COUNT_METHODS = ("poisson", "negative binomial", "true distribution")
 
 
 # Series
@@ -79,7 +105,19 @@ def poisson(rng, n):
 
 def zero_inflated(rng, n):
     """Draw Poisson counts, of which three in ten are zero instead."""
-    return rng.poisson(rates(rng, n)) * (rng.random((n, STEPS)) > 0.3).astype(float)
+    return rng.poisson(rates(rng, n)) * (rng.random((n, STEPS)) > ZEROS).astype(float)
+
+
+def airline_model(rng, n):
+    """Draw (1 - B)(1 - B^12) y_t = (1 - 0.396 B)(1 - 0.614 B^12) e_t, of logarithms."""
+    first = [112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 126]  # 13th: of the trend
+    noise, y = rng.normal(scale=np.sqrt(0.00134), size=(n, STEPS)), np.zeros((n, STEPS))
+    y[:, :13] = np.log(first) + noise[:, :13]
+    for t in range(13, STEPS):
+        ma = noise[:, t] - 0.396 * noise[:, t - 1] - 0.614 * noise[:, t - 12]
+        ma += 0.396 * 0.614 * noise[:, t - 13]
+        y[:, t] = y[:, t - 1] + y[:, t - 12] - y[:, t - 13] + ma
+    return y
 
 
 MADE = {
@@ -87,8 +125,9 @@ MADE = {
     "AR(2)": (ar2, ONE_SCALE),
     "counts": (poisson, ONE_SCALE),
     "counts, 30 % zeros": (zero_inflated, ONE_SCALE),
+    "airline model": (airline_model, {**SEASONAL, "scaling": "global"}),
 }
-COUNTS = ("counts", "counts, 30 % zeros")
+COUNTS = {"counts": 0, "counts, 30 % zeros": ZEROS}  # name to the share of additional zeros
 
 
 def folder(name):
@@ -100,23 +139,57 @@ def folder(name):
     return found
 
 
-# Measurements: each returns the truth (n, steps), quantiles (n, steps, 4), and how many of the n
-# windows do not overlap
+# Measurements: each yields a method, the truth (n, steps), quantiles (n, steps, n_levels), their
+# levels, and a function of shares within intervals (n, steps) that returns their standard errors
 
 
-def made(name, loss, calibrated):
+def made(name, methods):
     """Forecast series that were drawn."""
     draw, params = MADE[name]
     train, held, test = (
         draw(np.random.default_rng([i, 0]), n) for i, n in enumerate((N_TRAIN, N_CALIBRATE, N_TEST))
     )
-    ahead = 3 * HORIZON
-    model = LSTMForecaster(**{**COMMON, **params}, loss=loss).fit(list(train))
-    if calibrated:  # at one origin of each, the one that the others are forecast from
-        model.calibrate(list(held), horizon=ahead, n_steps=ahead)
+    ahead, models = 3 * params.get("horizon", HORIZON), {}
     X, truth = list(test[:, :-ahead]), test[:, -ahead:]
-    found = model.predict_quantiles(X, ASKED, horizon=ahead, n_paths=N_PATHS)
-    return truth, found, len(test)
+    for method in methods:
+        loss, calibrated, rate = METHODS[method]
+        if rate or (method in COUNT_METHODS and name not in COUNTS):
+            continue
+        if loss is None:
+            yield method, truth, true_quantiles(name, ahead), FINE, of_series(N_TEST)
+            continue
+        if loss not in models:
+            models[loss] = LSTMForecaster(**{**COMMON, **params}, loss=loss).fit(list(train))
+        model, levels = models[loss], ASKED
+        if name in COUNTS:
+            levels = QUANTILES if loss == "quantile" and not calibrated else FINE
+        if calibrated:  # at one origin of each, the one that the others are forecast from
+            model.calibrate(list(held), horizon=ahead, n_steps=ahead)
+        found = model.predict_quantiles(X, levels, horizon=ahead, n_paths=N_PATHS)
+        n = N_TEST if not calibrated else 1 / (1 / N_TEST + 1 / N_CALIBRATE)
+        yield method, truth, found, np.asarray(levels), of_series(n)
+
+
+def true_quantiles(name, ahead):
+    """Return the quantiles of the distributions that counts were drawn from."""
+    mean = rates(np.random.default_rng([2, 0]), N_TEST)[:, -ahead:, np.newaxis]
+    zeros = COUNTS[name]
+    return poisson_distribution.ppf(np.maximum(FINE - zeros, 0) / (1 - zeros), mean).clip(0)
+
+
+def of_series(n):
+    """Return the standard errors of shares among so many series."""
+    return lambda inside: np.sqrt(inside.mean(axis=0) * (1 - inside.mean(axis=0)) / n)
+
+
+def of_parts(size):
+    """Return the standard errors of shares, from the differences between parts of so many rows."""
+
+    def found(inside):
+        parts = inside[: len(inside) // size * size].reshape(-1, size, inside.shape[1])
+        return parts.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(len(parts))
+
+    return found
 
 
 def rolling(model, y, start, stop, every, ahead, calibrated, n_known, stride=1, **options):
@@ -144,10 +217,10 @@ def rolling(model, y, start, stop, every, ahead, calibrated, n_known, stride=1, 
         truths += [y[at : at + ahead] for at in origins]
         X = [y[at - need : at] for at in origins]
         found.append(model.predict_quantiles(X, ASKED, horizon=ahead, n_paths=N_PATHS))
-    return np.array(truths), np.concatenate(found), (stop - start) / ahead
+    return np.array(truths), np.concatenate(found)
 
 
-def airline(loss, calibrated, rate, validation):
+def airline(methods, validation):
     """Passengers of 12 years by month: five to learn from, three to calibrate on, four to forecast.
 
     The network forecasts four steps at once, of logarithms. Each month its calibration is anew on
@@ -155,31 +228,40 @@ def airline(loss, calibrated, rate, validation):
     """
     (path,) = folder("airline").glob("*.csv")
     y = np.log(np.loadtxt(path, delimiter=",", skiprows=1, usecols=-1))
-    params = {"horizon": 4, "lookback": 24, "difference": "season", "season_length": 12,
-              "hidden_layer_sizes": (8,), "max_iter": 60, "batch_size": 1}  # fmt: skip
-    model = LSTMForecaster(**{**COMMON, **params}, loss=loss)
-    model.fit([y[:60]])
-    return rolling(model, y, 96, 144, 1, 12, calibrated, lambda now: now - 60 + 36)
+    params = {**COMMON, **SEASONAL, "hidden_layer_sizes": (8,), "max_iter": 60, "batch_size": 1}
+    for method in methods:
+        loss, calibrated, rate = METHODS[method]
+        if rate or method in COUNT_METHODS:
+            continue
+        model = LSTMForecaster(**params, loss=loss).fit([y[:60]])
+        known = rolling(model, y, 96, 144, 1, 12, calibrated, lambda now: now - 60 + 36)
+        yield method, *known, ASKED, of_series(4)
 
 
-def etth1(loss, calibrated, rate, validation):
+def etth1(methods, validation):
     """Oil temperature by hour: 12 months to learn from, 4 to choose by, 4 to forecast.
 
-    Each week the calibration is anew on the two months before. To choose by are the third and
+    The calibration is anew on the two months before, each day for points and each week for
+    distributions, whose sample paths take a hundred times as long. To choose by are the third and
     fourth month after training.
     """
-    month, ahead = 30 * 24, 72
+    month, ahead, stride = 30 * 24, 72, 3
     y = np.loadtxt(folder("ett") / "ETTh1.csv", delimiter=",", skiprows=1, usecols=-1)
     train = y[: 12 * month]
     y = (y[: 20 * month] - train.mean()) / train.std()
-    params = {"horizon": 24, "lookback": 96, "autoregression": 336, "batch_size": 4,
-              "max_iter": 20, "learning_rate_init": 0.002, "hidden_layer_sizes": (64,)}  # fmt: skip
-    model = LSTMForecaster(**{**COMMON, **params}, loss=loss).fit([y[: 12 * month]])
+    params = {**COMMON, "horizon": 24, "lookback": 96, "autoregression": 336, "batch_size": 4,
+              "max_iter": 20, "learning_rate_init": 0.002}  # fmt: skip
     start, stop = (14, 16) if validation else (16, 20)
-    return rolling(
-        model, y, start * month, stop * month, 168, ahead, calibrated,
-        lambda now: 2 * month + 336, stride=3, adaptation_rate=rate,
-    )  # fmt: skip
+    for method in methods:
+        loss, calibrated, rate = METHODS[method]
+        if method in COUNT_METHODS:
+            continue
+        model = LSTMForecaster(**params, loss=loss).fit([y[: 12 * month]])
+        known = rolling(
+            model, y, start * month, stop * month, 24 if loss == "squared_error" else 168, ahead,
+            calibrated, lambda now: 2 * month + 336, stride=stride, adaptation_rate=rate,
+        )  # fmt: skip
+        yield method, *known, ASKED, of_parts(168 // stride)
 
 
 REAL = {"airline": airline, "ETTh1": etth1}
@@ -188,11 +270,26 @@ REAL = {"airline": airline, "ETTh1": etth1}
 # The table
 
 
-def off(truth, found, level):
-    """Return, for each step, the share of truths in the interval of a level, less the level."""
-    at = 2 * LEVELS.index(level)
-    low, high = found[..., at], found[..., at + 1]
-    return ((truth >= low) & (truth <= high)).mean(axis=0) - level
+def within(truth, found, levels, level):
+    """Return which truths are in the interval of a level."""
+    low, high = (found[..., np.abs(np.subtract(levels, p)).argmin()] for p in ends(level))
+    return ((truth >= low) & (truth <= high)).astype(float)
+
+
+def within_by_pit(counts, found, levels, level):
+    """Return how much of the probability integral transform of counts is within a level's ends."""
+    low, high = (
+        ndtr(scores_between(found, ndtri(levels), counts + side)) for side in (-0.5, 0.5)
+    )  # what is at most one count less, and at most this count
+    low = np.where(counts == 0, 0.0, low)
+    first, last = ends(level)
+    width = np.maximum(high - low, 1e-9)
+    return np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None) / width
+
+
+def ends(level):
+    """Return the levels of both ends of an interval."""
+    return (1 - level) / 2, (1 + level) / 2
 
 
 def row(cells):
@@ -200,27 +297,33 @@ def row(cells):
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def run(name, method, validation):
-    """Print the rows of a data set and a method."""
-    loss, calibrated, rate = METHODS[method]
-    if rate and name != "ETTh1":
-        return
-    if name in MADE:
-        truth, found, independent = made(name, loss, calibrated)
-    else:
-        truth, found, independent = REAL[name](loss, calibrated, rate, validation)
-    found, h = np.asarray(found).reshape(*truth.shape, len(ASKED)), truth.shape[1] // 3
-    spread = truth + np.random.default_rng(0).uniform(-0.5, 0.5, truth.shape)
-    for level in LEVELS:
-        cells = [name, method, f"{level:.0%}"]
-        for y in (truth, spread if name in COUNTS else None):
-            if y is None:
-                cells.append("-")
-                continue
-            shares = off(y, found, level) * 100
-            worst = [part[np.abs(part).argmax()] for part in (shares[:h], shares[h:])]
-            cells.append(f"{worst[0]:+.1f}, {worst[1]:+.1f}; {shares.mean():+.1f}")
-        row([*cells, f"{100 * np.sqrt(level * (1 - level) / independent):.1f}"])
+def deviations(name, method, truth, found, levels, errors, verdicts):
+    """Print a row, and append the worst of each measure to the verdicts."""
+    found, h = np.asarray(found).reshape(*truth.shape, len(levels)), truth.shape[1] // 3
+    measures = {"": within, "by PIT": within_by_pit} if name in COUNTS else {"": within}
+    for measure, function in measures.items():
+        cells, off, standard = [], [], []
+        for level in LEVELS:
+            inside = function(truth, found, levels, level)
+            off.append((inside.mean(axis=0) - level) * 100)
+            standard.append(errors(inside) * 100)
+            worst = [part[np.abs(part).argmax()] for part in (off[-1][:h], off[-1][h:])]
+            cells.append(f"{worst[0]:+.1f}, {worst[1]:+.1f}; {off[-1].mean():+.1f}")
+        cells.append(", ".join(f"{error.mean():.1f}" for error in standard))
+        row([name, method, measure, *cells])
+        off, standard = np.concatenate(off), np.concatenate(standard)
+        at = np.abs(off).argmax()
+        # Of a step that all truths are in, the error is not known: it is that of the others.
+        error = max(standard[at], np.median(standard))
+        judged = (measure == "") == (name not in COUNTS or METHODS[method][1])
+        verdicts.append((name, method, measure, off[at], error, judged))
+
+
+def verdict(worst, error):
+    """Say what a worst deviation shows."""
+    if abs(worst) <= GOAL:
+        return "holds" if error <= GOAL / 2 else "within, by too few windows to tell"
+    return "misses" if abs(worst) > GOAL + 2 * error else "too few windows to tell"
 
 
 def main(argv=None):
@@ -231,11 +334,21 @@ def main(argv=None):
     parser.add_argument("--validation", action="store_true", help="of ETTh1, leave the test alone")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    row(["series", "intervals", "level", "points off", "points off, spread", "standard error"])
+    levels = [f"{level:.0%}: worst near, far; mean" for level in LEVELS]
+    row(["series", "intervals", "measure", *levels, "standard error"])
     row(["---"] * 6)
+    verdicts = []
     for name in args.names or (*MADE, *REAL):
-        for method in args.methods:
-            run(name, method, args.validation)
+        rows = (
+            made(name, args.methods) if name in MADE else REAL[name](args.methods, args.validation)
+        )
+        for method, *measured in rows:
+            deviations(name, method, *measured, verdicts)
+    print("\nWorst of all steps and levels, in points, and its standard error")
+    for name, method, measure, worst, error, judged in verdicts:
+        called = ", ".join(filter(None, (name, method, measure)))
+        said = verdict(worst, error) if judged else "-"
+        print(f"{called:50} {worst:+6.1f} {error:5.1f}  {said}")
     return 0
 
 

@@ -27,7 +27,9 @@ from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.transform import TINY
 
-CALIBRATION_PATHS = 100  # per origin, beyond the steps that the network forecasts at once
+# Sample paths beyond the steps that the network forecasts at once, when scores are measured and when
+# they are used: quantiles of more paths are another distribution, in which truths lie elsewhere.
+CALIBRATION_PATHS = 200
 CALIBRATION_SEED = 0
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own
 SAMPLED_ORIGINS = 2000  # of all series, where each needs sample paths

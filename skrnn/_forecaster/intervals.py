@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr
 from sklearn.utils import check_random_state, check_scalar
 
-from skrnn._forecaster.calibration import POINT_LOSSES, CalibrationMixin
+from skrnn._forecaster.calibration import CALIBRATION_PATHS, POINT_LOSSES, CalibrationMixin
 from skrnn._forecaster.distributions import nearest_counts
 from skrnn._forecaster.quantile_function import (
     calibrated_paths,
@@ -57,7 +57,8 @@ class IntervalsMixin(CalibrationMixin):
             up to the calibrated horizon.
 
         n_paths : int, default=1000
-            Number of sample paths per series, where they are needed.
+            Number of sample paths per series, where they are needed. After `calibrate` there are
+            200, as when its errors were measured: only then do they fit the forecasts.
 
         random_state : int, RandomState instance or None, default=0
             Seed of the sample paths.
@@ -83,6 +84,7 @@ class IntervalsMixin(CalibrationMixin):
     def _quantiles(self, given, quantiles, n_paths, random_state, labels=None):
         """Forecast quantiles; in tables they are called `labels`, or as they are."""
         self._check_whole()
+        check_scalar(n_paths, "n_paths", Integral, min_val=1)
         loss = self._architecture["loss"]
         known = self._architecture["quantiles"] if loss == "quantile" else self.quantiles
         levels = _read_levels(known if quantiles is None else quantiles)
@@ -105,7 +107,7 @@ class IntervalsMixin(CalibrationMixin):
             found = self._forecast(given)[..., :1] + errors * units
         elif calibrated:
             scores = describing_scores(self._network())
-            found = self._own_quantiles(given, ndtr(scores), n_paths, random_state)
+            found = self._own_quantiles(given, ndtr(scores), CALIBRATION_PATHS, random_state)
             found = values_between(found[..., np.newaxis, :], scores, errors)
             found = nearest_counts(loss, found)
         else:
@@ -224,7 +226,6 @@ class IntervalsMixin(CalibrationMixin):
 
     def _own_quantiles(self, given, levels, n_paths, random_state):
         """Forecast the quantiles that the network itself has: (n, horizon, n_targets, n_levels)."""
-        check_scalar(n_paths, "n_paths", Integral, min_val=1)
         found = own_quantiles(
             self._network(), self._sampling_copula, given.known, given.future,
             int(given.horizons.max()), levels, n_paths, _sampling_seed(random_state),
@@ -261,7 +262,7 @@ class IntervalsMixin(CalibrationMixin):
         if calibrated := self._conformal is not None:
             self._check_calibrated(longest)
             scores = describing_scores(network)
-            quantiles = self._own_quantiles(given, ndtr(scores), n_paths, seed)
+            quantiles = self._own_quantiles(given, ndtr(scores), CALIBRATION_PATHS, seed)
             errors = self._error_quantiles(ndtr(scores), longest, strict=False)
             places = values_between(quantiles[..., np.newaxis, :], scores, errors)
         for part, paths in sample_blocks(

@@ -56,6 +56,26 @@ def test_a_calibrated_network_of_quantiles_has_all_levels():
         one.calibrate(WAVE[180:])
 
 
+@pytest.mark.parametrize("loss", ["gaussian", "quantile"])
+def test_errors_are_measured_on_as_many_paths_as_they_are_used_on(loss):
+    # Where many truths are one value, their places move with the noise of few paths.
+    rng = np.random.default_rng(0)
+    level = np.exp(rng.uniform(np.log(2), np.log(40), size=(1000, 1)))
+    x = rng.poisson(level, size=(1000, 52)) * (rng.random((1000, 52)) > 0.3).astype(float)
+    model = quick(loss=loss, difference=None, scaling="global", max_iter=30,
+                  learning_rate_init=0.01, quantiles=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95))  # fmt: skip
+    model.fit(list(x[:200])).calibrate(list(x), horizon=18, n_steps=18)
+    # Among the very series that were measured, as many as asked for lie within.
+    found = model.predict_interval(list(x[:, :-18]), 0.8, horizon=18)
+    assert np.abs(covered(x[:, -18:], found) - 0.8).max() < 0.025
+    few = model.predict_interval(list(x[:3, :-18]), 0.8, horizon=18, n_paths=2)
+    assert_array_equal(few, found[:3])
+    # Of a small sample, too, the values have the spread of the calibrated distribution.
+    paths = model.sample_paths(list(x[:, :-18]), 5, horizon=18, random_state=0)
+    inside = (paths >= found[:, np.newaxis, :, 0]) & (paths <= found[:, np.newaxis, :, 1])
+    assert np.abs(inside.mean(axis=(0, 1)) - 0.8).max() < 0.05
+
+
 def test_scores_and_values_are_inverse():
     quantiles, known = np.array([1.0, 2.0, 2.0, 2.0, 5.0]), np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     values = np.array([-1.0, 1.0, 1.5, 3.0, 5.0, 8.0])
