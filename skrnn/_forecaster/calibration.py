@@ -27,8 +27,8 @@ from skrnn._forecaster.reading import read_series
 from skrnn._forecaster.rollout import forecast
 from skrnn._forecaster.transform import TINY
 
-# Sample paths beyond the steps that the network forecasts at once, when scores are measured and when
-# they are used: quantiles of more paths are another distribution, in which truths lie elsewhere.
+# Sample paths beyond the steps that the network forecasts at once, where scores are measured and
+# where they are used: quantiles of more paths are others, among which truths lie elsewhere.
 CALIBRATION_PATHS = 200
 CALIBRATION_SEED = 0
 OWN_SCALE_ORIGINS = 200  # of a series, where each origin is a computation of its own

@@ -62,8 +62,8 @@ def test_errors_are_measured_on_as_many_paths_as_they_are_used_on(loss):
     rng = np.random.default_rng(0)
     level = np.exp(rng.uniform(np.log(2), np.log(40), size=(1000, 1)))
     x = rng.poisson(level, size=(1000, 52)) * (rng.random((1000, 52)) > 0.3).astype(float)
-    model = quick(loss=loss, difference=None, scaling="global", max_iter=30,
-                  learning_rate_init=0.01, quantiles=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95))  # fmt: skip
+    params = {"max_iter": 30, "learning_rate_init": 0.01, "difference": None, "scaling": "global"}
+    model = quick(loss=loss, quantiles=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95), **params)
     model.fit(list(x[:200])).calibrate(list(x), horizon=18, n_steps=18)
     # Among the very series that were measured, as many as asked for lie within.
     found = model.predict_interval(list(x[:, :-18]), 0.8, horizon=18)
