@@ -2,16 +2,20 @@
 
 The blocks of a page run one after the other in one namespace, as a reader would type them. A block
 after ``<!-- not run: why -->`` is left out; one between ``<!-- run`` and ``-->`` is not shown on
-the page but runs, to make the data that the next block speaks of.
+the page but runs, to make the data that the next block speaks of. A block of ``text`` right behind a
+block is what that prints. None warns: a reader who types what stands there should see nothing else.
 """
 
 import pydoc
 import re
 import warnings
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -22,6 +26,7 @@ PAGES = [page for page in PAGES if page.is_file()]
 
 BLOCK = re.compile(
     r"(?P<skip><!-- not run: [^\n]+ -->\n+)?^```python\n(?P<shown>.*?)^```$"
+    r"(?:\n\n^```text\n(?P<output>.*?)^```$)?"
     r"|^<!-- run\n(?P<hidden>.*?)^-->$",
     re.DOTALL | re.MULTILINE,
 )
@@ -52,6 +57,11 @@ def blocks_of(page):
     return [match for match in BLOCK.finditer(text) if not match["skip"]]
 
 
+def lines_of(text):
+    """Split printed text, without blanks at the ends of lines and blank lines at its end."""
+    return [line.rstrip() for line in text.rstrip().splitlines()]
+
+
 def each(pages):
     """Parametrize a test by page."""
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
@@ -68,8 +78,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     with warnings.catch_warnings():
-        # The pages' few epochs need not converge.
-        warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
+        warnings.simplefilter("error", ConvergenceWarning)
         for match in blocks_of(page):
             code = match["shown"] or match["hidden"]
             start = match.start("shown" if match["shown"] else "hidden")
@@ -77,9 +86,12 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
             # Blank lines before it give an error the line number it has on the page.
             block = compile("\n" * line + code, str(page), "exec")
             try:
-                exec(block, namespace)
+                with redirect_stdout(StringIO()) as printed:
+                    exec(block, namespace)
             except ModuleNotFoundError as error:
                 pytest.skip(f"{error.name} is not installed: {page.name} is untested from {line}")
+            if match["output"] is not None:
+                assert lines_of(printed.getvalue()) == lines_of(match["output"]), f"line {line}"
 
 
 @each(PAGES)
