@@ -2,8 +2,8 @@
 
 The blocks of a page run one after the other in one namespace, as a reader would type them. A block
 after ``<!-- not run: why -->`` is left out; one between ``<!-- run`` and ``-->`` is not shown on
-the page but runs, to make the data that the next block speaks of. A block of ``text`` right behind a
-block is what that prints. None warns: a reader who types what stands there should see nothing else.
+the page but runs, to make the data that the next block speaks of. A block of ``text`` right behind
+a block is what that prints. None warns: who types what stands there should see nothing else.
 """
 
 import pydoc
