@@ -88,9 +88,10 @@ bench-tasks: $(VENV)/.bench
 bench-abi: $(VENV)/.installed
 	$(BIN)/python benchmarks/limited_api.py
 
-# With SKRNN_DOCS_ONLINE=1, links to the pages of NumPy, pandas and scikit-learn as well.
+# With SKRNN_DOCS_ONLINE=1, links to the pages of NumPy, pandas and scikit-learn as well, and all links
+# to other hosts are checked.
 docs: $(VENV)/.docs
-	$(BIN)/python docs/build_site.py
+	$(BIN)/python docs/build_site.py $(if $(filter 1,$(SKRNN_DOCS_ONLINE)),--linkcheck)
 
 $(VENV)/.docs: $(VENV)/.installed pyproject.toml
 	$(PIP) install --editable ".[docs]"

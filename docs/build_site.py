@@ -5,6 +5,7 @@
 The pages in ``docs`` are read on a code host as well, where links go to files of the repository. A
 copy of them in build/docs/source gets links to pages of the site instead, and pages for those files
 of the top folder that belong to the documentation. Every warning is an error.
+The examples of the docstrings run as they stand on the pages of the reference.
 """
 
 import argparse
@@ -98,14 +99,16 @@ def main():
     parser.add_argument("--linkcheck", action="store_true", help="check links to other hosts too")
     args = parser.parse_args()
     copy_pages()
-    builder, target = ("linkcheck", "links") if args.linkcheck else ("html", "html")
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "-q"]
-    done = subprocess.run(
-        [*command, "-b", builder, str(SOURCE), str(BUILD / target)], check=False
-    ).returncode
-    if not done:
-        print(f"{BUILD.relative_to(ROOT) / target}/index.html")
-    return done
+    command += ["-d", str(BUILD / "doctrees")]  # read once for all builders
+    for builder in ["html", "doctest"] + ["linkcheck"] * args.linkcheck:
+        done = subprocess.run(
+            [*command, "-b", builder, str(SOURCE), str(BUILD / builder)], check=False
+        ).returncode
+        if done:
+            return done
+    print(f"{BUILD.relative_to(ROOT)}/html/index.html")
+    return 0
 
 
 if __name__ == "__main__":

@@ -285,6 +285,7 @@ class LSTMTagger(StreamingMixin, TokensMixin, BaseRecurrentNetwork):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skrnn import LSTMTagger
     >>> X = [["the", "cat", "sat"], ["a", "dog", "barked"], ["the", "dog", "sat"]] * 20
     >>> y = [["DET", "NOUN", "VERB"]] * 60

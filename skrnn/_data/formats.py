@@ -82,7 +82,14 @@ def find_format(X, *, embed=False):
         return "rows", X  # refused there in scikit-learn's words
     if hasattr(X, "__array__"):
         refuse_masked(X, "X")
-        return _format_of_array(X, np.asarray(X))
+        try:
+            array = np.asarray(X)
+        except (TypeError, ValueError) as error:  # ragged, or a container of several arrays
+            raise TypeError(
+                f"X is of type {type(X).__name__}, which is not one array ({error}). Pass the list "
+                "of its sequences, such as [numpy.asarray(x) for x in X]."
+            ) from error
+        return _format_of_array(X, array)
     if isinstance(X, Sequence):
         return _format_of_items(list(X), rows_allowed=not embed)
     raise TypeError(f"{_ACCEPTED}; got {type(X).__name__}.")

@@ -296,6 +296,7 @@ class Seq2SeqTranslator(TokensMixin, BaseRecurrentNetwork):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skrnn import Seq2SeqTranslator
     >>> X = [list(word) for word in ("ab", "ba", "abb", "bab", "aab", "bba")] * 20
     >>> y = [[letter.upper() for letter in reversed(word)] for word in X]

@@ -90,7 +90,7 @@ class SequenceStore:
     >>> store = SequenceStore.write(folder.name, read_parts())
     >>> store
     SequenceStore: 60 sequences, 395 steps of 2 float32
-    >>> model = RNNClassifier((8,), max_iter=30, learning_rate_init=0.02, random_state=0)
+    >>> model = RNNClassifier((8,), learning_rate_init=0.02, random_state=0)
     >>> model.fit(store[:50], store.y[:50]).predict(store[50:]).shape
     (10,)
     """

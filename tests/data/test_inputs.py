@@ -84,6 +84,38 @@ def test_ragged_forms(build):
     same(build, X, others, y)
 
 
+def containers(X, lists):
+    """Build what other packages hold the sequences in, with the conversions of the guide."""
+    import polars as pl
+
+    steps = pd.concat({i: pd.DataFrame(x) for i, x in enumerate(X)}, names=["case", "time"])
+    nested = pd.DataFrame({f"dim_{k}": [pd.Series(x[:, k]) for x in X] for k in range(D)})
+    yield "Arrow array", pa.array(lists)
+    yield "Arrow chunks", pa.chunked_array([lists[:3], lists[3:]])
+    yield "Arrow table", pa.table({"sequence": lists})
+    yield "polars Series", pl.Series(lists)
+    yield "polars frame", pl.DataFrame({"sequence": lists})
+    yield "pd-multiindex", [x.to_numpy() for _, x in steps.groupby(level=0, sort=False)]
+    yield "nested_univ", [np.column_stack(row) for row in nested.to_numpy()]
+    yield "np-list, aeon", [x.T for x in [x.T for x in X]]
+
+
+def test_containers_of_other_packages():
+    pytest.importorskip("polars")
+    X, y = first_step(N)
+    same(quick, X, dict(containers(X, [x.tolist() for x in X])), y)
+
+
+def test_containers_that_are_not_installed_with_the_tests():
+    ak, xr = pytest.importorskip("awkward"), pytest.importorskip("xarray")
+    X, y = first_step(N)
+    ragged = ak.Array([x.tolist() for x in X])
+    with pytest.raises(TypeError, match="X is of type Array, which is not one array"):
+        quick().fit(ragged, y)
+    labeled = [xr.DataArray(x, dims=("time", "feature")) for x in X]
+    same(quick, X, {"awkward": [ak.to_numpy(x) for x in ragged], "xarray": labeled}, y)
+
+
 @BOTH_WAYS
 def test_forms_of_equal_lengths(build):
     X, y = equal_lengths()

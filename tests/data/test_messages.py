@@ -35,6 +35,13 @@ class PackedSequence(NamedTuple):
     unsorted_indices: np.ndarray
 
 
+class Ragged:
+    """An array-like that NumPy cannot make one array of, as one of awkward."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError("subarray lengths are not regular")
+
+
 PACKED = PackedSequence(np.ones((6, 2)), np.array([3, 2, 1]), *np.array([[1, 0, 2]] * 2))
 DAYS = np.array([["2024-01-01", "2024-01-02"]] * 2, dtype="M8[D]")
 LONG = {"person": [7, 7, 3, 3], "step": [0, 1, 0, 1], "value": [0.5, 1.5, 2.5, 3.5]}
@@ -56,6 +63,10 @@ CALLS = {
     "packed by torch, for a forecaster": (
         lambda: forecaster().fit(PACKED),
         "PackedSequence of torch",
+    ),
+    "what is not one array": (
+        lambda: quick(RNNClassifier).fit(Ragged(), [0, 1, 0]),
+        r"type Ragged, which is not one array .*\[numpy.asarray\(x\) for x in X\]",
     ),
     "dates as values": (
         lambda: quick(RNNClassifier).fit(list(DAYS), [0, 1]),
