@@ -11,6 +11,7 @@ SKRNN_BOUNDSCHECK=1 checks the index of every memoryview and keeps the names tha
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ X86_LEVELS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma"],
 }
+# Where the repository is, for the metadata; .github/workflows/wheels.yml says it.
+HOME = os.environ.get("SKRNN_HOME_URL", "").rstrip("/")
 CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
 # The oldest CPython whose limited API has buffers, which is what memoryviews are made of. Builds of
 # CPython without a global lock have no stable ABI.
@@ -233,4 +236,23 @@ class Wheel(bdist_wheel):
         super().finalize_options()
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel})
+def description():
+    """Return the README with links that work where its neighbors are not, on an index's page."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    target = rf"[\1]({HOME}/blob/main/\2)" if HOME else r"\1"
+    return re.sub(r"\[([^\]]+)\]\((?![a-z]+:)([^)\s]+)\)", target, text)
+
+
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
+    long_description=description(),
+    long_description_content_type="text/markdown",
+    project_urls={
+        "Source": HOME,
+        "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
+        "Issues": f"{HOME}/issues",
+    }
+    if HOME
+    else {},
+)

@@ -203,6 +203,23 @@ exec(open("setup.py").read())
     assert out == f"{{{limited}}} {macros if limited else {}}\n"
 
 
+@needs_checkout
+@pytest.mark.parametrize("home", ["", "https://example.org/skrnn"])
+def test_an_index_page_has_no_dead_link(home):
+    """The README's neighbors are not on an index: links are absolute, or plain words."""
+    code = """
+import setuptools
+setuptools.setup = lambda **given: print(given["project_urls"], given["long_description"])
+exec(open("setup.py").read())
+"""
+    text = output_of(run_python(code, ROOT, SKRNN_VARIANTS="base_f32", SKRNN_HOME_URL=home))
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links and all(link.startswith("https://") for link in links)
+    assert (f"{home}/blob/main/docs/guide/index.md" in links) == bool(home)
+    assert "User guide" in text
+    assert text.startswith(f"{{'Source': '{home}'" if home else "{} # skrnn")
+
+
 # The build without OpenMP
 
 BITS = """
