@@ -1,8 +1,9 @@
 """Tables of the page on scaling out: a store against memory, two workers against one, planning.
 
 ``python benchmarks/scale.py [store] [workers] [planning] [memory]`` prints the tables that are
-named, or all, which takes less than 20 minutes; ``--small`` tries each part in a minute or two, and
-its figures mean nothing.
+named, or all, which takes less than 20 minutes; ``--write`` also puts them into the page,
+``docs/guide/scaling_out.md``. ``--small`` tries each part in a minute or two, and its figures mean
+nothing.
 
 `store`: peak memory of a fit on 20 GB (a sparse file), and time per step of a store against the
 same data in memory. `workers`: two processes of one thread each against one, on FSDD
@@ -12,6 +13,7 @@ fits of many short sequences, of long ones, and of one very long one. Times mean
 quiet machine with two cores only.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -20,7 +22,7 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -323,7 +325,7 @@ def memory_of_shape(kind):
     if kind == "10^6 sequences of 4 steps":
         X, y = rng.standard_normal((10**6, 4, 4), np.float32), np.arange(10**6) % 2
         model = RNNClassifier((8,), max_iter=1, batch_size=256, **COMMON)
-    elif kind == "10^3 sequences of 10^4 steps":
+    elif kind.startswith("10^3 sequences of 10^4 steps"):
         X, y = rng.standard_normal((1000, 10_000, 4), np.float32), np.arange(1000) % 2
         model = RNNClassifier((8,), max_iter=1, batch_size=16, bptt_steps=100, **COMMON)
     else:
@@ -338,8 +340,8 @@ def memory_of_shape(kind):
 def memory_table():
     """Print what fits of some shapes add to the memory of their data."""
     print("\n| data | X | before fit | peak | fit adds |\n|---|---|---|---|---|")
-    for kind in ("10^6 sequences of 4 steps", "10^3 sequences of 10^4 steps",
-                 "1 sequence of 10^7 steps, bptt_steps"):  # fmt: skip
+    for kind in ("10^6 sequences of 4 steps", "10^3 sequences of 10^4 steps, `bptt_steps=100`",
+                 "1 sequence of 10^7 steps, `bptt_steps=100`"):  # fmt: skip
         data, before, peak = in_process("memory_of_shape", kind)
         print(f"| {kind} | {data:.0f} MB | {before:.0f} MB | {peak:.0f} MB |"
               f" {peak - before:.0f} MB |")  # fmt: skip
@@ -348,10 +350,30 @@ def memory_table():
 TABLES = {"store": store_table, "workers": workers_table, "planning": planning_table,
           "memory": memory_table}  # fmt: skip
 
-if __name__ == "__main__":
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "guide" / "scaling_out.md"
+
+
+def write_to_page(name, text):
+    """Put tables between the marks of the page that name them."""
+    before, begin, rest = PAGE.read_text().partition(f"<!-- scale.py {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not end:
+        raise ValueError(f"{PAGE} has no marks for {name}")
+    PAGE.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}")
+
+
+def main():
+    """Print the tables that are asked for; with --write also into the page."""
     warnings.simplefilter("ignore")
     os.environ["SKRNN_SCALE_SMALL"] = "1" if SMALL else ""  # for the processes of this one
-    for name in [name for name in sys.argv[1:] if name != "--small"] or TABLES:
-        start = time.perf_counter()
-        TABLES[name]()
-        print(f"\n({name}: {time.perf_counter() - start:.0f} s)", flush=True)
+    for name in [name for name in sys.argv[1:] if not name.startswith("--")] or TABLES:
+        start, lines = time.perf_counter(), io.StringIO()
+        with redirect_stdout(lines):
+            TABLES[name]()
+        print(lines.getvalue(), f"\n({name}: {time.perf_counter() - start:.0f} s)", flush=True)
+        if "--write" in sys.argv:
+            write_to_page(name, lines.getvalue())
+
+
+if __name__ == "__main__":
+    main()

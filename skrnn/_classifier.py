@@ -286,6 +286,7 @@ class RNNClassifier(
     }
     _needed: tuple = ("classes_",)
     _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
+    _reads_parts = True  # of a store
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -277,6 +277,7 @@ class RNNRegressor(
     }
     _needed: tuple = ("_y_ndim", "_target_center", "_target_scale")
     _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
+    _reads_parts = True  # of a store
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "loss": [StrOptions({"squared_error", "absolute_error", "quantile", "poisson"})],

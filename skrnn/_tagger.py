@@ -302,6 +302,7 @@ class LSTMTagger(StreamingMixin, TokensMixin, BaseRecurrentNetwork):
     _plan_names: dict = {**BaseRecurrentNetwork._plan_names, "loss": "crf"}
     _lowercase = True
     _reading_parameters = ("tag_scheme", "subwords", *TokensMixin._reading_parameters)
+    _reads_parts = True  # of a store
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "crf": ["boolean"],

@@ -56,6 +56,7 @@ class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC)
 
     _loss = "softmax"  # of the network; the parameter's where an estimator has one
     _min_length = 1  # fewest steps of a sequence
+    _reads_parts = False  # of a store: what `_read_sequences` returns is in memory
     _plan_class: type = Plan
     _runner_class: type = EpochRunner
     # Raised whenever weights change in place: what was made of them before is then out of date.

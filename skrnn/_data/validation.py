@@ -111,11 +111,12 @@ def check_sequences(
             "X as lists of strings, or leave embeddings out."
         )
     if hasattr(type(X), "_stored_sequences"):
-        return _check_store(
+        stored = _check_store(
             estimator, X, dtype=dtype, reset=reset, embed=embed, allow_nan=allow_nan,
             min_length=min_length, columns=columns, learn_from=learn_from, vocabulary=vocabulary,
             vectors=vectors,
         )  # fmt: skip
+        return stored if getattr(estimator, "_reads_parts", False) else _load(estimator, stored)
     if input_format == "tokens":
         tokens, offsets = read_tokens(X)
         _check_lengths(estimator, offsets, min_length)
@@ -254,6 +255,21 @@ def _check_store(
     if allow_nan:
         return numbers
     return replace(stored, encode=NumberEncoder(stored.file.path, np.dtype(dtype), largest))
+
+
+def _load(estimator, stored):
+    """Read a store for an estimator that has no way of reading it part by part."""
+    n_bytes = stored.n_steps * stored.file.step_bytes
+    if n_bytes > stored.buffer_bytes:
+        name = type(estimator).__name__
+        warn(
+            f"{name} cannot read a store part by part: all {n_bytes / 1e6:,.0f} MB of "
+            f"{stored.file.path} are read into memory. Pass a part of the store, store[:n], if that"
+            " is too much; otherwise open it with a larger buffer_bytes, which ends this warning.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return stored.load()
 
 
 def _check_lengths(estimator, offsets, min_length):

@@ -260,7 +260,13 @@ def _flat(column, lengths, per_step_allowed):
             return True, np.concatenate(arrays)
         return True, _values([v for item in items for v in item])
     if len(set(sizes.tolist())) == 1:
-        return False, np.array([_values(list(item)) for item in items])
+        rows = np.array([_values(list(item)) for item in items])
+        if rows.dtype == object:
+            raise TypeError(
+                "It is sequences of labels whose lengths are not those of X. Pass such targets to "
+                "fit itself."
+            )
+        return False, rows
     i = int(np.argmax(sizes != lengths))
     raise ValueError(f"There are {sizes[i]} for the {lengths[i]} steps of sequence {i}.")
 

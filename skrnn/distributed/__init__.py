@@ -11,5 +11,16 @@ from skrnn.distributed._engines import (
     SerialEngine,
 )
 from skrnn.distributed._local_sgd import fit
+from skrnn.distributed._ray import RayEngine
+from skrnn.distributed._spark import SparkEngine
 
-__all__ = ["DaskEngine", "Engine", "EngineLostError", "ExecutorEngine", "SerialEngine", "fit"]
+__all__ = [
+    "DaskEngine",
+    "Engine",
+    "EngineLostError",
+    "ExecutorEngine",
+    "RayEngine",
+    "SerialEngine",
+    "SparkEngine",
+    "fit",
+]

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["DaskEngine", "Engine", "EngineLostError", "ExecutorEngine", "SerialEngine", "fit"]
+__all__ = [
+    "DaskEngine",
+    "Engine",
+    "EngineLostError",
+    "ExecutorEngine",
+    "RayEngine",
+    "SerialEngine",
+    "SparkEngine",
+    "fit",
+]
 
 class DaskEngine:
     def __init__(self, client: Any) -> None: ...
@@ -28,7 +37,21 @@ class ExecutorEngine:
         self, function: Callable[..., Any], handles: Any, arguments: list[tuple[Any, ...]]
     ) -> Any: ...
 
+class RayEngine:
+    def __init__(self) -> None: ...
+    def place(self, shards: Any) -> Any: ...
+    def run(
+        self, function: Callable[..., Any], handles: Any, arguments: list[tuple[Any, ...]]
+    ) -> Any: ...
+
 class SerialEngine:
+    def place(self, shards: Any) -> Any: ...
+    def run(
+        self, function: Callable[..., Any], handles: Any, arguments: list[tuple[Any, ...]]
+    ) -> Any: ...
+
+class SparkEngine:
+    def __init__(self, session: Any) -> None: ...
     def place(self, shards: Any) -> Any: ...
     def run(
         self, function: Callable[..., Any], handles: Any, arguments: list[tuple[Any, ...]]

@@ -227,23 +227,3 @@ def is_loss(error):
     names = {"KilledWorker", "FutureCancelledError", "FutureLostError", "CancelledError",
              "CommClosedError", "NoValidWorkerError"}  # fmt: skip
     return isinstance(error, CancelledError) or type(error).__name__ in names
-
-
-def as_engine(client):
-    """Return the engine of a Dask client or an executor; an engine as it is.
-
-    Parameters
-    ----------
-    client : distributed.Client, concurrent.futures.Executor, Engine or None
-    """
-    if client is None:
-        return SerialEngine()
-    if isinstance(client, Engine):
-        return client
-    if hasattr(client, "scheduler_info"):
-        return DaskEngine(client)
-    if hasattr(client, "submit"):
-        return ExecutorEngine(client)
-    raise TypeError(
-        f"client must be a Dask client, an executor or an engine; got {type(client).__name__}."
-    )

@@ -23,7 +23,15 @@ from sklearn.utils import check_random_state
 from skrnn._base.sklearn_api import _num_samples
 from skrnn._base.training import AUTO_BATCH_SIZE
 from skrnn.distributed import _worker
-from skrnn.distributed._engines import EngineLostError, as_engine
+from skrnn.distributed._engines import (
+    DaskEngine,
+    Engine,
+    EngineLostError,
+    ExecutorEngine,
+    SerialEngine,
+)
+from skrnn.distributed._ray import RayEngine
+from skrnn.distributed._spark import SparkEngine
 
 
 def fit(
@@ -54,7 +62,7 @@ def fit(
     y, sample_weight : array-like, default=None
         As for `fit`; None where X is a list of shards.
 
-    client : Dask client, Executor, engine or None, default=None
+    client : Dask client, SparkSession, module ray, Executor, engine or None, default=None
         Where shards are read. None runs them one after the other in this process.
 
     steps : int, default=32
@@ -103,7 +111,7 @@ def fit(
     True
     """
     _check(estimator, steps, momentum, X_val)
-    engine = as_engine(client)
+    engine = _as_engine(client)
     rng = check_random_state(estimator.random_state)
     seed = int(rng.randint(2**31 - 1))
     handles = engine.place(_shards(X, y, sample_weight, engine.n_workers, seed))
@@ -112,6 +120,31 @@ def fit(
     validation = None if X_val is None else (X_val, y_val, sample_weight_val)
     run.train(validation)
     return estimator
+
+
+def _as_engine(client):
+    """Return the engine of a Dask client or an executor; an engine as it is.
+
+    Parameters
+    ----------
+    client : Dask client, SparkSession, module ray, Executor, Engine or None
+    """
+    if client is None:
+        return SerialEngine()
+    if isinstance(client, Engine):
+        return client
+    if hasattr(client, "sparkContext"):
+        return SparkEngine(client)
+    if getattr(client, "__name__", None) == "ray":
+        return RayEngine()
+    if hasattr(client, "scheduler_info"):
+        return DaskEngine(client)
+    if hasattr(client, "submit"):
+        return ExecutorEngine(client)
+    raise TypeError(
+        "client must be a Dask client, a SparkSession, the module ray, an executor or an engine; "
+        f"got {type(client).__name__}."
+    )
 
 
 def _check(estimator, steps, momentum, X_val):

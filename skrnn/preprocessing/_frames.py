@@ -132,6 +132,23 @@ class Frames(SequenceTransformerMixin, BaseEstimator):
             self._one_column = is_column(X)
         return self
 
+    def partial_fit(self, X, y=None):
+        """Check further sequences, from which nothing is learned.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        self : Frames
+            The fitted transformer.
+        """
+        if not hasattr(self, "n_features_in_"):
+            return self.fit(X, y)
+        self._read(X, reset=False)
+        return self
+
     def transform(self, X):
         """Join consecutive steps into frames.
 

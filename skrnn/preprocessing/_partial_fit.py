@@ -116,7 +116,8 @@ def _check_learns(name, step):
     """Raise unless a transformer learns chunk by chunk, or nothing at all."""
     if step is None or step == "passthrough" or hasattr(step, "partial_fit"):
         return
-    if get_tags(step).requires_fit:
+    inner = getattr(step, "_inner", step)  # of PerStep, which fits nothing of its own
+    if get_tags(inner).requires_fit:
         raise TypeError(
             f"step {name!r}, {_name_of(step)}, has no partial_fit: it cannot learn from chunks. "
             "Fit it on a sample and pass learn='last', or choose one that has, such as "

@@ -3,14 +3,27 @@
 import json
 import pickle
 import shutil
+import warnings
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from problems import quick
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_predict, train_test_split
 
-from skrnn import LSTMTagger, RNNClassifier, RNNRegressor
+from skrnn import (
+    LSTMForecaster,
+    LSTMLanguageModel,
+    LSTMTagger,
+    RNNClassifier,
+    RNNRegressor,
+    Seq2SeqTranslator,
+)
+from skrnn._data.stored_sequences import StoredSequences
+from skrnn._network.windows import Windows
 from skrnn.datasets import SequenceStore
 from skrnn.preprocessing import PerStep
 
@@ -113,6 +126,32 @@ def test_same_bits_as_in_memory(tmp_path, monkeypatch, kind, params, X, y):
     assert same_weights(clone(model).fit(large, large.y), model.fit(X, y))
 
 
+WHOLE = [
+    (LSTMLanguageModel, WORDS, None),
+    (Seq2SeqTranslator, WORDS, WORDS),
+    (Seq2SeqTranslator, NUMBERS, WORDS),
+    (LSTMForecaster, NUMBERS, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "X", "y"), WHOLE)
+def test_who_reads_all_of_it_says_so_and_reads_once(tmp_path, monkeypatch, kind, X, y):
+    X = [x for x in X if len(x) > 3]
+    y = None if y is None else X if y is X else [["a", "b"]] * len(X)
+    store = SequenceStore.write(tmp_path / "s", X, buffer_bytes=SMALL)
+    reads, load = [], StoredSequences.load
+    monkeypatch.setattr(StoredSequences, "load", lambda self: reads.append(len(self)) or load(self))
+    given = () if y is None else (y,)
+    with pytest.warns(UserWarning, match=rf"{kind.__name__} cannot read a store part by part"):
+        on_disk = quick(kind, max_iter=1).fit(store, *given)
+    assert reads == [len(X)]
+    assert same_weights(on_disk, quick(kind, max_iter=1).fit(X, *given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        quick(kind, max_iter=1).fit(SequenceStore(store.path, buffer_bytes=10**6), *given)
+
+
 def test_order_is_drawn_by_blocks(numbers, monkeypatch):
     """Each epoch reads each sequence once, in an order of its own, window by window."""
     orders = []
@@ -137,6 +176,52 @@ def test_same_seed_same_bits_and_it_learns(numbers):
 
     assert same_weights(fitted(1), fitted(1)) and not same_weights(fitted(1), fitted(2))
     assert fitted(1).score(numbers, CLASSES) > 0.9
+
+
+class Numbers(NamedTuple):
+    """Targets that are the numbers of their sequences."""
+
+    values: np.ndarray
+
+    def take(self, indices):
+        return Numbers(self.values[indices])
+
+
+def windows_of(store):
+    quick(RNNClassifier).partial_fit(store, CLASSES, ["no", "yes"])  # looks at its input
+    stored = replace(store._stored_sequences(), encode=lambda steps: steps)
+    return stored, Windows(stored, Numbers(np.arange(N)), 4)
+
+
+def test_windows_give_what_was_asked_for(numbers):
+    """In batches, with the targets of the same sequences, and each batch once."""
+    _, windows = windows_of(numbers)
+    order = windows.shuffled(np.random.RandomState(0))
+    batch_offsets = np.append(np.arange(0, N, 7), N)
+    read, batches = [], []
+    for first, last, window in windows.read(order, batch_offsets):
+        batches += range(first, last)
+        arrays = window.sequences.arrays()
+        read += [(window.targets.values[i], arrays[i]) for i in window.order]
+    assert batches == list(range(len(batch_offsets) - 1))
+    assert [i for i, _ in read] == order.tolist()
+    assert all(np.array_equal(x, NUMBERS[i]) for i, x in read)
+
+
+def test_windows_are_shuffled_inside(numbers):
+    _, windows = windows_of(numbers)
+    windows.size = 3 * int(windows._filled(np.arange(N))[-1]) // 4  # two, each of many blocks
+    windows.fits = False
+    order = windows.shuffled(np.random.RandomState(0))
+    neighbors = np.mean(np.diff(order[: windows.ends[0]]) == 1)
+    assert len(windows.ends) == 2 and neighbors < 0.2
+
+
+def test_far_sequences_are_read_one_by_one(numbers, monkeypatch):
+    monkeypatch.setattr("skrnn._data.stored_sequences.GAP_BYTES", 24)
+    chosen = np.array([3, 4, 20, 22, 59])
+    stored, _ = windows_of(numbers)
+    assert same(stored.read(chosen).arrays(), [NUMBERS[i] for i in chosen])
 
 
 def test_splitters_and_cross_validation(numbers):
@@ -182,6 +267,7 @@ def test_partial_fit_and_validation_data(numbers):
         ([(NUMBERS[:2], CLASSES[:2]), (NUMBERS[:2], [1, 2])], ValueError, "another kind"),
         ([(NUMBERS[:2], [1, 2]), (NUMBERS[:2], [0.5, 2])], ValueError, "another kind"),
         ([(NUMBERS[:2], [["a"], ["b", "c", "d"]])], ValueError, "y cannot be stored"),
+        ([([[1.0] * 3] * 2, [["a", "b"]] * 2)], TypeError, "lengths are not those of X"),
         ([(NUMBERS[:2], CLASSES[:3])], ValueError, "2 sequences and y has 3"),
         ([], ValueError, "no sequence"),
     ],

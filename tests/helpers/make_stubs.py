@@ -89,6 +89,7 @@ TYPES = [
     (r"^dtype$", "np.dtype[Any]"),
     (r"^SequenceStore$", "SequenceStore"),
     (r"^estimator instance$", "Self"),
+    (r"^pyspark.sql.SparkSession$", "Any"),
     (r"^(estimator|transformer|\S*Pipeline)\b", "Any"),
     (r"^(DataFrame|Series|DatetimeIndex|MetadataRouter|matplotlib|onnx|Dask|distributed)", "Any"),
     (r"^(concurrent|:class:|LSTM|RNN|Seq2Seq)\w*", "Any"),

@@ -20,14 +20,24 @@ import tempfile
 import time
 from pathlib import Path
 
-from faults import arithmetic, characters, models, network, parts, truncated, trust, wide_output
+from faults import (
+    arithmetic,
+    characters,
+    models,
+    network,
+    on_disk,
+    parts,
+    truncated,
+    trust,
+    wide_output,
+)
 from faults.switch import DECLARATION, READ, switch
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "skrnn", "tests")
 FAULTS = [
     *network.FAULTS, *parts.FAULTS, *truncated.FAULTS, *arithmetic.FAULTS, *models.FAULTS,
-    *trust.FAULTS, *wide_output.FAULTS, *characters.FAULTS,
+    *trust.FAULTS, *wide_output.FAULTS, *characters.FAULTS, *on_disk.FAULTS,
 ]  # fmt: skip
 PRECISIONS = ("f32", "f64")
 ENGINE = "_kernels/engine.pyx"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from skrnn import LSTMTagger, RNNClassifier
-from skrnn.preprocessing import PerSequence, PerStep, TokenEncoder, partial_fit_pipeline
+from skrnn.preprocessing import Frames, PerSequence, PerStep, TokenEncoder, partial_fit_pipeline
 
 WORDS = [[["the", "cat"], ["a", "dog"]], [["the", "bird", "and"], ["an", "owl"]]]
 LABELS = [[["D", "N"], ["D", "N"]], [["D", "N", "C"], ["D", "N"]]]
@@ -39,6 +39,17 @@ def test_each_step_learns_from_each_chunk():
         alone.partial_fit(scaler.partial_fit(X).transform(X), y, classes=[0, 1])
     assert equal(model[-1], alone)
     np.testing.assert_array_equal(model.predict(X), alone.predict(scaler.transform(X)))
+
+
+def test_steps_that_learn_nothing():
+    model = make_pipeline(
+        Frames(2), PerStep(FunctionTransformer(np.tanh)), PerStep(None), network()
+    )
+    alone = network()
+    for X, y in chunks():
+        partial_fit_pipeline(model, X, y, classes=[0, 1])
+        alone.partial_fit([np.tanh(x) for x in Frames(2).fit_transform(X)], y, classes=[0, 1])
+    assert equal(model[-1], alone)
 
 
 def test_first_the_transformers_then_the_network():

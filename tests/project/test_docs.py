@@ -46,7 +46,7 @@ TO_BE_WRITTEN = {
 ELSEWHERE = {
     "HistGradientBoostingClassifier", "_l1", "types.SimpleNamespace", "ray.util.joblib",
     "torch.nn.utils.rnn.unpack_sequence",
-    "concurrent.futures.Executor", "mpi4py.futures.MPIPoolExecutor",
+    "concurrent.futures.Executor", "mpi4py.futures.MPIPoolExecutor", "ray.init",
 }  # fmt: skip
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 

@@ -1,0 +1,126 @@
+"""Faults of sequences on disk, and of the windows that are read ahead."""
+
+from faults import Fault
+
+STORE = "datasets/test_sequence_store.py"
+FAULTS = [
+    Fault(
+        "windows: the next is read while nobody waits, and the first one comes twice",
+        "_network/windows.py",
+        "coming = self._submit(reader, order, batch_offsets, spans[k + 1])",
+        "coming = self._submit(reader, order, batch_offsets, spans[k])",
+        f"{STORE}::test_same_bits_as_in_memory",
+    ),
+    Fault(
+        "windows: targets stay in the order of the batches, not of the file",
+        "_network/windows.py",
+        "self.targets.take(indices), order)",
+        "self.targets.take(batch_indices), order)",
+        f"{STORE}::test_same_seed_same_bits_and_it_learns",
+    ),
+    Fault(
+        "windows: sequences of a window are taken in the order of the file",
+        "_network/windows.py",
+        "order[places] = np.arange(len(indices))",
+        "order[:] = np.arange(len(indices))",
+        f"{STORE}::test_windows_give_what_was_asked_for",
+    ),
+    Fault(
+        "windows: blocks are drawn, and the sequences of a window keep their order",
+        "_network/windows.py",
+        "            rng.shuffle(order[first:last])",
+        "            pass",
+        f"{STORE}::test_windows_are_shuffled_inside",
+    ),
+    Fault(
+        "windows: the first one is left out",
+        "_network/windows.py",
+        "np.unique(np.append(0, np.searchsorted(batch_offsets, self.ends)))",
+        "np.unique(np.searchsorted(batch_offsets, self.ends))",
+        f"{STORE}::test_same_bits_as_in_memory",
+    ),
+    Fault(
+        "windows: a buffer holds twice what it may",
+        "_network/windows.py",
+        "self.ends = offsets[1:][_last_of_each(filled // self.size) - 1]",
+        "self.ends = offsets[1:][_last_of_each(filled // (2 * self.size)) - 1]",
+        f"{STORE}::test_order_is_drawn_by_blocks",
+    ),
+    Fault(
+        "reading: sequences come in the order of the file",
+        "_data/stored_sequences.py",
+        "return in_file_order.take(np.argsort(places))",
+        "return in_file_order",
+        f"{STORE}::test_same_bits_as_in_memory",
+    ),
+    Fault(
+        "reading: a gap between two sequences is taken for their steps",
+        "_data/stored_sequences.py",
+        "if (starts[1:] == stops[:-1]).all():",
+        "if (starts[1:] >= stops[:-1]).all():",
+        f"{STORE}::test_same_bits_as_in_memory",
+    ),
+    Fault(
+        "reading: behind a gap it begins at the front again",
+        "_data/stored_sequences.py",
+        "self._read_span(handle, steps, starts[a:b], offsets[a : b + 1])",
+        "self._read_span(handle, steps, starts[: b - a], offsets[a : b + 1])",
+        f"{STORE}::test_far_sequences_are_read_one_by_one",
+    ),
+    Fault(
+        "reading: a file that was cut short ends in what memory held",
+        "_data/stored_sequences.py",
+        "            if not n:\n                raise DamagedStoreError(",
+        "            if not n:\n                break\n                raise DamagedStoreError(",
+        f"{STORE}::test_damage_within_files_is_found_when_they_are_read",
+    ),
+    Fault(
+        "reading: the number of a token beyond the vocabulary is looked up from its end",
+        "_data/stored_input.py",
+        "steps.min() >= 0 and steps.max() < len(self.table)",
+        "steps.max() < len(self.table)",
+        f"{STORE}::test_damage_within_files_is_found_when_they_are_read",
+    ),
+    Fault(
+        "writing: offsets of a chunk count from its own start",
+        "datasets/_store_writer.py",
+        "self.offsets.append(self.n_steps + sequences.offsets[1:])",
+        "self.offsets.append(sequences.offsets[1:])",
+        f"{STORE}::test_what_is_written_comes_back",
+    ),
+    Fault(
+        "writing: labels of a further chunk are numbered anew",
+        "datasets/_store_writer.py",
+        "known = self.labels\n",
+        "known = self.labels = {}\n",
+        f"{STORE}::test_what_is_written_comes_back",
+    ),
+    Fault(
+        "writing: NaN leaves bounds that are those of sound numbers",
+        "datasets/_store_writer.py",
+        "self.lowest = np.minimum(self.lowest, converted.min())",
+        "self.lowest = np.fmin(self.lowest, np.nanmin(converted))",
+        f"{STORE}::test_bad_numbers_are_named_by_sequence_and_step",
+    ),
+    Fault(
+        "whole reads: nobody is told",
+        "_data/validation.py",
+        "    if n_bytes > stored.buffer_bytes:\n        name",
+        "    if n_bytes > 1e9 * stored.buffer_bytes:\n        name",
+        f"{STORE}::test_who_reads_all_of_it_says_so_and_reads_once",
+    ),
+    Fault(
+        "vocabularies that grow: new tokens push known ones aside",
+        "_data/vocabulary.py",
+        "{part: len(known[c]) + i for i, part in enumerate(sorted(new))}",
+        "{part: i for i, part in enumerate(sorted(new))}",
+        "preprocessing/test_partial_fit.py::test_a_vocabulary_grows_and_keeps_its_ids",
+    ),
+    Fault(
+        "pipelines: transformers learn although the network refuses the chunk",
+        "preprocessing/_partial_fit.py",
+        "step, original = copy.deepcopy(step), step",
+        "original = step",
+        "preprocessing/test_partial_fit.py::test_an_error_leaves_all_steps_as_they_were",
+    ),
+]
