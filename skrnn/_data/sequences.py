@@ -37,7 +37,7 @@ class Sequences:
     offsets: np.ndarray
     spellings: tuple | None = None
 
-    is_stored: ClassVar[bool] = False  # True where `values` would be read from a file
+    is_stored: ClassVar[bool] = False  # True where `values` would be read, or made
 
     @classmethod
     def of(cls, parts):

@@ -98,6 +98,7 @@ class StoredSequences:
     buffer_bytes: int = BUFFER_BYTES
 
     is_stored = True
+    in_memory = False
 
     def __len__(self):
         return len(self.starts)

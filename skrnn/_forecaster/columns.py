@@ -102,6 +102,11 @@ class Columns:
         return not (self.past or self.static or self._categories or self.masked)
 
     @property
+    def keeps_order(self):
+        """Whether the columns that are read are those of X, in their order."""
+        return not self.masked and self.layout == [(j, None) for j in range(self.width)]
+
+    @property
     def are_flags(self):
         """Which columns of those read are 0 or 1: (n_targets + n_covariates + n_past,)."""
         flags = [n is not None for _, n in self.layout] + [True] * len(self.indicated)
@@ -123,7 +128,7 @@ class Columns:
         -------
         ndarray of shape (n_steps, n_targets + n_covariates + n_past)
         """
-        if self.is_plain:
+        if self.is_plain or self.keeps_order:
             return values
         layout, indicated = self.layout, self.indicated
         found = np.empty((len(values), len(layout) + len(indicated)))

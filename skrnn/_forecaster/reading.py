@@ -88,7 +88,8 @@ def read_series(estimator, X, *, reset, format_=None, before=None):
         starts = np.minimum.reduceat(np.where(unknown, len(values), steps), offsets[:-1])
         begun &= steps >= np.repeat(starts, np.diff(offsets))
         lengths = stops - starts
-    known = Sequences(columns.encode(values[begun]), lengths_to_offsets(lengths))
+    values = values if begun.all() else values[begun]
+    known = Sequences(columns.encode(values), lengths_to_offsets(lengths))
     if columns.masked:
         transform = estimator if reset else estimator._transform
         season = estimator.season_length if reset else transform.season

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from skrnn._data.sequences import lengths_to_offsets, step_rows
 from skrnn._forecaster.distributions import (
     COUNT_LOSSES,
     PARAMETRIC_LOSSES,
@@ -217,25 +218,24 @@ def values_between(quantiles, known, scores):
     return below + (scores - known[segment[..., 0]]) * slope
 
 
-def training_sample(rows, values, lengths_of_rows):
+def training_sample(pieces, every_step):
     """Choose an evenly spaced part of the training data to learn a copula from.
 
     Parameters
     ----------
-    rows : Sequences
-    values : ndarray of shape (n_rows, horizon, n_targets)
-    lengths_of_rows : ndarray of shape (n_sequences,)
-        Numbers asked for of each sequence: its steps, or 1.
+    pieces : Pieces
+    every_step : bool
+        Whether there is a target at each step, or one for each piece.
 
     Returns
     -------
     rows : Sequences
-    values : ndarray
+    values : ndarray of shape (n_rows, horizon, n_targets)
     """
-    total = int(lengths_of_rows.sum())
-    step = max(1, total // COPULA_ROWS)
-    indices = np.arange(0, len(rows), step)
-    stops = np.cumsum(lengths_of_rows)
-    starts = stops - lengths_of_rows
-    target_rows = np.concatenate([np.arange(starts[i], stops[i]) for i in indices])
+    rows, values = pieces.rows, pieces.values
+    lengths = rows.lengths if every_step else np.ones(len(rows), int)
+    indices = np.arange(0, len(rows), max(1, int(lengths.sum()) // COPULA_ROWS))
+    if rows.is_stored:
+        return rows.take(indices).load(), pieces.shared.take(indices).load().values
+    target_rows, _ = step_rows(lengths_to_offsets(lengths), indices)
     return rows.take(indices), values[target_rows]

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skrnn._data.overlapping_sequences import OverlappingSequences, gathered
 from skrnn._data.sequences import Sequences, lengths_to_offsets
 from skrnn._forecaster.transform import constant_moves, mean_count, rms, std
+from skrnn._network.overlapping_targets import OverlappingTargets, column
 
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
@@ -44,22 +46,37 @@ class Series(NamedTuple):
 class Pieces(NamedTuple):
     """What a network reads of series, and is asked for."""
 
-    rows: Sequences  # (total_steps, n_inputs), one per piece
-    # (n_rows, horizon, n_targets) of each step, or with y of each series; NaN where it
-    # does not count. Of counts (n_rows, horizon, 2 n_targets): each beside the logarithm of what
-    # the network's mean is a multiple of.
+    rows: Sequences | OverlappingSequences  # (total_steps, n_inputs), one per piece
+    # (n_rows, horizon, n_targets) of each step, or with y of each series; NaN where it does not
+    # count. Steps that pieces share stand there once. Of counts (n_rows, horizon, 2 n_targets):
+    # each beside the logarithm of what the network's mean is a multiple of.
     values: np.ndarray
     weights: np.ndarray  # (n_rows,)
     series: np.ndarray  # (n_pieces,) which series each is a piece of
+    # (n_pieces,) steps at the start of each that do not count; None where pieces share none.
+    n_warming: np.ndarray | None = None
+
+    @property
+    def shared(self):
+        """Return the targets of pieces that share steps; their values may have three axes."""
+        rows = self.rows
+        return OverlappingTargets(
+            self.values, self.weights, rows.starts, rows.lengths, self.n_warming
+        )
 
     def followed_by(self, others):
         """Return these pieces and those of other series."""
-        offsets = np.append(self.rows.offsets, others.rows.offsets[1:] + self.rows.offsets[-1])
+        if self.rows.is_stored:
+            rows = self.rows.followed_by(others.rows)
+        else:
+            offsets = np.append(self.rows.offsets, others.rows.offsets[1:] + self.rows.offsets[-1])
+            rows = Sequences(np.concatenate([self.rows.values, others.rows.values]), offsets)
         return Pieces(
-            Sequences(np.concatenate([self.rows.values, others.rows.values]), offsets),
+            rows,
             np.concatenate([self.values, others.values]),
             np.concatenate([self.weights, others.weights]),
             np.concatenate([self.series, others.series + self.series.max(initial=-1) + 1]),
+            None if self.n_warming is None else np.append(self.n_warming, others.n_warming),
         )
 
 
@@ -205,11 +222,11 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     given : Series
         Without y every step is asked for what comes next.
     bptt_steps : int or None
-        As in `learn_every_step`.
+        As in `read_every_step`.
     reset : bool
         Learn the linear autoregression and the scales of inputs and targets as well.
     dtype : dtype
-        Of what is asked for at every step.
+        Of what is read, and of what is asked for at every step.
     complete : bool, default=False
         Refuse series that lack a target for one of the steps ahead: that one would stay untrained.
 
@@ -223,35 +240,75 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     if reset and transform.lags:
         transform = learn_lags(transform, known, given.weights, y)
     if y is None:
-        rows, values, counts = learn_every_step(transform, given, bptt_steps, dtype)
+        rows, changes, parts = read_every_step(transform, given, bptt_steps, dtype)
+        counts = [len(pieces) for _, pieces in parts]
+        n_warming = np.array([at - start for _, pieces in parts for start, _, at in pieces])
+        values = targets_of_every_step(transform, given, parts, len(rows.steps), dtype)
+        steps = [pieces[-1][1] - pieces[0][0] for _, pieces in parts]
+        del parts
     else:
         rows, values = learn_last_step(transform, known, given.future, y)
-    if np.isnan(values).all():
+        changes = rows.values[:, :k]
+    lacking = np.array([np.isnan(values[:, j]).all() for j in range(values.shape[1])])
+    if lacking.all():
         raise ValueError(
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
             "step(s), and at least 2 are needed."
         )
-    lacking = np.isnan(values).all(axis=(0, 2))
     if complete and lacking.any():
         raise _untrained(lacking, known)
-    row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
-    weights = row_weights if y is None else given.weights
+    weights = given.weights if y is not None else np.repeat(given.weights, steps)
     if reset:
-        scale = std(rows.values[:, :k], row_weights if row_weights.any() else None)
-        size = mean_count if transform.counts else rms
-        target_scale = size(values.reshape(len(values), -1), weights).reshape(-1, k)
+        row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
+        read = changes if y is not None else gathered(changes, rows.starts, rows.lengths)
+        scale = std(read, row_weights if row_weights.any() else None)
+        del read
+        if y is not None:
+            target_scale = _sizes(transform, values, None, weights)
+        else:
+            shared = OverlappingTargets(values, None, rows.starts, rows.lengths, n_warming)
+            target_scale = _sizes(transform, values, shared, row_weights)
+        del row_weights
         moves = constant_moves(transform, known, y)
         transform = replace(
             transform, input_scale=scale, target_scale=target_scale, constant_moves=moves
         )
-        rows.values[:, :k] /= scale
+        changes /= scale
+    if y is None:
+        rows.steps[:, :k] = changes
+        if bptt_steps:  # pieces that follow one another and share no step
+            rows, n_warming = rows.load(), None
+    else:
+        rows = Sequences(rows.values.astype(dtype), rows.offsets)
     series = np.repeat(np.arange(len(counts)), counts)
     if transform.counts:
-        of_rows = series if y is not None else np.repeat(series, np.diff(rows.offsets))
+        of_rows = series if y is not None else np.repeat(np.arange(len(steps)), steps)
         values = _beside_scales(transform, given, values, of_rows)
     else:
         values /= transform.target_scale
-    return transform, Pieces(rows, values, weights, series)
+    return transform, Pieces(rows, values, weights, series, None if y is not None else n_warming)
+
+
+def _sizes(transform, values, shared, weights):
+    """Return what targets are multiples of, (horizon, n_targets): of pieces, whose steps all count.
+
+    Parameters
+    ----------
+    transform : SeriesTransform
+    values : ndarray of shape (n, horizon, n_targets)
+    shared : OverlappingTargets or None
+        The same of pieces that share steps.
+    weights : ndarray of shape (n,)
+    """
+    h, k = values.shape[1:]
+    if transform.counts:
+        values = values if shared is None else shared.load().values
+        return mean_count(values.reshape(len(values), -1), weights).reshape(h, k)
+    values = values.reshape(len(values), -1)
+    if shared is None:
+        return rms(values.T, weights).reshape(h, k)
+    shared = replace(shared, values=values)
+    return rms((column(shared, j) for j in range(h * k)), weights).reshape(h, k)
 
 
 def _beside_scales(transform, given, scaled, series):
@@ -288,8 +345,8 @@ def _untrained(lacking, known):
     )
 
 
-def learn_every_step(transform, given, bptt_steps, dtype):
-    """Return inputs and targets of the network for every step of series, in pieces.
+def read_every_step(transform, given, bptt_steps, dtype):
+    """Return what the network reads at every step of series, in pieces.
 
     Parameters
     ----------
@@ -300,37 +357,66 @@ def learn_every_step(transform, given, bptt_steps, dtype):
         With it pieces of so many steps follow one another, and the state is carried on; without it
         they overlap.
     dtype : dtype
-        Of `step_targets`.
+        Of what is read.
 
     Returns
     -------
-    rows : Sequences
-        Of shape (total_steps, n_inputs), one sequence per piece.
-    step_targets : ndarray of shape (total_steps, horizon, n_targets)
-        NaN where a step does not count.
-    counts : list of int
-        Pieces of each series.
+    rows : OverlappingSequences
+        Of shape (total_steps, n_inputs), one sequence per piece, without the changes of targets.
+    changes : ndarray of shape (n_steps, n_targets), dtype=float64
+        Which stand in the first columns of ``rows.steps`` once they are scaled.
+    parts : list of (scaled targets, pieces), one of each series
+        Pieces as `training_spans` has them.
     """
     size, overlap = (bptt_steps, 0) if bptt_steps else (transform.lookback, transform.lookback)
-    cuts, pieces_of = given.cuts, []
+    k, cuts, pieces_of, first_of = transform.n_targets, given.cuts, [], []
     for length, cut in zip(np.diff(given.known.offsets), cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
         first = max(0, cut - transform.horizon - transform.lookback)
         spans = training_spans(length, size, overlap)
         pieces_of.append([span for span in spans if span[1] > first])
-    offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
-    series = zip(given.known.arrays(), given.future.arrays(), cuts, pieces_of, strict=True)
-    # With a long horizon these take more memory than all else, so they are filled in place.
-    step_targets = np.empty((offsets[-1], transform.horizon, transform.n_targets), dtype)
-    rows, done = np.empty((offsets[-1], transform.n_inputs)), 0
-    ahead_of = np.arange(1, transform.horizon + 1)
-    for values, ahead, cut, pieces in series:
+        first_of.append(pieces_of[-1][0][0])
+    begins = lengths_to_offsets(given.known.lengths - first_of)
+    steps, changes = np.empty((begins[-1], transform.n_inputs), dtype), np.empty((begins[-1], k))
+    series = zip(given.known.arrays(), given.future.arrays(), cuts, strict=True)
+    parts, starts = [], []
+    for i, (values, ahead, cut) in enumerate(series):
         y, z = transform.prepare(values, ahead, cut or None)
+        inputs = transform.inputs(y, z)[first_of[i] :]
+        here = slice(begins[i], begins[i + 1])
+        changes[here], steps[here, k:] = inputs[:, :k], inputs[:, k:]
+        parts.append((y, pieces_of[i]))
+        starts += [begins[i] + start - first_of[i] for start, _, _ in pieces_of[i]]
+    offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
+    return OverlappingSequences(steps, np.array(starts, np.int64), offsets), changes, parts
+
+
+def targets_of_every_step(transform, given, parts, n_steps, dtype):
+    """Return what the network is asked for at every step of series that a piece has.
+
+    Parameters
+    ----------
+    transform : SeriesTransform
+    given : Series
+    parts : list
+        As `read_every_step` returns it.
+    n_steps : int
+        Of all series, from the first that a piece has.
+    dtype : dtype
+
+    Returns
+    -------
+    ndarray of shape (n_steps, horizon, n_targets)
+        NaN where a step does not count.
+    """
+    # With a long horizon these take more memory than all else, so they are filled in place.
+    step_targets = np.empty((n_steps, transform.horizon, transform.n_targets), dtype)
+    ahead_of, done = np.arange(1, transform.horizon + 1), 0
+    for values, cut, (y, pieces) in zip(given.known.arrays(), given.cuts, parts, strict=True):
         missing = np.isnan(transform.truth(values)) if transform.n_indicators else None
-        inputs = transform.inputs(y, z)
+        truth = y if missing is None else np.where(missing, np.nan, y)
         for start, stop, counted in pieces:
             before = max(0, start - transform.history_length)
-            truth = y if missing is None else np.where(missing, np.nan, y)
             targets = transform.targets(
                 y[before : stop + transform.horizon], truth[before : stop + transform.horizon]
             )
@@ -338,10 +424,10 @@ def learn_every_step(transform, given, bptt_steps, dtype):
             # What the history is followed by within itself has been learned from.
             targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
             targets[: counted - start] = np.nan
-            here = slice(done, done + len(targets))
-            rows[here], step_targets[here] = inputs[start:stop], targets
-            done = here.stop
-    return Sequences(rows, offsets), step_targets, list(map(len, pieces_of))
+            new = max(0, counted - start) if start > pieces[0][0] else 0
+            step_targets[done : done + len(targets) - new] = targets[new:]
+            done += len(targets) - new
+    return step_targets
 
 
 def learn_last_step(transform, known, future, y):
@@ -350,7 +436,7 @@ def learn_last_step(transform, known, future, y):
     Parameters
     ----------
     transform, known, future
-        As in `learn_every_step`.
+        As in `read_every_step`.
     y : ndarray of shape (n, horizon, n_targets)
 
     Returns

@@ -76,13 +76,16 @@ class TrainingDataMixin:
         values = pieces.values
         if loss == "poisson":  # learns multiples of the scale: each series counts alike
             values = values[..., ::2] / np.exp(values[..., 1::2])
-        rows, values = pieces.rows, values.reshape(len(values), -1)
+        values = values.reshape(len(values), -1).astype(self.dtype, copy=False)
+        weights = None if (pieces.weights == 1).all() else pieces.weights
+        rows = pieces.rows
+        if rows.is_stored:
+            targets = pieces._replace(values=values, weights=weights).shared
+        else:
+            targets = Targets(None, values, weights, rows.offsets if self._every_step else None)
         return TrainingData(
-            Sequences(rows.values.astype(self.dtype), rows.offsets),
-            Targets(
-                None, values.astype(self.dtype, copy=False), pieces.weights,
-                rows.offsets if self._every_step else None,
-            ),
+            rows,
+            targets,
             pieces.series if self.bptt_steps and self._every_step else None,
             mask,
         )  # fmt: skip
@@ -170,6 +173,4 @@ class TrainingDataMixin:
         """Keep a sample of the training data for `_learn_copula`, until the weights are learned."""
         self._copula = self._copula_sample = None
         if self.loss in PARAMETRIC_LOSSES or (self.loss == "quantile" and len(self._levels()) > 1):
-            rows = pieces.rows
-            n_targets = rows.lengths if self._every_step else np.ones(len(rows), int)
-            self._copula_sample = training_sample(rows, pieces.values, n_targets)
+            self._copula_sample = training_sample(pieces, self._every_step)

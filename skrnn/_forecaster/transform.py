@@ -417,8 +417,10 @@ def std(values, weights=None):
     unit = power_of_two_scale(values)
     values = values / unit[..., np.newaxis, :]
     mean = np.average(values, axis=-2, weights=weights)
-    deviation = np.sqrt(np.average((values - mean[..., np.newaxis, :]) ** 2, -2, weights))
-    flat = deviation <= TINY * np.abs(values).max(axis=-2, initial=0.0)
+    largest = _largest(values)
+    values -= mean[..., np.newaxis, :]  # in place: of a large panel each copy counts
+    deviation = np.sqrt(np.average(np.square(values, out=values), -2, weights))
+    flat = deviation <= TINY * largest
     return np.where(flat, 1.0, deviation * unit)
 
 
@@ -453,16 +455,25 @@ def power_of_two_scale(values):
 
     Divided by it, values have squares that neither overflow nor lose a bit.
     """
-    return np.ldexp(1.0, np.frexp(np.abs(values).max(axis=-2, initial=0.0))[1] - 1)
+    return np.ldexp(1.0, np.frexp(_largest(values))[1] - 1)
 
 
-def rms(target_values, weights):
-    """Return the root mean square of each column, NaN left out; 1 where there is nothing."""
+def _largest(values):
+    """Return the largest absolute value of each column, without a copy of all."""
+    high, low = values.max(axis=-2, initial=0.0), values.min(axis=-2, initial=0.0)
+    return np.maximum(high, -low)
+
+
+def rms(columns, weights):
+    """Return the root mean square of each of some columns, NaN left out; 1 if nothing is left."""
     found = []
-    for column in target_values.T:  # one at a time: with a long horizon all take much memory
+    for column in columns:  # one at a time: with a long horizon all take much memory
         known = ~np.isnan(column) * weights
-        values = np.nan_to_num(column).astype(np.float64, copy=False)
+        values = np.nan_to_num(column).astype(np.float64, copy=False)  # a copy either way
         unit = power_of_two_scale(values[:, np.newaxis])[0]
-        mean = (known * (values / unit) ** 2).sum() / max(known.sum(), 1e-300)
+        values /= unit  # in place, as above
+        np.square(values, out=values)
+        values *= known
+        mean = values.sum() / max(known.sum(), 1e-300)
         found.append(unit * np.sqrt(mean) if mean > 0 else 1.0)
     return np.array(found)

@@ -32,6 +32,8 @@ CHUNK_STEPS = 64
 # are 128 rows of 50,000 outputs; with fewer rows the weights come from memory more often.
 LOGIT_NUMBERS = 8_388_608
 
+ROWS_AT_ONCE = 65_536  # of targets that are looked through
+
 
 class Targets(NamedTuple):
     """Labels or numbers that the loss compares with, and weights; one per sequence, or per step."""
@@ -50,11 +52,19 @@ class Targets(NamedTuple):
         parts = (None if part is None else part[indices] for part in self[:3])
         return Targets(*parts, offsets, self.n_labels)
 
+    def load(self):
+        """Return the targets in memory, which these are."""
+        return self
+
     def given(self):
         """Return which rows have a target, ndarray of bool."""
         if self.labels is not None:
             return self.labels >= 0
-        return ~np.isnan(self.values).all(axis=1)
+        found = np.zeros(len(self.values), bool)
+        for start in range(0, len(found), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            found[rows] = ~np.isnan(self.values[rows]).all(axis=1)
+        return found
 
     def mean_weight(self):
         """Return the mean weight of the rows that have a target."""

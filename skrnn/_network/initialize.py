@@ -130,13 +130,15 @@ def first_outputs(values, weights, loss, levels):
     levels : sequence of float
         Of 'quantile'.
     """
-    weights = np.ones(len(values)) if weights is None else weights
     bias = []
     for column in values.T:
-        known = ~np.isnan(column) & (weights > 0)
+        known = ~np.isnan(column)
+        if weights is not None:
+            known &= weights > 0
         x, w = np.zeros(1), np.ones(1)
         if known.any():
-            x, w = column[known].astype(np.float64), weights[known]
+            x = column[known].astype(np.float64)
+            w = np.ones(len(x)) if weights is None else weights[known]
         mean = np.average(x, weights=w)
         if loss == "squared_error":
             bias.append(mean)

@@ -1,5 +1,8 @@
 """Sequences in a file, read window by window while the kernels run on the window before.
 
+Sequences that overlap in one array (``_data/overlapping_sequences.py``) are made in the same way,
+in any order, as there is no disk to be spared.
+
 A window is what one buffer holds: the sequences of some batches. An order drawn at random has
 windows of whole blocks, runs of neighbors in the file. Blocks come in random order, and the
 sequences of a window are shuffled among one another. So a disk reads block by block, and each
@@ -31,7 +34,7 @@ class Windows:
 
     Parameters
     ----------
-    sequences : StoredSequences
+    sequences : StoredSequences or OverlappingSequences
     targets : Targets
         In memory.
     itemsize : int
@@ -66,6 +69,10 @@ class Windows:
         n = len(self.sequences)
         if self.fits:
             return rng.permutation(n)
+        if self.sequences.in_memory:
+            order = rng.permutation(n)
+            self.ends = _last_of_each(self._filled(order) // self.size)
+            return order
         places = np.argsort(self.sequences.starts, kind="stable")
         blocks = _last_of_each(self._filled(places) // (self.size / BLOCKS))
         drawn = rng.permutation(len(blocks))
@@ -117,13 +124,13 @@ class Windows:
         order = np.empty(len(indices), np.intp)
         order[places] = np.arange(len(indices))
         read = self.sequences.read_in_file_order(indices)
-        return Window(read, self.targets.take(indices), order)
+        return Window(read, self.targets.take(indices).load(), order)
 
     def _whole(self, order):
         """Return the only window, which is read once for all epochs."""
         if self.whole is None:
-            self.whole = self.sequences.load()
-        return Window(self.whole, self.targets, order)
+            self.whole = self.sequences.load(), self.targets.load()
+        return Window(*self.whole, order)
 
 
 def _last_of_each(rising):

@@ -185,11 +185,11 @@ def _network(estimator, X, y):
     if hasattr(estimator, "_params"):
         network = _as_fitted(estimator)
         data = network._read_data(X, y, None, reset=False)
-        return network, data.sequences, data.targets
+        return network, data.sequences, data.targets.load()
     network = clone(estimator)
     network._validate_params()
     data, _, _ = network._begin(X, y, None, first=True)
-    return network, data.sequences, data.targets
+    return network, data.sequences, data.targets.load()
 
 
 def _as_fitted(estimator):

@@ -116,7 +116,7 @@ def test_each_series_has_its_own_where_scales_are_its_own():
 
 
 def test_errors_held_out_know_nothing_of_later_steps():
-    own = quick(transformer=PowerTransformer(), scaling="series").fit(panel())
+    own = quick(transformer=StandardScaler(), scaling="series").fit(panel())
     late = panel(seed=1)
     changed = late.copy()
     changed.iloc[-1] *= 50

@@ -1,12 +1,14 @@
 """Memory follows need: what a call adds is some times its data, not its data times a parameter."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from problems import quick
 
 from skrnn import LSTMForecaster, LSTMTagger, Seq2SeqTranslator
+from skrnn._data.overlapping_sequences import OverlappingSequences
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 WAVE = np.sin(np.arange(6000) / 6) + 0.1 * np.random.default_rng(0).normal(size=6000)
@@ -54,3 +56,17 @@ def test_one_long_target_in_training():
     model.set_params(learning_rate_init=0.02, max_length=None).fit(X, y)
     # 2,000 sources, 8 hypotheses of up to 4,000 tokens each: 512 MB.
     assert peak(lambda: model.predict([list("ab")] * 2000)) < 160
+
+
+@pytest.mark.parametrize("loss", ["gaussian", "negative_binomial"])
+def test_pieces_of_series_share_their_steps(loss, monkeypatch):
+    """Side by side, the pieces of a panel would take twice the steps, and again in each epoch."""
+    X = np.random.default_rng(0).poisson(4, (120, 500, 8)).astype(float)
+    model = quick(LSTMForecaster, horizon=3, lookback=48, loss=loss, n_targets=1, max_iter=1,
+                  past_covariates=list(range(1, 8)), hidden_layer_sizes=(2,), batch_size=8,
+                  dtype="float32")  # fmt: skip
+    weights = model.fit(X)._params.copy()  # pieces fit into one buffer
+    sequences = "skrnn._forecaster.series.OverlappingSequences"
+    monkeypatch.setattr(sequences, partial(OverlappingSequences, buffer_bytes=50_000))
+    assert peak(lambda: model.fit(X)) < 4 * X.nbytes / 2**20
+    np.testing.assert_array_equal(model._params, weights)

@@ -19,7 +19,7 @@ from problems_trust import cases, predicted
 from sklearn.base import clone
 from tables import POOLINGS, each
 
-from skrnn import RNNClassifier
+from skrnn import LSTMForecaster, RNNClassifier
 from skrnn._data.sequences import Sequences
 from skrnn._kernels import LEVEL
 from skrnn._network.plan import CELLS
@@ -247,3 +247,17 @@ def test_every_estimator_predicts_alone_what_it_does_in_company(case, cell):
             assert alone == together[i]
         else:
             np.testing.assert_allclose(alone, together[i], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@each(loss=("student_t", "poisson", "negative_binomial"))
+def test_distributions_for_any_number_of_threads(loss, monkeypatch):
+    X = list(np.random.default_rng(0).poisson(3.0, (9, 40)).astype(float))
+    found = []
+    for threads in (1, *THREADS):
+        use_threads(monkeypatch, threads)
+        model = LSTMForecaster(3, 12, loss=loss, hidden_layer_sizes=(96,), dropout=0.2, max_iter=2,
+                               batch_size=4, random_state=0).fit(X)  # fmt: skip
+        paths = model.sample_paths(n_paths=3, horizon=7, random_state=0)
+        found.append((model._params.tobytes(), model.loss_curve_, paths.tobytes()))
+    assert all(other == found[0] for other in found[1:])
