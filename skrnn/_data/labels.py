@@ -205,7 +205,8 @@ def _plain(label, offsets, row):
         return int(label)
     i, t = locate(offsets, row)
     raise ValueError(
-        f"sequence {i} has the label {label!r} at step {t}: a label is a string or an integer."
+        f"sequence {i} has the label {label!r} at step {t}: a label is a string or an integer. "
+        "Make one of each label, with str() of a fraction, .decode() of bytes or .name of an Enum."
     )
 
 
