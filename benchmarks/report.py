@@ -4,7 +4,9 @@ import os
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+from shapes import share_goal
 from timing import available_cores
 
 import skrnn
@@ -117,12 +119,27 @@ def vendor():
     return _from_cpuinfo("vendor_id")
 
 
+def kind():
+    """Say of what kind the processor is, which decides on some goals, and what caches it has."""
+    family, model = _from_cpuinfo("cpu family"), _from_cpuinfo("model")
+    words = [f"{vendor() or 'unknown maker'}, family {family or '?'}, model {model or '?'}"]
+    for level in (2, 3):
+        file = Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size")
+        if file.is_file():
+            words.append(f"level {level} {file.read_text().strip()}")
+    goal = share_goal(vendor(), "lstm", "fit", 128)
+    words.append(f"goal of wide fits {goal:.0%} of the FMA peak")
+    return ", ".join(words)
+
+
 def instruction_set():
     """Name the widest vector instructions of the processor, and the level forced, if any."""
     flags = set(_from_cpuinfo("flags").split())
     known = [("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("sse2", "SSE2")]
     widest = next((name for flag, name in known if flag in flags), platform.machine())
     forced = os.environ.get("SKRNN_ISA")
+    extra = [name for name in ("avx512_bf16", "amx_bf16") if name in flags]
+    widest = ", ".join([widest, *extra])
     return f"{widest}, SKRNN_ISA={forced}" if forced else widest
 
 
@@ -138,6 +155,7 @@ def machine(peak):
     processor = _from_cpuinfo("model name") or platform.processor() or platform.machine()
     lines = [
         f"- processor: {processor}, {available_cores()} cores used of {os.cpu_count()}",
+        f"- kind: {kind()}",
         f"- instructions: {instruction_set()}",
         f"- FMA peak of one core, float32, measured in this run: "
         f"{'unknown' if peak is None else f'{peak:.0f} GFLOP/s'}",

@@ -102,9 +102,11 @@ def read_cube(array, dtype):
             )
     if array.dtype.kind not in "biuf":
         array = _rows_to_numbers(array)
-    with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
-        values = np.ascontiguousarray(array, dtype=_choose_dtype(dtype, array.dtype))
-    return _without_padding(values)
+    dtype = _choose_dtype(dtype, array.dtype)
+    if array.dtype != dtype:
+        with np.errstate(over="ignore"):  # too large for dtype: found as infinity afterwards
+            array = array.astype(dtype, order="C")
+    return _without_padding(np.ascontiguousarray(array))
 
 
 def read_ragged(items, dtype, width=None):

@@ -274,7 +274,7 @@ def _load(estimator, stored):
 
 def _check_lengths(estimator, offsets, min_length):
     """Refuse sequences of fewer than `min_length` steps."""
-    lengths = np.diff(offsets)
+    lengths = offsets[1:] - offsets[:-1]
     if min_length == 0 or lengths.min() >= min_length:
         return
     i = int(np.argmax(lengths < min_length))

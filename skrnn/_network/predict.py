@@ -1,5 +1,6 @@
 """Prediction: batches of sequences of similar length, run forward through the kernels."""
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -117,11 +118,14 @@ def _run(plan, params, sequences, out, path, probabilities, scores, states=None,
     if plan.pooling == "all":  # a label of a CRF takes three numbers per step
         width = max(width, plan.n_outputs * (1 if scores is None else 3))
     batch_offsets = _predict_bounds(lengths, width)
-    limits = BatchLimits(
-        int((batch_offsets[1:] - batch_offsets[:-1]).max()),
-        int(np.add.reduceat(lengths, batch_offsets[:-1]).max()),
-        int(lengths[0]),
-    )
+    if len(batch_offsets) == 2:  # one batch, as in every small call
+        limits = BatchLimits(len(lengths), int(lengths.sum()), int(lengths[0]))
+    else:
+        limits = BatchLimits(
+            int((batch_offsets[1:] - batch_offsets[:-1]).max()),
+            int(np.add.reduceat(lengths, batch_offsets[:-1]).max()),
+            int(lengths[0]),
+        )
     data = kernel_data(plan, sequences)
     distinct = None
     if plan.characters is not None:
@@ -181,14 +185,21 @@ def distinct_rows(tokens):
     """
     # Rows are told apart by a 64-bit hash, which is then checked: sorting numbers is 20 times
     # faster than sorting rows.
-    factors = np.random.RandomState(0).randint(1, 2**63 - 1, tokens.shape[1], dtype=np.uint64) | 1
-    hashes = (tokens.astype(np.uint64) * factors).sum(axis=1)
+    hashes = (tokens.astype(np.uint64) * _hash_factors(tokens.shape[1])).sum(axis=1)
     _, first, places = np.unique(hashes, return_index=True, return_inverse=True)
     if len(first) > MOST_DISTINCT * len(tokens):
         return None
     rows = np.ascontiguousarray(tokens[first])
     places = places.astype(np.intp, copy=False)
     return DistinctTokens(rows, places) if np.array_equal(rows[places], tokens) else None
+
+
+@cache
+def _hash_factors(n_columns):
+    """Return an odd random factor per column; seeding a generator takes as long as the rest."""
+    factors = np.random.RandomState(0).randint(1, 2**63 - 1, n_columns, dtype=np.uint64) | 1
+    factors.flags.writeable = False
+    return factors
 
 
 def _predict_bounds(lengths, width):
