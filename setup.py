@@ -34,8 +34,14 @@ X86_LEVELS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma"],
 }
-# Where the repository is, for the metadata; .github/workflows/wheels.yml says it.
+# Where the repository and the site are, for the metadata; .github/workflows/wheels.yml says it.
 HOME = os.environ.get("SKRNN_HOME_URL", "").rstrip("/")
+ADDRESSES = {
+    "Source": HOME,
+    "Documentation": os.environ.get("SKRNN_DOCS_URL", ""),
+    "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
+    "Issues": f"{HOME}/issues",
+}
 CHECKED = os.environ.get("SKRNN_BOUNDSCHECK", "0") == "1"
 # The oldest CPython whose limited API has buffers, which is what memoryviews are made of. Builds of
 # CPython without a global lock have no stable ABI.
@@ -248,11 +254,5 @@ setup(
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
     long_description=description(),
     long_description_content_type="text/markdown",
-    project_urls={
-        "Source": HOME,
-        "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
-        "Issues": f"{HOME}/issues",
-    }
-    if HOME
-    else {},
+    project_urls={name: address for name, address in ADDRESSES.items() if HOME and address},
 )

@@ -18,6 +18,7 @@ from skrnn._base.early_stopping import Validation, hold_out, make_score
 from skrnn._base.persistence import StateMixin, check_optimizer
 from skrnn._base.sklearn_api import (
     CallbackSupportMixin,
+    DocumentationLinkMixin,
     Interval,
     Options,
     StrOptions,
@@ -45,7 +46,9 @@ DROPOUT_RATES = ("dropout", "recurrent_dropout", "word_dropout", "label_smoothin
 LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
-class BaseRecurrentNetwork(CallbackSupportMixin, StateMixin, BaseEstimator, ABC):
+class BaseRecurrentNetwork(
+    DocumentationLinkMixin, CallbackSupportMixin, StateMixin, BaseEstimator, ABC
+):
     """Parameters, fit and weights of all recurrent estimators.
 
     An estimator has its `fit`, and either `_read_targets` or all of `_read_data`. It may replace

@@ -3,6 +3,8 @@
 It imports nothing of the package, and all of the package may import it.
 """
 
+from functools import cache
+
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -25,8 +27,31 @@ except ImportError:
         """Stands in where scikit-learn has no callbacks yet."""
 
 
+@cache
+def _site():
+    """Return the address of this package's site, if its metadata say it; else an empty string."""
+    from importlib import metadata  # takes milliseconds, which an import of skrnn should not
+
+    try:
+        urls = metadata.metadata("skrnn").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return ""
+    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+
+
+class DocumentationLinkMixin:
+    """Links the HTML representation of an estimator to its page on our site, not scikit-learn's."""
+
+    _doc_link_module = "skrnn"
+
+    @property
+    def _doc_link_template(self):
+        return _site() and _site() + "/api/{estimator_module}.{estimator_name}.html"
+
+
 __all__ = [
     "CallbackSupportMixin",
+    "DocumentationLinkMixin",
     "HasMethods",
     "Interval",
     "Options",

@@ -5,10 +5,10 @@
 
 from sklearn.base import TransformerMixin
 
-from skrnn._base.sklearn_api import _get_output_config
+from skrnn._base.sklearn_api import DocumentationLinkMixin, _get_output_config
 
 
-class SequenceTransformerMixin(TransformerMixin):
+class SequenceTransformerMixin(DocumentationLinkMixin, TransformerMixin):
     """A transformer whose samples are sequences: `set_output` decides what each of them is."""
 
     def __init_subclass__(cls, **kwargs):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
 
-from skrnn._base.sklearn_api import Interval
+from skrnn._base.sklearn_api import DocumentationLinkMixin, Interval
 from skrnn._data.formats import find_format, is_column
 from skrnn._data.sequences import lengths_to_offsets, locate
 from skrnn._data.validation import check_sequences
@@ -17,7 +17,7 @@ from skrnn._data.validation import check_sequences
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
-class SlidingWindow(BaseEstimator):
+class SlidingWindow(DocumentationLinkMixin, BaseEstimator):
     """Cut series into windows and the targets that follow them, for supervised learning.
 
     A window consists of `width` consecutive steps of a series. Its targets are the `horizon` steps
