@@ -13,8 +13,10 @@ import threading
 import time
 import warnings
 
+import joblib
 import numpy as np
 from shapes import SHAPES
+from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 
 from skrnn import (
@@ -24,6 +26,7 @@ from skrnn import (
     RNNClassifier,
     Seq2SeqTranslator,
 )
+from skrnn._network.threads import effective_n_threads
 from skrnn.inspection import gradient_flow
 
 REPEATS = 5
@@ -51,8 +54,6 @@ def report(name, figure, promised):
 
 def search(backend, samples):
     """Print the seconds of a search by two workers; run in a process of its own."""
-    import joblib
-
     X, y = data(int(samples), 100, 8)
     grid = {"alpha": [0, 1e-4, 1e-3, 1e-2]}
     with joblib.parallel_backend(backend, n_jobs=2):
@@ -79,6 +80,41 @@ def oversubscription():
             ours, one = (statistics.median(taken) for taken in seconds.values())
             figure = f"{ours / one:.2f}x"
             report(f"search, n_jobs=2, {backend}, {samples} sequences", figure, f"{promised}x")
+
+
+# Ensembles
+
+
+def members(how, samples):
+    """Print the seconds of three fits of one thread, or of an ensemble of three networks."""
+    X, y = data(int(samples), 100, 8)
+    networks = [(f"seed {seed}", classifier(random_state=seed)) for seed in range(3)]
+    classifier(max_iter=1).fit(X[:32], y[:32])
+    start = time.perf_counter()
+    if how == "ensemble":
+        with joblib.parallel_config(backend="threading"):
+            VotingClassifier(networks, voting="soft", n_jobs=3).fit(X, y)
+    else:
+        for _, network in networks:
+            network.fit(X, y)
+    print(time.perf_counter() - start)
+
+
+def ensemble():
+    """Compare an ensemble with the time of its fits, one thread each, divided by the cores."""
+    cores = effective_n_threads()
+    for samples in ("100", "1000"):
+        seconds = {"ensemble": [], "single": []}
+        for _ in range(REPEATS):
+            for how, taken in seconds.items():
+                env = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+                env |= {"OMP_NUM_THREADS": "1"} if how == "single" else {}
+                command = [sys.executable, __file__, "members", how, samples]
+                done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+                taken.append(float(done.stdout))
+        ours, single = (statistics.median(taken) for taken in seconds.values())
+        figure = f"{ours / single * cores:.2f}x"
+        report(f"ensemble of 3, {cores} cores, {samples} sequences", figure, "1.2x")
 
 
 # Interrupts
@@ -229,7 +265,8 @@ def persistence():
 
 
 SECTIONS = {
-    f.__name__: f for f in (oversubscription, interrupt, interrupts, denormals, persistence)
+    f.__name__: f
+    for f in (oversubscription, ensemble, interrupt, interrupts, denormals, persistence)
 }
 
 
@@ -237,6 +274,9 @@ def main():
     """Run the sections named on the command line."""
     if sys.argv[1:2] == ["search"]:
         search(*sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["members"]:
+        members(*sys.argv[2:])
         return
     for name in sys.argv[1:] or SECTIONS:
         SECTIONS[name]()

@@ -1,12 +1,14 @@
 """The one training loop: epochs, early stopping, divergence, reports. It knows no estimator."""
 
 import warnings
+from threading import get_ident
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._network.batches import Diverged
 from skrnn._network.optimizer import MAX_HALVINGS, Snapshot, all_finite
+from skrnn._network.threads import FITTING
 
 AUTO_BATCH_SIZE = 32
 # Largest ratio of alpha to the total weight of the data: beyond, only the penalty is learned.
@@ -107,20 +109,26 @@ class TrainingLoop:
         -------
         history : dict
         """
-        progress = self.progress
-        for _ in range(self.epochs):
-            if progress:
-                progress.epoch_begins()
-            self._epoch()
-            if self.watched:
-                self._validate()
+        progress, thread = self.progress, get_ident()
+        outermost = thread not in FITTING
+        FITTING.add(thread)
+        try:
+            for _ in range(self.epochs):
+                if progress:
+                    progress.epoch_begins()
+                self._epoch()
+                if self.watched:
+                    self._validate()
+                else:
+                    self._note_loss()
+                self._report()
+                if (progress and progress.epoch_ends(self.result)) or self._is_done():
+                    break
             else:
-                self._note_loss()
-            self._report()
-            if (progress and progress.epoch_ends(self.result)) or self._is_done():
-                break
-        else:
-            self._warn_not_converged()
+                self._warn_not_converged()
+        finally:
+            if outermost:
+                FITTING.discard(thread)
         return self.history
 
     def _note(self, **new):

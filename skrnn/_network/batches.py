@@ -21,7 +21,7 @@ from skrnn._network.border import (
     Spellings,
 )
 from skrnn._network.plan import Options
-from skrnn._network.threads import SHORTEST_SECONDS, ThreadChoice
+from skrnn._network.threads import FITTING, SHORTEST_SECONDS, SLICE_SECONDS, ThreadChoice
 from skrnn._network.windows import Windows
 
 # Truncated BPTT goes through sequences in chunks of at least so many steps: shorter ones cost more
@@ -391,9 +391,10 @@ class EpochRunner:
         moments = (None, None) if settings is None else (self.optimizer.m, self.optimizer.v)
         while taken < n_batches:
             first, last = taken, min(n_batches, taken + choice.n_batches)
+            threads = min(choice.threads, max(1, choice.most // max(1, len(FITTING))))
             before = time.perf_counter(), time.process_time()
             taken += self._train(
-                self.options._replace(threads=choice.threads), moments, order,
+                self.options._replace(threads=threads), moments, order,
                 batch_offsets[first : last + 1], report[first:last], carried_states, settings,
             )  # fmt: skip
             if taken < last:
@@ -401,6 +402,8 @@ class EpochRunner:
             wall = time.perf_counter() - before[0]
             if wall < SHORTEST_SECONDS:
                 choice.n_batches = 2 * (last - first)
+            elif threads < choice.threads:  # beside other fits
+                choice.n_batches = max(1, int(SLICE_SECONDS * (last - first) / wall))
             elif choice.most > 1:
                 choice.note(last - first, wall, time.process_time() - before[1])
 

@@ -5,6 +5,10 @@ them it is the number of physical cores this process may use. Where OpenMP binds
 (``OMP_PROC_BIND``, ``OMP_PLACES``) those are the cores of its places. A joblib process worker gets
 its share through ``OMP_NUM_THREADS``. After ``os.fork`` a child runs one thread: OpenMP's team does
 not survive a fork, and waiting for it would hang.
+
+Fits that run at the same time in threads of Python, those of the members of an ensemble under
+joblib's backend "threading", share these threads: joblib does not limit threads that its workers
+start there, and OpenMP's limits belong to the thread that sets them.
 """
 
 import os
@@ -31,12 +35,15 @@ _fewer: dict = {}  # {threads that may be used: (those that were faster, when)}
 
 _quota: tuple = ((), 0, 0.0)  # what may change at once, processors, until when
 
+FITTING: set = set()  # threads of Python in which a fit runs now; a fit within another counts once
+
 _forked = False
 
 
 def _note_fork():
     global _forked
     _forked = True
+    FITTING.clear()  # the threads of the parent do not exist here
 
 
 if hasattr(os, "register_at_fork"):
@@ -98,6 +105,9 @@ class ThreadChoice:
     depend on the count, so slices of an epoch may try another one. Half as many threads are tried
     when the threads got less processor time than they could use, and now and then in any case;
     twice as many now and then, where they are fewer than all. The faster count stays.
+
+    Beside other fits of this process (`FITTING`) a slice has an equal share of the threads, if that
+    is less; such slices are not noted.
 
     Attributes
     ----------

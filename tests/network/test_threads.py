@@ -1,15 +1,20 @@
 """Threads where OpenMP binds them to processors, and where no program tells of cores."""
 
 import os
+from contextlib import nullcontext
+from threading import Barrier
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from problems import first_step, use_threads
 from problems_trust import run_python
+from sklearn.ensemble import VotingClassifier
 
 from skrnn import RNNClassifier
 from skrnn._kernels import cpu
 from skrnn._network import threads
+from skrnn._network.batches import EpochRunner
 
 CODE = """
 import os, sys
@@ -164,3 +169,56 @@ def test_weights_are_the_same_whichever_counts_compute_them(monkeypatch, bptt):
     assert set(drawn) == {1, 2, 3}
     assert model.loss_curve_ == losses
     np.testing.assert_array_equal(model.weights_["weight_hh_l0"], expected)
+
+
+def record_threads(monkeypatch, meanwhile=lambda: None):
+    """Let four threads be used; returns the list of how many each slice takes."""
+    use_threads(monkeypatch, 4)
+    monkeypatch.setattr(threads, "_fewer", {})
+    train, taken = EpochRunner._train, []
+
+    def recorded(self, options, *args):
+        taken.append(options.threads)
+        meanwhile()
+        return train(self, options, *args)
+
+    monkeypatch.setattr(EpochRunner, "_train", recorded)
+    return taken
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_ensemble_of_networks_shares_the_threads_and_has_the_bits_of_single_fits(monkeypatch):
+    X, y = first_step(20)
+    networks = [RNNClassifier((4,), max_iter=2, random_state=seed) for seed in range(2)]
+    model = VotingClassifier([(str(k), net) for k, net in enumerate(networks)], n_jobs=2)
+    both = Barrier(2, timeout=300)
+    with monkeypatch.context() as patch, parallel_config(backend="threading"):
+        taken = record_threads(patch, both.wait)
+        model.fit(X, y)
+        assert len(taken) == 4, "a batch is an epoch"
+        assert taken[2:] == [2, 2], "the first may begin before the other fit does"
+    with monkeypatch.context() as patch:
+        taken = record_threads(patch)
+        networks[0].fit(X, y)
+        assert set(taken) == {4}, "alone again"
+    for member, network in zip(model.estimators_, networks, strict=True):
+        alone = network.fit(X, np.searchsorted(model.classes_, y)).weights_
+        for name, weight in member.weights_.items():
+            np.testing.assert_array_equal(weight, alone[name], err_msg=name)
+
+
+@pytest.mark.parametrize("fault", [False, True])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_within_a_fit_takes_all_threads(monkeypatch, fault):
+    X, y = first_step(20)
+
+    def scoring(estimator, X, y):
+        RNNClassifier((4,), max_iter=1).fit(X, y)
+        return np.nan if fault else 0.0
+
+    taken = record_threads(monkeypatch)
+    model = RNNClassifier((4,), max_iter=2, early_stopping=True, scoring=scoring)
+    with pytest.raises(ValueError, match="NaN") if fault else nullcontext():
+        model.fit(X, y)
+    assert set(taken) == {4}
+    assert set() == threads.FITTING
