@@ -156,7 +156,10 @@ class RNNRegressor(
     loss : {'squared_error', 'absolute_error', 'quantile', 'poisson'}, default='squared_error'
         Loss function. It decides what is predicted: the mean; the median; the `quantile` (pinball
         loss [7]_); or the mean of counts, through its logarithm (deviance of a Poisson
-        distribution), for which targets must not be negative.
+        distribution), for which targets must not be negative. Other distributions are those of
+        `LSTMForecaster`: here each output is one number, for which 'absolute_error' stands where
+        tails are heavy, and 'poisson' where counts vary more than a Poisson distribution, as its
+        mean does not depend on their variance (quasi-likelihood).
 
     quantile : float, default=0.5
         Level of the quantile, between 0 and 1, for `loss='quantile'`.

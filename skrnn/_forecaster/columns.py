@@ -443,7 +443,8 @@ def _few(names):
 
 
 def _at(values, row):
-    return values.iloc[row] if hasattr(values, "iloc") else values[row]
+    value = values.iloc[row] if hasattr(values, "iloc") else values[row]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _where(table, row):

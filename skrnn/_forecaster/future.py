@@ -5,6 +5,7 @@ import numpy as np
 from skrnn._data.numbers import is_missing
 from skrnn._data.sequences import Sequences
 from skrnn._data.single_series import is_panel
+from skrnn._data.time_axis import with_plain_dates
 from skrnn._forecaster.columns import number_categories
 
 _INDEX = "Make them for the dates of future_index, for example pandas.DataFrame(..., index=...)"
@@ -76,7 +77,7 @@ def read_future(columns, X, format_, n_series, horizon):
 
 def _by_series(X, format_, n_series):
     """Return the rows of each history, in their order."""
-    ids = None if format_ is None else format_.ids
+    ids, X = None if format_ is None else format_.ids, with_plain_dates(X)
     if is_panel(X):
         import pandas as pd
 

@@ -5,6 +5,7 @@ import numpy as np
 from skrnn._base.early_stopping import hold_out
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
+from skrnn._data.time_axis import with_plain_dates
 from skrnn._forecaster.columns import number_categories, read_columns
 from skrnn._forecaster.distributions import COUNT_LOSSES, PARAMETRIC_LOSSES
 from skrnn._forecaster.missing import Places
@@ -154,6 +155,7 @@ class TrainingDataMixin:
 
         Histories of which y is given stay as they are, save for their categories.
         """
+        X = with_plain_dates(X)
         if reset:
             self._columns = read_columns(self, X)
         X = number_categories(self._columns, X)

@@ -5,6 +5,8 @@
 
 import numpy as np
 
+from skrnn._data.time_axis import plain_dates
+
 
 def to_panel(table, *, id="unique_id", time="ds", columns=None, freq=None):
     """Make a panel of a long table: one row per series and date.
@@ -73,8 +75,9 @@ def to_panel(table, *, id="unique_id", time="ds", columns=None, freq=None):
             )
     if times.dtype.kind == "O" or isinstance(times.dtype, pd.StringDtype):
         times = pd.to_datetime(times)
-    order = np.lexsort((pd.Index(times).argsort().argsort(), pd.factorize(names)[0]))
-    index = pd.MultiIndex.from_arrays([names.to_numpy(), pd.Index(times)], names=[id, time])
+    times = plain_dates(pd.Index(times))  # of Arrow, they are no dates to a frequency
+    order = np.lexsort((times.argsort().argsort(), pd.factorize(names)[0]))
+    index = pd.MultiIndex.from_arrays([names.to_numpy(), times], names=[id, time])
     panel = table[columns].set_axis(index).iloc[order]
     if (twice := panel.index.duplicated()).any():
         name, date = panel.index[int(twice.argmax())]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import LSTMForecaster
 from skrnn.preprocessing import to_panel
@@ -253,3 +253,28 @@ def test_long_columns_that_are_none():
     assert np.flatnonzero(whole["y"].isna()).tolist() == [125]
     with pytest.raises(TypeError, match="table of pandas, polars or Arrow; got ndarray"):
         to_panel(WAVE)
+
+
+@pytest.mark.parametrize("dtype", ["timestamp[ns][pyarrow]", "date32[day][pyarrow]"])
+def test_dates_of_arrow_are_dates(dtype):
+    """Pandas has them in a plain Index, and a series with such a one would have no dates."""
+    pytest.importorskip("pyarrow")
+    days = pd.date_range("2024-01-01", periods=30)
+    table = pd.DataFrame({"id": ["a"] * 30 + ["b"] * 30, "ds": pd.Series([*days, *days]),
+                          "y": np.arange(60.0) ** 1.5, "z": 1.0})  # fmt: skip
+    arrow = table.astype({"ds": dtype, "y": "double[pyarrow]"})
+    forecaster = quick(n_targets=1).fit(to_panel(table, id="id"))
+    ahead = pd.DataFrame({"z": 1.0}, index=forecaster.future_index())
+    expected = forecaster.predict(X_future=ahead)
+    arrow_index = pd.MultiIndex.from_arrays([arrow["id"], arrow["ds"]])
+    for given in (to_panel(arrow, id="id"), arrow.set_index(arrow_index)[["y", "z"]]):
+        found = quick(n_targets=1).fit(given).predict(X_future=ahead)
+        assert_array_equal(found, expected)
+        assert found.index.equals(expected.index)
+    one = arrow[:30].set_index("ds")["y"]
+    assert quick().fit(one).predict().index[0] == pd.Timestamp("2024-01-31")
+    objects = one.set_axis(days.date)  # of datetime, as a DataFrame has them after .dt.date
+    assert quick().fit(objects).predict().index[0] == pd.Timestamp("2024-01-31")
+    with pytest.raises(ValueError, match="not evenly spaced"):
+        quick().fit(objects.drop(objects.index[5]))
+    assert quick().fit([one, one]).update([one[-3:].set_axis(days[:3] + pd.Timedelta(days=30))] * 2)
