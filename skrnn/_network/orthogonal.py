@@ -9,6 +9,7 @@ from functools import cache
 from threading import Lock
 
 import numpy as np
+from scipy.linalg import cython_lapack
 from threadpoolctl import ThreadpoolController
 
 from skrnn._network.threads import effective_n_threads
@@ -50,7 +51,7 @@ def draw_orthogonal(rng, blocks):
     """
     n = len(blocks[0])
     threads = min(2, len(blocks), effective_n_threads()) if n >= LEAST_THREADED else 1
-    lapack = _lapack()  # loads it, before the limit below
+    lapack = _lapack()
     with _one_blas_thread():
         if threads == 1:
             for block in blocks:
@@ -99,8 +100,6 @@ def _lapack():
     `scipy.linalg.lapack` has no argument for it. SciPy offers the functions to compiled code, as
     `scipy.LowLevelCallable` describes.
     """
-    from scipy.linalg import cython_lapack
-
     api = ctypes.pythonapi
     name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))
     address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
