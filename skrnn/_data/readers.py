@@ -3,6 +3,7 @@
 # Authors: the skrnn developers
 # SPDX-License-Identifier: BSD-3-Clause
 
+from datetime import date, timedelta
 from itertools import chain
 
 import numpy as np
@@ -216,6 +217,12 @@ def _as_array(item, i):
     return array
 
 
+_OF_DATES = (
+    "CalendarFeatures makes numbers of dates; or count from a start, "
+    "(x - start) / np.timedelta64(1, 'D')."
+)
+
+
 def to_numbers(array, where):
     """Return ``array`` with a dtype of real numbers."""
     if array.dtype.kind in "biuf":
@@ -224,8 +231,7 @@ def to_numbers(array, where):
         raise ValueError(f"Complex data not supported\n{where} has dtype {array.dtype}.")
     if array.dtype.kind in "Mm":
         raise TypeError(
-            f"{where} has dtype {array.dtype}, which is not a type of numbers. CalendarFeatures "
-            "makes numbers of dates; or count from a start, (x - start) / np.timedelta64(1, 'D')."
+            f"{where} has dtype {array.dtype}, which is not a type of numbers. {_OF_DATES}"
         )
     if array.dtype.kind not in "OU":
         hint = " Tokens are str: decode them." if array.dtype.kind == "S" else ""
@@ -245,6 +251,9 @@ def to_numbers(array, where):
         place = f"{where} has {str(flat[position])!r}"
         place += f" at step {step}" if array.ndim < 3 else ""
         raise TypeError(f"X mixes strings and numbers: {place}, where a number is expected.")
+    dates = (v for v in flat if isinstance(v, (date, timedelta)) and not is_missing(v))
+    if (first := next(dates, None)) is not None:
+        raise TypeError(f"{where} has {first!s}, where a number is expected. {_OF_DATES}")
     try:
         missing = np.fromiter(map(is_missing, flat), bool, array.size).reshape(array.shape)
         return np.where(missing, np.nan, array).astype(np.float64)

@@ -1,5 +1,6 @@
 """Errors that no other test raises: each says what is wrong."""
 
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,10 @@ CALLS = {
     "dates as values": (
         lambda: quick(RNNClassifier).fit(list(DAYS), [0, 1]),
         "sequence 0 has dtype datetime64.*CalendarFeatures",
+    ),
+    "dates beside values": (
+        lambda: quick(RNNClassifier).fit([np.array([[0.5, date(2024, 1, 1)]])] * 2, [0, 1]),
+        "sequence 0 has 2024-01-01, where a number is expected. CalendarFeatures",
     ),
     "dicts of features": (
         lambda: quick(LSTMTagger).fit([[{"word": "a"}], [{"word": "b"}]], [["x"], ["y"]]),

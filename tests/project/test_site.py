@@ -89,6 +89,14 @@ def test_narrow_screen_does_not_scroll_sideways(browser, address, page):
     assert wide <= 0
 
 
+def test_the_gallery_has_pictures(address):
+    drawn = {path.name for path in (SITE / "_images").glob("sphx_glr_*_001.png")}
+    shown = (SITE / "gallery" / "index.html").read_text(encoding="utf-8")
+    names = {name.removeprefix("sphx_glr_").removesuffix("_001.png") for name in drawn}
+    assert len(names) >= 14
+    assert all(f"sphx_glr_{name}_thumb.png" in shown for name in names)
+
+
 def test_search_finds_an_estimator(browser, address):
     open_page(browser, f"{address}/search.html?q=RNNClassifier")
     time.sleep(2)
