@@ -82,10 +82,10 @@ FAULTS = [
         f"{STORE}::test_damage_within_files_is_found_when_they_are_read",
     ),
     Fault(
-        "writing: offsets of a chunk count from its own start",
+        "writing: the steps of a chunk are turned round",
         "datasets/_store_writer.py",
-        "self.offsets.append(self.n_steps + sequences.offsets[1:])",
-        "self.offsets.append(sequences.offsets[1:])",
+        "self.values.append(sequences.values)",
+        "self.values.append(sequences.values[::-1])",
         f"{STORE}::test_what_is_written_comes_back",
     ),
     Fault(
@@ -96,10 +96,10 @@ FAULTS = [
         f"{STORE}::test_what_is_written_comes_back",
     ),
     Fault(
-        "writing: NaN leaves bounds that are those of sound numbers",
-        "datasets/_store_writer.py",
-        "self.lowest = np.minimum(self.lowest, converted.min())",
-        "self.lowest = np.fmin(self.lowest, np.nanmin(converted))",
+        "input: numbers of a file are taken for sound",
+        "_data/validation.py",
+        'if found.kind == "f" and not X._has_only_numbers_up_to(largest):',
+        'if found.kind == "i" and not X._has_only_numbers_up_to(largest):',
         f"{STORE}::test_bad_numbers_are_named_by_sequence_and_step",
     ),
     Fault(
