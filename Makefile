@@ -12,13 +12,14 @@ SOURCES := setup.py pyproject.toml \
 	$(shell find skrnn/_kernels -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-matrix sanitize coverage faults lint bench bench-tasks docs docs-figures wheel \
+.PHONY: help demo test test-long test-clusters test-matrix sanitize coverage faults lint bench bench-tasks docs docs-figures wheel \
 	test-wheel test-aarch64 bench-abi clean
 
 help:
 	@echo "make demo       build skrnn in $(VENV) and run examples/quickstart.py"
 	@echo "make test       build, then lint and the test suite"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make test-clusters  those with worker processes of Dask, Ray and Spark"
 	@echo "make test-matrix  the test suite with the oldest and the newest versions claimed"
 	@echo "make faults     plant faults in the kernels and see the tests catch each (half an hour)"
 	@echo "make sanitize   hostile input and the test suite in a build with sanitizers (long)"
@@ -43,6 +44,10 @@ test: lint
 
 test-long: $(VENV)/.installed
 	$(BIN)/python -m pytest -m long
+
+test-clusters: $(VENV)/.installed
+	$(PIP) install --editable ".[test,clusters]"
+	$(BIN)/python -m pytest -m long tests/distributed
 
 # The oldest versions that pyproject.toml claims, and those of the tests' own packages that go with
 # them; the oldest Python is `make PYTHON=python3.11`.

@@ -1,12 +1,14 @@
 """The page on scaling out on real clusters: its blocks run on two worker processes."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "scaling_out.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "guide" / "scaling_out.md"
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<needs>[^\n]+) -->\n+)?^```python\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -62,3 +64,14 @@ def test_spark(tmp_path, monkeypatch):
     names = run_page("it needs a cluster of Spark", tmp_path, monkeypatch, session=session)
     session.stop()
     assert len(names["labels"]) == len(names["train"])
+
+
+@pytest.mark.parametrize("name", ["out_of_core", "dask_cluster"])
+def test_examples(name, tmp_path):
+    if name == "dask_cluster":
+        pytest.importorskip("distributed")
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / f"{name}.py"], cwd=tmp_path, check=False,
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
