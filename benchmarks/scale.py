@@ -362,15 +362,25 @@ def write_to_page(name, text):
     PAGE.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}")
 
 
+class Copied(io.StringIO):
+    """What is printed, kept for the page."""
+
+    def write(self, text):
+        """Print and keep a text."""
+        sys.__stdout__.write(text)
+        sys.__stdout__.flush()
+        return super().write(text)
+
+
 def main():
     """Print the tables that are asked for; with --write also into the page."""
     warnings.simplefilter("ignore")
     os.environ["SKRNN_SCALE_SMALL"] = "1" if SMALL else ""  # for the processes of this one
     for name in [name for name in sys.argv[1:] if not name.startswith("--")] or TABLES:
-        start, lines = time.perf_counter(), io.StringIO()
+        start, lines = time.perf_counter(), Copied()
         with redirect_stdout(lines):
             TABLES[name]()
-        print(lines.getvalue(), f"\n({name}: {time.perf_counter() - start:.0f} s)", flush=True)
+        print(f"\n({name}: {time.perf_counter() - start:.0f} s)", flush=True)
         if "--write" in sys.argv:
             write_to_page(name, lines.getvalue())
 
