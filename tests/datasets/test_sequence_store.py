@@ -189,6 +189,9 @@ class Numbers(NamedTuple):
     def take(self, indices):
         return Numbers(self.values[indices])
 
+    def load(self):
+        return self
+
 
 def windows_of(store):
     quick(RNNClassifier).partial_fit(store, CLASSES, ["no", "yes"])  # looks at its input

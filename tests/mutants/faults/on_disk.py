@@ -14,8 +14,8 @@ FAULTS = [
     Fault(
         "windows: targets stay in the order of the batches, not of the file",
         "_network/windows.py",
-        "self.targets.take(indices), order)",
-        "self.targets.take(batch_indices), order)",
+        "self.targets.take(indices).load()",
+        "self.targets.take(batch_indices).load()",
         f"{STORE}::test_same_seed_same_bits_and_it_learns",
     ),
     Fault(
