@@ -86,6 +86,9 @@ def test_histories_masks_updates_and_windows_go_through_it():
     inside.fit(histories, y), outside.fit(np.log(histories), np.log(y))
     assert_allclose(inside.predict(histories), np.exp(outside.predict(np.log(histories))))
     assert_allclose(inside.score(histories, y), r2_score(y, inside.predict(histories)))
+    inside.fit(RISING), outside.fit(np.log(RISING))
+    late = np.exp(outside.predict(np.log(RISING[:-6])))
+    assert_allclose(inside.score(RISING), r2_score(RISING[-6:], late))
     options = {"early_stopping": True, "validation_fraction": 0.3}
     inside = quick(transformer=LOG, **options).fit(RISING)
     outside = quick(**options).fit(np.log(RISING))
