@@ -45,7 +45,7 @@ TO_BE_WRITTEN = {
 # Names of other packages, and parts of names.
 ELSEWHERE = {
     "HistGradientBoostingClassifier", "_l1", "types.SimpleNamespace", "ray.util.joblib",
-    "torch.nn.utils.rnn.unpack_sequence", "dataset.to_dataarray",
+    "torch.nn.utils.rnn.unpack_sequence", "dataset.to_dataarray", "mlflow.sklearn.autolog",
     "concurrent.futures.Executor", "mpi4py.futures.MPIPoolExecutor", "ray.init",
 }  # fmt: skip
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
