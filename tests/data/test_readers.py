@@ -264,7 +264,7 @@ def test_a_forecaster_and_strings_or_dates():
         with pytest.raises(TypeError, match=r"forecasts numbers.* Convert|holds strings or cat"):
             quick(LSTMForecaster).fit(strings)
     for dates in (DATES, pd.Series(DATES), list(DATES), DATES.to_numpy() - DATES.to_numpy()[0]):
-        with pytest.raises(TypeError, match=r"which is not a type of num|is not a number"):
+        with pytest.raises(TypeError, match=r"which is not a type of num|a number is expected"):
             quick(LSTMForecaster).fit(dates)
 
 
