@@ -28,13 +28,15 @@ def expected(i):
 def test_chosen_ones_and_what_they_are_to_say():
     sequences, targets = overlapping()
     for chosen in ([0, 1, 2, 3], [3, 0], [1, 2]):
-        rows, wanted = (np.concatenate(part) for part in zip(*map(expected, chosen), strict=True))
+        rows, reference = (
+            np.concatenate(part) for part in zip(*map(expected, chosen), strict=True)
+        )
         found = targets.take(np.array(chosen)).load()
         assert_array_equal(sequences.take(chosen).values, rows)
-        assert_array_equal(found.values, wanted)
+        assert_array_equal(found.values, reference)
         assert_array_equal(found.weights, rows[:, 0])
         assert_array_equal(found.offsets, sequences.take(chosen).offsets)
-        assert_array_equal(column(targets.take(np.array(chosen)), 1), wanted[:, 1])
+        assert_array_equal(column(targets.take(np.array(chosen)), 1), reference[:, 1])
     assert_array_equal(STEPS, np.arange(24.0).reshape(12, 2))  # the shared steps stay
 
 
@@ -48,9 +50,9 @@ def test_windows_of_any_order_end_where_their_buffer_is_full():
         for first, last, window in windows.read(order, np.arange(5)):
             assert len(set(filled[first:last])) == 1
             for place, i in zip(window.order, order[first:last], strict=True):
-                rows, wanted = expected(i)
+                rows, reference = expected(i)
                 assert_array_equal(window.sequences.arrays()[place], rows)
                 start = window.targets.offsets[place]
-                assert_array_equal(window.targets.values[start : start + len(rows)], wanted)
+                assert_array_equal(window.targets.values[start : start + len(rows)], reference)
             seen += range(first, last)
         assert seen == [0, 1, 2, 3]
