@@ -187,7 +187,7 @@ def busy(run):
 
 def initial_weights(run):
     """Time the initial weights of a wide network, alone."""
-    from skrnn._network.orthogonal import draw_orthogonal
+    from skrnn._network.initialize import draw_orthogonal
 
     table = Table(
         "Initial weights of an LSTM of 512 units",

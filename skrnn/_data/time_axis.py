@@ -115,25 +115,6 @@ def plain_dates(index):
     return pd.DatetimeIndex(index, name=index.name)
 
 
-def with_plain_dates(X):
-    """Return tables, one or a list of them, with an index that has `plain_dates`."""
-    if isinstance(X, (list, tuple)):
-        return [with_plain_dates(x) for x in X] if any(hasattr(x, "iloc") for x in X) else X
-    if not hasattr(X, "iloc"):
-        return X
-    if X.index.nlevels == 1:
-        index = plain_dates(X.index)
-        return X if index is X.index else X.set_axis(index, axis=0)
-    time = X.index.get_level_values(-1)
-    if (plain := plain_dates(time)) is time:
-        return X
-    import pandas as pd
-
-    levels = [X.index.get_level_values(i) for i in range(X.index.nlevels - 1)]
-    index = pd.MultiIndex.from_arrays([*levels, plain], names=X.index.names)
-    return X.set_axis(index, axis=0)
-
-
 def read_time_axis(index, offsets, names, freq=None):
     """Check the dates of series, and find their frequency.
 

@@ -19,6 +19,7 @@ import numpy as np
 from skrnn._data.formats import is_column
 from skrnn._data.numbers import is_missing
 from skrnn._data.single_series import is_panel
+from skrnn._data.time_axis import plain_dates
 
 MOST_CATEGORIES = 255  # of one column, each of which the network reads as a column
 FEW_NAMES = 8  # that a message lists
@@ -268,6 +269,25 @@ def number_categories(columns, X, called=None):
     if not _tables(X):
         return X
     return [_numbered(columns, x, f"series {i} ") if _is_table(x) else x for i, x in enumerate(X)]
+
+
+def with_plain_dates(X):
+    """Return tables, one or a list of them, with an index that has `plain_dates`."""
+    if isinstance(X, (list, tuple)):
+        return [with_plain_dates(x) for x in X] if any(hasattr(x, "iloc") for x in X) else X
+    if not hasattr(X, "iloc"):
+        return X
+    if X.index.nlevels == 1:
+        index = plain_dates(X.index)
+        return X if index is X.index else X.set_axis(index, axis=0)
+    time = X.index.get_level_values(-1)
+    if (plain := plain_dates(time)) is time:
+        return X
+    import pandas as pd
+
+    levels = [X.index.get_level_values(i) for i in range(X.index.nlevels - 1)]
+    index = pd.MultiIndex.from_arrays([*levels, plain], names=X.index.names)
+    return X.set_axis(index, axis=0)
 
 
 def _numbered(columns, table, called):

@@ -5,8 +5,7 @@ import numpy as np
 from skrnn._data.numbers import is_missing
 from skrnn._data.sequences import Sequences
 from skrnn._data.single_series import is_panel
-from skrnn._data.time_axis import with_plain_dates
-from skrnn._forecaster.columns import number_categories
+from skrnn._forecaster.columns import number_categories, with_plain_dates
 
 _INDEX = "Make them for the dates of future_index, for example pandas.DataFrame(..., index=...)"
 

@@ -11,6 +11,7 @@ from skrnn._forecaster.transform import constant_moves, mean_count, rms, std
 from skrnn._network.overlapping_targets import OverlappingTargets, column
 
 SCORED_ORIGINS = 50  # of a series held out, for a scorer
+SIDE_BY_SIDE_BYTES = 2**26  # above it, steps that pieces share stand in memory once
 COMPARED_WINDOWS = 64  # to find out how many steps lie between neighbors
 
 
@@ -213,7 +214,7 @@ def training_spans(length, size, overlap):
     return pieces
 
 
-def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=False):
+def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=False, shared=None):
     """Return inputs and targets of the network for series.
 
     Parameters
@@ -222,13 +223,15 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     given : Series
         Without y every step is asked for what comes next.
     bptt_steps : int or None
-        As in `read_every_step`.
+        As in `learn_every_step`.
     reset : bool
         Learn the linear autoregression and the scales of inputs and targets as well.
     dtype : dtype
         Of what is read, and of what is asked for at every step.
     complete : bool, default=False
         Refuse series that lack a target for one of the steps ahead: that one would stay untrained.
+    shared : bool, default=None
+        As in `learn_every_step`.
 
     Returns
     -------
@@ -236,20 +239,19 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
     pieces : Pieces
     """
     known, y, k = given.known, given.y, transform.n_targets
-    counts = [1] * len(given.weights)
+    n_series, n_warming = len(given.weights), None
     if reset and transform.lags:
         transform = learn_lags(transform, known, given.weights, y)
     if y is None:
-        rows, changes, parts = read_every_step(transform, given, bptt_steps, dtype)
-        counts = [len(pieces) for _, pieces in parts]
-        n_warming = np.array([at - start for _, pieces in parts for start, _, at in pieces])
-        values = targets_of_every_step(transform, given, parts, len(rows.steps), dtype)
-        steps = [pieces[-1][1] - pieces[0][0] for _, pieces in parts]
-        del parts
+        rows, changes, values, n_warming, counts, n_values = learn_every_step(
+            transform, given, bptt_steps, dtype, shared
+        )
     else:
         rows, values = learn_last_step(transform, known, given.future, y)
-        changes = rows.values[:, :k]
-    lacking = np.array([np.isnan(values[:, j]).all() for j in range(values.shape[1])])
+        changes = rows.values[:, :k].copy()
+        rows = Sequences(rows.values.astype(dtype), rows.offsets)
+        counts = n_values = np.ones(n_series, int)
+    lacking = np.isnan(np.fmax.reduce(values, axis=(0, 2)))  # NaN where all are
     if lacking.all():
         raise ValueError(
             f"Every series is too short to learn from: the longest has {known.lengths.max()} "
@@ -257,58 +259,61 @@ def learn(transform, given, *, bptt_steps, reset, dtype=np.float64, complete=Fal
         )
     if complete and lacking.any():
         raise _untrained(lacking, known)
-    weights = given.weights if y is not None else np.repeat(given.weights, steps)
+    weights = np.repeat(given.weights, n_values)
     if reset:
         row_weights = np.repeat(np.repeat(given.weights, counts), np.diff(rows.offsets))
-        read = changes if y is not None else gathered(changes, rows.starts, rows.lengths)
-        scale = std(read, row_weights if row_weights.any() else None)
-        del read
-        if y is not None:
-            target_scale = _sizes(transform, values, None, weights)
+        some_weights = row_weights if row_weights.any() else None
+        if n_warming is not None:
+            scale, sizes = _sizes_of_shared(
+                transform, rows, changes, values, n_warming, row_weights, some_weights
+            )
         else:
-            shared = OverlappingTargets(values, None, rows.starts, rows.lengths, n_warming)
-            target_scale = _sizes(transform, values, shared, row_weights)
-        del row_weights
+            flat, scale = values.reshape(len(values), -1), std(changes, some_weights)
+            sizes = mean_count(flat, weights) if transform.counts else rms(flat.T, weights)
+        del row_weights, some_weights
         moves = constant_moves(transform, known, y)
         transform = replace(
-            transform, input_scale=scale, target_scale=target_scale, constant_moves=moves
+            transform,
+            input_scale=scale,
+            target_scale=sizes.reshape(values.shape[1:]),
+            constant_moves=moves,
         )
         changes /= scale
-    if y is None:
-        rows.steps[:, :k] = changes
-        if bptt_steps:  # pieces that follow one another and share no step
-            rows, n_warming = rows.load(), None
-    else:
-        rows = Sequences(rows.values.astype(dtype), rows.offsets)
-    series = np.repeat(np.arange(len(counts)), counts)
+    (rows.values if n_warming is None else rows.steps)[:, :k] = changes
     if transform.counts:
-        of_rows = series if y is not None else np.repeat(np.arange(len(steps)), steps)
-        values = _beside_scales(transform, given, values, of_rows)
+        of_values = np.repeat(np.arange(n_series), n_values)
+        values = _beside_scales(transform, given, values, of_values)
     else:
         values /= transform.target_scale
-    return transform, Pieces(rows, values, weights, series, None if y is not None else n_warming)
+    series = np.repeat(np.arange(n_series), counts)
+    return transform, Pieces(rows, values, weights, series, n_warming)
 
 
-def _sizes(transform, values, shared, weights):
-    """Return what targets are multiples of, (horizon, n_targets): of pieces, whose steps all count.
+def _sizes_of_shared(transform, rows, changes, values, n_warming, weights, some_weights):
+    """Return the scales of inputs and of targets, of pieces that share steps: all steps count.
 
     Parameters
     ----------
     transform : SeriesTransform
-    values : ndarray of shape (n, horizon, n_targets)
-    shared : OverlappingTargets or None
-        The same of pieces that share steps.
-    weights : ndarray of shape (n,)
+    rows : OverlappingSequences
+    changes, values, n_warming : ndarray
+        As `learn_every_step` returns them.
+    weights : ndarray of shape (total_steps,)
+        Of the pieces' steps.
+    some_weights : ndarray of shape (total_steps,), or None
+        The same; None where all are 0.
+
+    Returns
+    -------
+    scale : ndarray of shape (n_targets,)
+    sizes : ndarray of shape (horizon * n_targets,)
     """
-    h, k = values.shape[1:]
+    scale = std(gathered(changes, rows.starts, rows.lengths), some_weights)
+    flat = values.reshape(len(values), -1)
+    targets = OverlappingTargets(flat, None, rows.starts, rows.lengths, n_warming)
     if transform.counts:
-        values = values if shared is None else shared.load().values
-        return mean_count(values.reshape(len(values), -1), weights).reshape(h, k)
-    values = values.reshape(len(values), -1)
-    if shared is None:
-        return rms(values.T, weights).reshape(h, k)
-    shared = replace(shared, values=values)
-    return rms((column(shared, j) for j in range(h * k)), weights).reshape(h, k)
+        return scale, mean_count(targets.load().values, weights)
+    return scale, rms((column(targets, j) for j in range(flat.shape[1])), weights)
 
 
 def _beside_scales(transform, given, scaled, series):
@@ -345,8 +350,8 @@ def _untrained(lacking, known):
     )
 
 
-def read_every_step(transform, given, bptt_steps, dtype):
-    """Return what the network reads at every step of series, in pieces.
+def learn_every_step(transform, given, bptt_steps, dtype, shared=None):
+    """Return inputs and targets of the network for every step of series, in pieces.
 
     Parameters
     ----------
@@ -357,77 +362,72 @@ def read_every_step(transform, given, bptt_steps, dtype):
         With it pieces of so many steps follow one another, and the state is carried on; without it
         they overlap.
     dtype : dtype
-        Of what is read.
+        Of what is read and asked for.
+    shared : bool, default=None
+        Whether steps that overlapping pieces share stand in memory once; None: only where all
+        pieces side by side took more than `SIDE_BY_SIDE_BYTES`.
 
     Returns
     -------
-    rows : OverlappingSequences
+    rows : Sequences or OverlappingSequences
         Of shape (total_steps, n_inputs), one sequence per piece, without the changes of targets.
     changes : ndarray of shape (n_steps, n_targets), dtype=float64
-        Which stand in the first columns of ``rows.steps`` once they are scaled.
-    parts : list of (scaled targets, pieces), one of each series
-        Pieces as `training_spans` has them.
+        Which are to stand in the first columns of the steps of `rows`, once they are scaled.
+    step_targets : ndarray of shape (n_steps, horizon, n_targets)
+        NaN where a step does not count.
+    n_warming : ndarray of shape (n_pieces,), or None
+        Steps at the start of each that another piece has; None where pieces stand side by side.
+    counts, n_steps : ndarray of shape (n_series,), dtype=int
+        Pieces of each series, and steps of it in `changes`.
     """
     size, overlap = (bptt_steps, 0) if bptt_steps else (transform.lookback, transform.lookback)
-    k, cuts, pieces_of, first_of = transform.n_targets, given.cuts, [], []
+    cuts, spans = given.cuts, []
     for length, cut in zip(np.diff(given.known.offsets), cuts, strict=True):
         # Steps that only warm the state up: as many as the state of a forecast is made from.
         first = max(0, cut - transform.horizon - transform.lookback)
-        spans = training_spans(length, size, overlap)
-        pieces_of.append([span for span in spans if span[1] > first])
-        first_of.append(pieces_of[-1][0][0])
-    begins = lengths_to_offsets(given.known.lengths - first_of)
-    steps, changes = np.empty((begins[-1], transform.n_inputs), dtype), np.empty((begins[-1], k))
-    series = zip(given.known.arrays(), given.future.arrays(), cuts, strict=True)
-    parts, starts = [], []
-    for i, (values, ahead, cut) in enumerate(series):
-        y, z = transform.prepare(values, ahead, cut or None)
-        inputs = transform.inputs(y, z)[first_of[i] :]
-        here = slice(begins[i], begins[i + 1])
-        changes[here], steps[here, k:] = inputs[:, :k], inputs[:, k:]
-        parts.append((y, pieces_of[i]))
-        starts += [begins[i] + start - first_of[i] for start, _, _ in pieces_of[i]]
-    offsets = lengths_to_offsets([stop - start for one in pieces_of for start, stop, _ in one])
-    return OverlappingSequences(steps, np.array(starts, np.int64), offsets), changes, parts
-
-
-def targets_of_every_step(transform, given, parts, n_steps, dtype):
-    """Return what the network is asked for at every step of series that a piece has.
-
-    Parameters
-    ----------
-    transform : SeriesTransform
-    given : Series
-    parts : list
-        As `read_every_step` returns it.
-    n_steps : int
-        Of all series, from the first that a piece has.
-    dtype : dtype
-
-    Returns
-    -------
-    ndarray of shape (n_steps, horizon, n_targets)
-        NaN where a step does not count.
-    """
+        of_series = training_spans(length, size, overlap)
+        spans.append([span for span in of_series if span[1] > first])
+    counts = np.array([len(pieces) for pieces in spans])
+    starts, stops, counted = np.array([span for pieces in spans for span in pieces]).T
+    offsets = lengths_to_offsets(stops - starts)
+    series = zip(given.known.arrays(), given.future.arrays(), cuts, spans, strict=True)
+    k, h, width = transform.n_targets, transform.horizon, transform.n_inputs
+    if shared is None:
+        n_bytes = offsets[-1] * (width + h * k) * np.dtype(dtype).itemsize
+        shared = overlap > 0 and n_bytes > SIDE_BY_SIDE_BYTES
+    of_piece = np.repeat(np.arange(len(counts)), counts)
+    n_warming = np.maximum(0, counted - starts)
+    n_warming[np.cumsum(counts) - counts] = 0  # the first piece of a series has all its steps
+    lengths = stops - starts - n_warming if shared else stops - starts
+    n_steps = np.bincount(of_piece, lengths, len(counts)).astype(int)
+    steps, changes = np.empty((n_steps.sum(), width), dtype), np.empty((n_steps.sum(), k))
     # With a long horizon these take more memory than all else, so they are filled in place.
-    step_targets = np.empty((n_steps, transform.horizon, transform.n_targets), dtype)
-    ahead_of, done = np.arange(1, transform.horizon + 1), 0
-    for values, cut, (y, pieces) in zip(given.known.arrays(), given.cuts, parts, strict=True):
+    step_targets = np.empty((len(steps), h, k), dtype)
+    ahead_of, done = np.arange(1, h + 1), 0
+    for values, ahead, cut, pieces in series:
+        y, z = transform.prepare(values, ahead, cut or None)
         missing = np.isnan(transform.truth(values)) if transform.n_indicators else None
         truth = y if missing is None else np.where(missing, np.nan, y)
-        for start, stop, counted in pieces:
+        inputs = transform.inputs(y, z)
+        for start, stop, first in pieces:
             before = max(0, start - transform.history_length)
-            targets = transform.targets(
-                y[before : stop + transform.horizon], truth[before : stop + transform.horizon]
-            )
+            targets = transform.targets(y[before : stop + h], truth[before : stop + h])
             targets = targets[start - before : stop - before]
             # What the history is followed by within itself has been learned from.
             targets[np.arange(start, stop)[:, np.newaxis] + ahead_of < cut] = np.nan
-            targets[: counted - start] = np.nan
-            new = max(0, counted - start) if start > pieces[0][0] else 0
-            step_targets[done : done + len(targets) - new] = targets[new:]
-            done += len(targets) - new
-    return step_targets
+            targets[: first - start] = np.nan
+            left_out = max(0, first - start) if shared and start > pieces[0][0] else 0
+            here = slice(done, done + stop - start - left_out)
+            read = inputs[start + left_out : stop]
+            changes[here], steps[here, k:] = read[:, :k], read[:, k:]
+            step_targets[here] = targets[left_out:]
+            done = here.stop
+    if not shared:
+        return Sequences(steps, offsets), changes, step_targets, None, counts, n_steps
+    # Steps of a series without its first ones that no piece has.
+    begins = np.cumsum(n_steps) - n_steps - starts[np.cumsum(counts) - counts]
+    rows = OverlappingSequences(steps, begins[of_piece] + starts, offsets)
+    return rows, changes, step_targets, n_warming, counts, n_steps
 
 
 def learn_last_step(transform, known, future, y):
@@ -436,7 +436,7 @@ def learn_last_step(transform, known, future, y):
     Parameters
     ----------
     transform, known, future
-        As in `read_every_step`.
+        As in `learn_every_step`.
     y : ndarray of shape (n, horizon, n_targets)
 
     Returns

@@ -5,8 +5,7 @@ import numpy as np
 from skrnn._base.early_stopping import hold_out
 from skrnn._data.sample_weight import check_sample_weight
 from skrnn._data.sequences import Sequences
-from skrnn._data.time_axis import with_plain_dates
-from skrnn._forecaster.columns import number_categories, read_columns
+from skrnn._forecaster.columns import number_categories, read_columns, with_plain_dates
 from skrnn._forecaster.distributions import COUNT_LOSSES, PARAMETRIC_LOSSES
 from skrnn._forecaster.missing import Places
 from skrnn._forecaster.reading import read_series, read_y
@@ -42,19 +41,24 @@ class TrainingDataMixin:
             )
         if not validation:
             self._every_step = y is None
-        self._check_transformer(reset)
+        if self.transformer is not None or not reset:
+            self._check_transformer(reset)
         learned, held = Series(known, future, weights, y, None, np.arange(len(weights))), None
         if split_seed is not None:
             learned, held = self._hold_out_series(learned, split_seed)
         # Nothing is learned from what early stopping holds out, not a scale either.
-        where = Places(self._columns, format_, known.offsets)
-        own = has_own_scale(self, len(weights)) if reset else self._transform.own_scale
         if reset:
-            self._transformer = learn_transformer(
-                self.transformer, learned.known, where, own=own, weights=learned.weights,
-                series=learned.series,
-            )  # fmt: skip
-        learned = self._transformed_part(learned, where, own, check=reset)
+            self._transformer = None
+        where = None
+        if self.transformer is not None:
+            where = Places(self._columns, format_, known.offsets)
+            own = has_own_scale(self, len(weights)) if reset else self._transform.own_scale
+            if reset:
+                self._transformer = learn_transformer(
+                    self.transformer, learned.known, where, own=own, weights=learned.weights,
+                    series=learned.series,
+                )  # fmt: skip
+            learned = self._transformed_part(learned, where, own, check=reset)
         if reset:
             self._transform = learn_transform(self, learned.known, learned.weights, len(weights))
             self._y_ndim = y_ndim or (3 if k > 1 else 2)
@@ -70,8 +74,10 @@ class TrainingDataMixin:
             self._discard_calibration()
         mask = None
         if held is not None:
-            held = self._transformed_part(held, where, own)
-            _, late = learn(self._transform, held, reset=False, **options)
+            if where is not None:
+                held = self._transformed_part(held, where, own)
+            shared = pieces.rows.is_stored
+            _, late = learn(self._transform, held, reset=False, shared=shared, **options)
             mask = np.repeat([False, True], [len(pieces.series), len(late.series)])
             pieces = pieces.followed_by(late)
         values = pieces.values

@@ -338,6 +338,7 @@ def learn_transform(estimator, known, weights, n_series):
             "difference=None. A season is learned from a lookback of several seasons, or from "
             "covariates such as those of CalendarFeatures."
         )
+    own_scale = has_own_scale(estimator, n_series)
     columns, rows, lengths = estimator._columns, known.values, np.diff(known.offsets)
     k, weights = columns.n_targets, np.repeat(weights, lengths)
     weights = weights if weights.any() else None
@@ -368,7 +369,7 @@ def learn_transform(estimator, known, weights, n_series):
         lags=estimator.autoregression or 0,
         center=center,
         scale=scale,
-        own_scale=has_own_scale(estimator, n_series),
+        own_scale=own_scale,
         n_past=columns.n_past,
         n_indicators=len(columns.indicated),
         counts=counts,

@@ -41,6 +41,7 @@ FOLDERS = ("skrnn", "tests", "docs", "examples", "benchmarks")
 # The running example of "Adding a cell", which the reader is to write.
 TO_BE_WRITTEN = {
     "skrnn/_kernels/cells/mgu.pxd", "mgu_gates", "mgu_output", "mgu_backward", "mgu_forward",
+    "model_card.md",
 }  # fmt: skip
 # Names of other packages, and parts of names.
 ELSEWHERE = {

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skrnn._network import orthogonal
+from skrnn._network import initialize
 
 
 def draw(n, n_blocks=4, dtype=np.float64, seed=0):
     """Return blocks of weights of n units, and the next number of the generator."""
     rng = np.random.RandomState(seed)
     weight = np.full((n_blocks * n, n), np.nan, dtype)
-    orthogonal.draw_orthogonal(rng, [weight[n * g : n * (g + 1)] for g in range(n_blocks)])
+    initialize.draw_orthogonal(rng, [weight[n * g : n * (g + 1)] for g in range(n_blocks)])
     return weight.reshape(n_blocks, n, n), rng.uniform()
 
 
@@ -28,10 +28,10 @@ def test_blocks_are_q_of_gaussian_matrices_in_the_order_drawn(n):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_threads(dtype, monkeypatch):
-    n = orthogonal.LEAST_THREADED
+    n = initialize.LEAST_THREADED
     drawn = []
     for threads in (1, 2, 8):
-        monkeypatch.setattr(orthogonal, "effective_n_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(initialize, "effective_n_threads", lambda threads=threads: threads)
         drawn.append(draw(n, dtype=dtype))
     for blocks, after in drawn[1:]:
         np.testing.assert_array_equal(blocks, drawn[0][0])
@@ -47,17 +47,17 @@ def test_blas_is_limited_to_one_thread_and_gets_its_own_back(threads, monkeypatc
     def limits():
         return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
 
-    decompose, during = orthogonal._decompose, []
+    decompose, during = initialize._decompose, []
 
     def note(*args):
         during.append(limits())
         decompose(*args)
 
-    monkeypatch.setattr(orthogonal, "_decompose", note)
-    monkeypatch.setattr(orthogonal, "effective_n_threads", lambda: threads)
+    monkeypatch.setattr(initialize, "_decompose", note)
+    monkeypatch.setattr(initialize, "effective_n_threads", lambda: threads)
     with threadpool_limits(2, user_api="blas"):
         before = limits()
-        draw(orthogonal.LEAST_THREADED)
+        draw(initialize.LEAST_THREADED)
         assert limits() == before
     assert 2 in before
     assert len(during) == 4
@@ -68,7 +68,7 @@ def test_what_a_thread_raises_is_raised(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(orthogonal, "_decompose", fail)
-    monkeypatch.setattr(orthogonal, "effective_n_threads", lambda: 2)
+    monkeypatch.setattr(initialize, "_decompose", fail)
+    monkeypatch.setattr(initialize, "effective_n_threads", lambda: 2)
     with pytest.raises(MemoryError):
-        draw(orthogonal.LEAST_THREADED)
+        draw(initialize.LEAST_THREADED)
