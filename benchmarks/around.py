@@ -113,7 +113,17 @@ def search(run):
     epochs = 10 if run.quick else 60
     model = make_pipeline(
         PerStep(StandardScaler()),
-        RNNClassifier((64,), batch_size=32, max_iter=epochs, tol=0, random_state=0),
+        RNNClassifier(
+            (64,),
+            batch_size=32,
+            max_iter=epochs,
+            tol=0,
+            random_state=0,
+            pooling="last",
+            scaling="none",
+            learning_rate="constant",
+            learning_rate_init=1e-3,
+        ),
     )
     # Of one size, and a quarter of a second: joblib hands out fits below 0.2 s several at a time,
     # and one worker ends up with the last few while the other waits.

@@ -29,7 +29,13 @@ SETS = (
     "JapaneseVowels",
 )  # fmt: skip
 FRAMES = 32  # about so many steps are left of a series, each of four times its share of the steps
-BOTH = {"bidirectional": True, "pooling": "max"}
+# The defaults that were there before those of today were chosen.
+BEFORE = {
+    "pooling": "last", "learning_rate": "constant", "learning_rate_init": 1e-3,
+    "n_iter_no_change": 10, "scaling": "none",
+}  # fmt: skip
+RAW = {"scaling": "none"}
+BOTH = {**BEFORE, "bidirectional": True, "pooling": "max"}
 # A schedule that ends at 0 needs no criterion to stop.
 LINEAR = {**BOTH, "learning_rate": "linear", "learning_rate_init": 3e-3, "n_iter_no_change": np.inf}
 JOINED = {**LINEAR, "pooling": ("last", "mean", "max")}
@@ -38,8 +44,20 @@ JOINED = {**LINEAR, "pooling": ("last", "mean", "max")}
 # over all steps), "white" (the features of all steps uncorrelated) and "series" (of each series by
 # itself).
 SETTINGS = {
+    "before": (BEFORE, ()),
+    "before, scaled": (BEFORE, ("scale",)),
     "default": ({}, ()),
-    "default, scaled": ({}, ("scale",)),
+    "default, batches of 8": ({"batch_size": 8}, ()),
+    "default, batches of 16": ({"batch_size": 16}, ()),
+    "default, two directions": ({"bidirectional": True}, ()),
+    "default, two directions, batches of 8": ({"bidirectional": True, "batch_size": 8}, ()),
+    "default, not scaled": (RAW, ()),
+    "default, not scaled, last": ({**RAW, "pooling": "last"}, ()),
+    "default, not scaled, last and mean": ({**RAW, "pooling": ("last", "mean")}, ()),
+    "default, not scaled, rate .001": ({**RAW, "learning_rate_init": 1e-3}, ()),
+    "default, not scaled, rate .01": ({**RAW, "learning_rate_init": 1e-2}, ()),
+    "default, not scaled, ends where the loss stalls": ({**RAW, "n_iter_no_change": 10}, ()),
+    "default, not scaled, two directions": ({**RAW, "bidirectional": True}, ()),
     "both directions, max": (BOTH, ()),
     "both, max, scaled": (BOTH, ("scale",)),
     "both, max, frames": (BOTH, ("frames",)),
@@ -76,7 +94,6 @@ SETTINGS = {
     "linear, frames, scaled, batches of 8, five members": (
         {**LINEAR, "batch_size": 8, "members": 5}, ("frames", "scale")
     ),
-    "linear, joined": (JOINED, ()),
     "linear, frames, scaled, three members": ({**LINEAR, "members": 3}, ("frames", "scale")),
 }  # fmt: skip
 

@@ -18,6 +18,8 @@ TUNED = {
     "hidden_layer_sizes": (64,),
     "cell": "lstm",
     "max_iter": 60,
+    "learning_rate": "constant",
+    "n_iter_no_change": 10,
     "learning_rate_init": 3e-3,
     "batch_size": 32,
 }

@@ -28,7 +28,9 @@ warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 X = rng.normal(size=(4, 50, 4)).astype(np.float32)
 y = np.array([0, 1, 0, 1])
-model = skrnn.RNNClassifier((32,), max_iter=1, random_state=0).fit(X, y)
+model = skrnn.RNNClassifier(
+    (32,), pooling="last", scaling="none", max_iter=1, random_state=0
+).fit(X, y)
 state = model.initial_state(1)
 x = np.ascontiguousarray(X[:1, 0])
 out = model.step(x, state)

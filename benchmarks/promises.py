@@ -30,11 +30,14 @@ from skrnn._network.threads import effective_n_threads
 from skrnn.inspection import gradient_flow
 
 REPEATS = 5
+PLAIN = {
+    "pooling": "last", "scaling": "none", "learning_rate": "constant", "learning_rate_init": 1e-3,
+}  # fmt: skip
 
 
 def classifier(**params):
     """Make a classifier that runs all its epochs."""
-    fixed = {"n_iter_no_change": np.inf, "tol": 0, "random_state": 0}
+    fixed = {"n_iter_no_change": np.inf, "tol": 0, "random_state": 0, **PLAIN}
     return RNNClassifier(**{"hidden_layer_sizes": (64,), "max_iter": 3, **fixed, **params})
 
 
@@ -161,7 +164,7 @@ def long_calls():
     halves = np.arange(len(X)) % 2
     few = {"max_iter": 1, "random_state": 0}
     tags = [X[:2, :, 0].argsort()[k] for k in range(2)]  # a hundred labels
-    plain = RNNClassifier((128,), **few).fit(X[:64], halves[:64])
+    plain = RNNClassifier((128,), **few, **PLAIN).fit(X[:64], halves[:64])
     crf = LSTMTagger((8,), crf=True, **few).fit(list(X[:2]), tags)
     texts, document = words(9000, 100, 2000), np.arange(200) % 20
     language = LSTMLanguageModel((128,), **few).fit(texts[:20])
@@ -175,7 +178,7 @@ def long_calls():
     wave = np.sin(np.arange(60_000) / 6)
     forecaster = LSTMForecaster(horizon=4, hidden_layer_sizes=(64,), **few).fit(wave[:500])
     long = np.random.default_rng(0).normal(size=(2, 250_000, 2))
-    flow = RNNClassifier((64,), **few).fit(long[:, :50], [0, 1])
+    flow = RNNClassifier((64,), **few, **PLAIN).fit(long[:, :50], [0, 1])
     return {
         "fit, one batch of two long sequences": lambda: flow.fit(long, [0, 1]),
         "fit, one batch of 6,000": lambda: plain.set_params(batch_size=6000).partial_fit(

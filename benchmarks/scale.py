@@ -37,6 +37,7 @@ from skrnn.preprocessing import PerStep
 
 DATA = Path(os.environ.get("SKRNN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 COMMON = {"n_iter_no_change": np.inf, "random_state": 0}
+PLAIN = {**COMMON, "pooling": "last", "scaling": "none", "learning_rate": "constant"}
 MB = 2**20
 SMALL = "--small" in sys.argv or bool(os.environ.get("SKRNN_SCALE_SMALL"))
 
@@ -95,7 +96,7 @@ def memory_of_store_fit(path, n):
     store = SequenceStore(path)[:n]
     y = store.y
     before = peak_mb()
-    RNNClassifier((8,), max_iter=1, batch_size=64, **COMMON).fit(store, y)
+    RNNClassifier((8,), max_iter=1, batch_size=64, **PLAIN).fit(store, y)
     return before, peak_mb()
 
 
@@ -106,7 +107,7 @@ def time_of_store():
     y = np.arange(len(X)) % 2
     with tempfile.TemporaryDirectory() as folder:
         store = SequenceStore.write(folder, X, y, buffer_bytes=(2 if SMALL else 16) * MB)
-        model, times = RNNClassifier((32,), max_iter=2, **COMMON), ([], [])
+        model, times = RNNClassifier((32,), max_iter=2, **PLAIN), ([], [])
         for turn in range(2 if SMALL else 10):
             given = (X, store)[turn % 2]
             times[turn % 2].append(seconds_of(lambda given=given: model.fit(given, y)) / 2)
@@ -242,7 +243,7 @@ class Shard:
 
 def noise_model(units, batch, epochs=1):
     """Return a classifier of a network with one layer."""
-    return RNNClassifier((units,), max_iter=epochs, batch_size=batch, **COMMON)
+    return RNNClassifier((units,), max_iter=epochs, batch_size=batch, **PLAIN)
 
 
 def seconds_per_batch(units):
@@ -325,10 +326,10 @@ def memory_of_shape(kind):
     rng = np.random.default_rng(0)
     if kind == "10^6 sequences of 4 steps":
         X, y = rng.standard_normal((10**6, 4, 4), np.float32), np.arange(10**6) % 2
-        model = RNNClassifier((8,), max_iter=1, batch_size=256, **COMMON)
+        model = RNNClassifier((8,), max_iter=1, batch_size=256, **PLAIN)
     elif kind.startswith("10^3 sequences of 10^4 steps"):
         X, y = rng.standard_normal((1000, 10_000, 4), np.float32), np.arange(1000) % 2
-        model = RNNClassifier((8,), max_iter=1, batch_size=16, bptt_steps=100, **COMMON)
+        model = RNNClassifier((8,), max_iter=1, batch_size=16, bptt_steps=100, **PLAIN)
     else:
         X = rng.standard_normal((1, 10**7, 4), np.float32)
         y = (X[:, :, 0] > 0).astype(np.int64)

@@ -21,7 +21,8 @@ def make_ours(width, in_place):
     X = rng.normal(size=(12, 5, FEATURES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = skrnn.RNNClassifier((width,), max_iter=1).fit(X, np.arange(12) % CLASSES)
+        model = skrnn.RNNClassifier((width,), pooling="last", scaling="none", max_iter=1)
+        model.fit(X, np.arange(12) % CLASSES)
     x = np.ascontiguousarray(X[:1, 0], dtype=np.float32)
     state = model.initial_state()
     if in_place:

@@ -60,7 +60,9 @@ def learn(name, length, seed, epochs):
     rng = np.random.default_rng([seed, length])
     X_held, y_held = draw_problem(500, length, rng)
     cell = name.partition("-")[0]
-    model = RNNRegressor((64,), cell=cell, learning_rate_init=0.003, random_state=seed)
+    model = RNNRegressor(
+        (64,), cell=cell, learning_rate_init=0.003, random_state=seed, scaling="none"
+    )
     if name == "lstm-long":
         spread_memories(model, length, rng)
     errors = []

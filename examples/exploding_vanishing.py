@@ -30,7 +30,7 @@ def network(activation, X, y):
     """Make an untrained network: one step, so small that it moves nothing."""
     model = RNNRegressor(
         (HIDDEN,), activation, cell="rnn", solver="sgd", learning_rate_init=1e-30, max_iter=1,
-        n_iter_no_change=np.inf, random_state=0, dtype="float64",
+        n_iter_no_change=np.inf, random_state=0, dtype="float64", scaling="none",
     )  # fmt: skip
     return model.fit(X, y)
 

@@ -78,7 +78,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     dropout: float
@@ -153,7 +153,7 @@ class LSTMForecaster(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         dropout: float = ...,
@@ -248,7 +248,7 @@ class LSTMLanguageModel(BaseEstimator, metaclass=ABCMeta):
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     dropout: float
@@ -301,7 +301,7 @@ class LSTMLanguageModel(BaseEstimator, metaclass=ABCMeta):
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         dropout: float = ...,
@@ -378,7 +378,7 @@ class LSTMTagger(BaseEstimator, metaclass=ABCMeta):
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     bidirectional: bool
@@ -439,7 +439,7 @@ class LSTMTagger(BaseEstimator, metaclass=ABCMeta):
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         bidirectional: bool = ...,
@@ -510,7 +510,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator, metaclass=
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     bidirectional: bool
@@ -531,6 +531,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator, metaclass=
     embeddings: Any
     freeze_embeddings: bool
     embeddings_vocabulary: Literal["training", "all"]
+    scaling: Literal["global", "none"] | None
     classes_: NDArray[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -570,7 +571,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator, metaclass=
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         bidirectional: bool = ...,
@@ -589,6 +590,7 @@ class RNNClassifier(TransformerMixin, ClassifierMixin, BaseEstimator, metaclass=
         embeddings: Any = ...,
         freeze_embeddings: bool = ...,
         embeddings_vocabulary: Literal["training", "all"] = ...,
+        scaling: Literal["global", "none"] | None = ...,
     ) -> None: ...
     def fit(
         self,
@@ -647,7 +649,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator, metaclass=AB
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     bidirectional: bool
@@ -669,6 +671,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator, metaclass=AB
     embeddings: Any
     freeze_embeddings: bool
     embeddings_vocabulary: Literal["training", "all"]
+    scaling: Literal["global", "none"] | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     vocabulary_: dict[str, Any]
@@ -707,7 +710,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator, metaclass=AB
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         bidirectional: bool = ...,
@@ -727,6 +730,7 @@ class RNNRegressor(TransformerMixin, RegressorMixin, BaseEstimator, metaclass=AB
         embeddings: Any = ...,
         freeze_embeddings: bool = ...,
         embeddings_vocabulary: Literal["training", "all"] = ...,
+        scaling: Literal["global", "none"] | None = ...,
     ) -> None: ...
     def fit(
         self,
@@ -780,7 +784,7 @@ class Seq2SeqTranslator(BaseEstimator, metaclass=ABCMeta):
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | Literal["auto"]
     scoring: Any
     cell: Literal["lstm", "gru", "rnn"]
     bidirectional: bool
@@ -840,7 +844,7 @@ class Seq2SeqTranslator(BaseEstimator, metaclass=ABCMeta):
         beta_1: float = ...,
         beta_2: float = ...,
         epsilon: float = ...,
-        n_iter_no_change: float = ...,
+        n_iter_no_change: float | Literal["auto"] = ...,
         scoring: Any = ...,
         cell: Literal["lstm", "gru", "rnn"] = ...,
         bidirectional: bool = ...,

@@ -59,13 +59,13 @@ class RNNClassifier(
     batch_size : int or 'auto', default='auto'
         Number of sequences per mini-batch; 'auto' is `min(32, n_sequences)`.
 
-    learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='constant'
+    learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='linear'
         Schedule of the step size. 'constant' keeps it; 'linear' decreases it linearly to zero over
         `max_iter` epochs, which takes the noise out of the last weights. With `solver='sgd'`,
         'invscaling' divides the initial step size by `(sequences seen + 1) ** power_t`, and
         'adaptive' divides the step size by 5 each time the loss stalls.
 
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         Initial step size.
 
     power_t : float, default=0.5
@@ -113,8 +113,11 @@ class RNNClassifier(
     epsilon : float, default=1e-8
         Term added to Adam's denominator, which keeps it from zero.
 
-    n_iter_no_change : int or np.inf, default=10
+    n_iter_no_change : int, np.inf or 'auto', default='auto'
         Number of epochs without improvement after which training stops; `np.inf` never stops it.
+        'auto' is 10, but `np.inf` for `learning_rate='linear'` without `early_stopping`: this
+        schedule ends by itself, and a loss that stalls at a large step size may fall again at a
+        small one.
 
     scoring : str, callable or None, default='loss'
         What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`
@@ -129,7 +132,7 @@ class RNNClassifier(
     bidirectional : bool, default=False
         Add a second network that runs from the last step to the first.
 
-    pooling : {'last', 'mean', 'max', 'attention'} or tuple of them, default='last'
+    pooling : {'last', 'mean', 'max', 'attention'} or tuple of them, default=('last', 'mean', 'max')
         Pooling of the hidden states of the top layer, which the output layer reads: the final state
         of each direction (PyTorch's `h_n`), the mean or maximum over the steps of the sequence, or
         a weighted mean with learned weights, ``softmax_t(v . h_t)``, which
@@ -200,6 +203,13 @@ class RNNClassifier(
         Words that are known: those of the training data, or in addition all that `embeddings` has a
         vector for, so that predictions know words that training did not have. The embedding then
         has a row for each of them, in memory and in files, and that of a language model an output.
+
+    scaling : {'global', 'none'} or None, default='global'
+        Scaling of numbers of X. 'global' subtracts the mean of each feature over all steps of the
+        training data (as the weights count them, without what is held out) and divides by its
+        standard deviation, in float64, as ``PerStep(StandardScaler())`` would; a warm start keeps
+        both, and `partial_fit` those of its first call. 'none' or None reads X as it is. Tokens and
+        ids are never scaled. `weights_` are those of the plain network, which reads X as it is.
 
     Attributes
     ----------
@@ -272,7 +282,7 @@ class RNNClassifier(
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(n, 2)).cumsum(axis=0) for n in rng.integers(5, 20, size=200)]
     >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
-    >>> clf = RNNClassifier(max_iter=50, n_iter_no_change=np.inf, random_state=0).fit(X, y)
+    >>> clf = RNNClassifier(max_iter=50, random_state=0).fit(X, y)
     >>> clf.predict([np.ones((4, 2)).cumsum(axis=0)])
     array(['up'], dtype='<U4')
     """
@@ -285,13 +295,15 @@ class RNNClassifier(
         "pooling": POOLINGS,
     }
     _needed: tuple = ("classes_",)
-    _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
+    _scales_input = True
+    _reading_parameters = ("subwords", "scaling", *TokensMixin._reading_parameters)
     _reads_parts = True  # of a store
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
         **TokensMixin._token_constraints,
         **TokensMixin._embedding_constraints,
+        "scaling": [StrOptions({"global", "none"}), None],
     }
 
     def __init__(
@@ -302,8 +314,8 @@ class RNNClassifier(
         solver="adam",
         alpha=0.0001,
         batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
+        learning_rate="linear",
+        learning_rate_init=0.003,
         power_t=0.5,
         max_iter=200,
         shuffle=True,
@@ -318,11 +330,11 @@ class RNNClassifier(
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change=10,
+        n_iter_no_change="auto",
         scoring="loss",
         cell="lstm",
         bidirectional=False,
-        pooling="last",
+        pooling=("last", "mean", "max"),
         dropout=0.0,
         recurrent_dropout=0.0,
         max_grad_norm=1.0,
@@ -336,6 +348,7 @@ class RNNClassifier(
         embeddings=None,
         freeze_embeddings=False,
         embeddings_vocabulary="training",
+        scaling="global",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -378,6 +391,7 @@ class RNNClassifier(
         self.embeddings = embeddings
         self.freeze_embeddings = freeze_embeddings
         self.embeddings_vocabulary = embeddings_vocabulary
+        self.scaling = scaling
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -428,7 +442,8 @@ class RNNClassifier(
             Class of each output, in the order of the rows of `head_weight`.
 
         **params : dict
-            Parameters of the estimator, such as `pooling`.
+            Parameters of the estimator, such as `pooling`; left out, a head that reads one
+            number per unit and direction is one for `pooling='last'`.
 
         Returns
         -------

@@ -104,8 +104,11 @@ class RNNRegressor(
     epsilon : float, default=1e-8
         Term added to Adam's denominator, which keeps it from zero.
 
-    n_iter_no_change : int or np.inf, default=10
+    n_iter_no_change : int, np.inf or 'auto', default=10
         Number of epochs without improvement after which training stops; `np.inf` never stops it.
+        'auto' is 10, but `np.inf` for `learning_rate='linear'` without `early_stopping`: this
+        schedule ends by itself, and a loss that stalls at a large step size may fall again at a
+        small one.
 
     scoring : str, callable or None, default='loss'
         What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`
@@ -199,6 +202,13 @@ class RNNRegressor(
         vector for, so that predictions know words that training did not have. The embedding then
         has a row for each of them, in memory and in files, and that of a language model an output.
 
+    scaling : {'global', 'none'} or None, default='global'
+        Scaling of numbers of X. 'global' subtracts the mean of each feature over all steps of the
+        training data (as the weights count them, without what is held out) and divides by its
+        standard deviation, in float64, as ``PerStep(StandardScaler())`` would; a warm start keeps
+        both, and `partial_fit` those of its first call. 'none' or None reads X as it is. Tokens and
+        ids are never scaled. `weights_` are those of the plain network, which reads X as it is.
+
     Attributes
     ----------
     n_features_in_ : int
@@ -279,7 +289,8 @@ class RNNRegressor(
         "pooling": POOLINGS,
     }
     _needed: tuple = ("_y_ndim", "_target_center", "_target_scale")
-    _reading_parameters = ("subwords", *TokensMixin._reading_parameters)
+    _scales_input = True
+    _reading_parameters = ("subwords", "scaling", *TokensMixin._reading_parameters)
     _reads_parts = True  # of a store
     _parameter_constraints: dict = {
         **BaseRecurrentNetwork._parameter_constraints,
@@ -287,6 +298,7 @@ class RNNRegressor(
         "quantile": [Interval(Real, 0, 1, closed="neither")],
         **TokensMixin._token_constraints,
         **TokensMixin._embedding_constraints,
+        "scaling": [StrOptions({"global", "none"}), None],
     }
 
     def __init__(
@@ -332,6 +344,7 @@ class RNNRegressor(
         embeddings=None,
         freeze_embeddings=False,
         embeddings_vocabulary="training",
+        scaling="global",
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -375,6 +388,7 @@ class RNNRegressor(
         self.embeddings = embeddings
         self.freeze_embeddings = freeze_embeddings
         self.embeddings_vocabulary = embeddings_vocabulary
+        self.scaling = scaling
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

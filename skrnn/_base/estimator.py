@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 
 from skrnn._base.callbacks import Progress
 from skrnn._base.early_stopping import Validation, hold_out, make_score
+from skrnn._base.input_scale import InputScaleMixin, fold, unfold
 from skrnn._base.persistence import StateMixin, check_optimizer
 from skrnn._base.sklearn_api import (
     CallbackSupportMixin,
@@ -47,8 +48,8 @@ LABEL_LOSSES = ("softmax", "crf", "binary_log_loss")
 
 
 class BaseRecurrentNetwork(
-    DocumentationLinkMixin, CallbackSupportMixin, StateMixin, BaseEstimator, ABC
-):
+    DocumentationLinkMixin, CallbackSupportMixin, InputScaleMixin, StateMixin, BaseEstimator, ABC
+):  # fmt: skip
     """Parameters, fit and weights of all recurrent estimators.
 
     An estimator has its `fit`, and either `_read_targets` or all of `_read_data`. It may replace
@@ -94,6 +95,7 @@ class BaseRecurrentNetwork(
         "n_iter_no_change": [
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
+            StrOptions({"auto"}),
         ],
         "scoring": [str, callable, None],
         "cell": [StrOptions(set(CELLS))],
@@ -294,8 +296,8 @@ class BaseRecurrentNetwork(
             As the user gave them.
         reset : bool
             Whether the width and the vocabulary are to be learned from X.
-        dtype : dtype, default=None
-            Type of numbers; None takes that of the parameter.
+        dtype : dtype or tuple of dtypes, default=None
+            Type of numbers; None takes that of the parameter, or what `_types_read` says.
         embed : bool, default=None
             Whether integers are token ids; None asks `embedding_dim`.
         **learning
@@ -306,10 +308,14 @@ class BaseRecurrentNetwork(
         Sequences
             Values of shape (total_steps, n_features), or ids of shape (total_steps, n_columns).
         """
-        dtype = np.dtype(self.dtype if dtype is None else dtype)
+        if dtype is None:
+            dtype = self._types_read(reset, np.dtype(self.dtype))
+        within = None
+        if isinstance(dtype, tuple):
+            within = self._params.dtype if not reset else np.dtype(self.dtype)
         has_vectors = getattr(self, "embeddings", None) is not None
         return check_sequences(
-            self, X, dtype=dtype, reset=reset,
+            self, X, dtype=dtype, within=within, reset=reset,
             embed=self.embedding_dim is not None if embed is None else embed,
             min_length=self._min_length, columns=getattr(self, "_word_columns", None),
             vectors=self._word_vectors if has_vectors else None, **learning,
@@ -360,7 +366,9 @@ class BaseRecurrentNetwork(
         targets = self._read_targets(
             sequences, y, sample_weight, reset=reset, held=foreign, **known
         )
-        return TrainingData(sequences, targets, None, held)
+        if reset:
+            self._learn_input_scale(sequences, targets.weights, foreign)
+        return TrainingData(self._scaled(sequences, self.dtype), targets, None, held)
 
     def _read_targets(self, sequences, y, sample_weight, *, reset, held, **known):
         """Validate targets and weights; return what the loss compares with.
@@ -556,7 +564,9 @@ class BaseRecurrentNetwork(
 
     def _sequences(self, X):
         """Validate X for prediction."""
-        return self._read_sequences(X, reset=False, dtype=self._check_whole().dtype)
+        dtype = self._check_whole().dtype
+        types = self._types_read(False, dtype)
+        return self._scaled(self._read_sequences(X, reset=False, dtype=types), dtype)
 
     def _outputs(self, X, probabilities=False):
         """Return what the head puts out for each sequence of X."""
@@ -593,7 +603,10 @@ class BaseRecurrentNetwork(
         # An AttributeError, not check_is_fitted's: hasattr(estimator, "weights_") must be False.
         if "_params" not in self.__dict__:
             raise AttributeError(f"This {type(self).__name__} has no weights yet: call fit first.")
-        return {name: w.copy() for name, w in self._check_whole().views(self._params).items()}
+        weights = {name: w.copy() for name, w in self._check_whole().views(self._params).items()}
+        if self._input_scale is None:
+            return weights
+        return fold(weights, self._input_center, self._input_scale)
 
     def set_weights(self, weights):
         """Replace the weights of a fitted estimator: the inverse of `weights_`.
@@ -614,6 +627,8 @@ class BaseRecurrentNetwork(
             estimator is then left unchanged.
         """
         self._check_whole()
+        if self._input_scale is not None:
+            weights = unfold(weights, self._input_center, self._input_scale)
         params = np.empty_like(self._params)
         views = self._get_plan().views(params)
         if missing := sorted(set(views) - set(weights)):

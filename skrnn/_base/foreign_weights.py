@@ -48,8 +48,12 @@ def build(cls, weights, params, targets):
         ),
         "cell": CELL_OF_GATES.get(recurrent.shape[0] / recurrent.shape[1]),
         "bidirectional": "weight_hh_l0_reverse" in weights,
-        "dtype": "float64" if first.dtype == np.float64 else "float32",
+        "dtype": "float64" if recurrent.dtype == np.float64 else "float32",
     }  # fmt: skip
+    width = found["hidden_layer_sizes"][-1] * (1 + found["bidirectional"])
+    if weights["head_weight"].ndim == 2 and weights["head_weight"].shape[1] == width:
+        # One pooling: of those without weights of their own it is, unless told, PyTorch's h_n.
+        found["pooling"] = "attention" if "pool_weight" in weights else "last"
     requested = cls(**found | params)
     estimator = cls(
         **found | params | {"warm_start": False, "early_stopping": False, "verbose": False}

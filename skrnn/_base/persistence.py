@@ -294,6 +294,23 @@ def _per_output(key, positive=False, optional=False):
     return check
 
 
+def _per_feature(key, other, positive=False):
+    """Return the check of one finite number for each feature of a step, or None; as `other` has."""
+
+    def check(numbers, state, plan):
+        if (numbers is None) != (state.get(other) is None):
+            raise Misfit(f"{key} and {other} do not belong together")
+        if numbers is None:
+            return
+        n_features = state["_architecture"]["n_features"]
+        if plan.embedding is not None or not has_shape(numbers, (n_features,)):
+            raise Misfit(f"{key} is not one number for each feature")
+        if not ((numbers > 0 if positive else numbers == numbers) & np.isfinite(numbers)).all():
+            raise Misfit(f"{key} holds NaN, infinity or a number that is not positive")
+
+    return check
+
+
 def _check_classes(classes, state, plan):
     if not isinstance(classes, np.ndarray) or classes.shape != (plan.n_outputs,):
         raise Misfit(f"classes_ does not have one label for each of {plan.n_outputs} outputs")
@@ -420,6 +437,8 @@ CHECKS = {
     "_class_weights": _per_output("_class_weights", optional=True),
     "_target_center": _per_output("_target_center"),
     "_target_scale": _per_output("_target_scale", positive=True),
+    "_input_center": _per_feature("_input_center", "_input_scale"),
+    "_input_scale": _per_feature("_input_scale", "_input_center", positive=True),
     "_counts": _per_output("_counts"),
     "_loss": _check_loss,
     "_read_by": _check_read_by,

@@ -18,6 +18,8 @@ from skrnn._network.stepping import Steppers
 class StreamingMixin:
     """`initial_state` and `step` of an estimator that reads from the first step to the last."""
 
+    _input_scale: np.ndarray | None  # None where `_scaled_step` is not needed
+
     def initial_state(self, n_sequences=1):
         """Return the state before the first step.
 
@@ -84,7 +86,8 @@ class StreamingMixin:
             # The kernel checks all arrays; what it does not take as it is gets a second look.
             if type(x) is type(state) is np.ndarray and (out is None or output is not None):
                 output, raw = self._step_arrays(n, output)
-                if stepper.step(x, state, after, raw) < 0:
+                values = x if self._input_scale is None else self._scaled_step(x)
+                if stepper.step(values, state, after, raw) < 0:
                     self._finish_step(raw, output)
                     return output, after
         except (AttributeError, IndexError, TypeError, ValueError):

@@ -11,6 +11,7 @@ from skrnn._network.optimizer import MAX_HALVINGS, Snapshot, all_finite
 from skrnn._network.threads import FITTING
 
 AUTO_BATCH_SIZE = 32
+AUTO_PATIENCE = 10
 # Largest ratio of alpha to the total weight of the data: beyond, only the penalty is learned.
 MOST_PENALTY = 1e6
 # Parameters of an estimator that the loop obeys.
@@ -23,6 +24,24 @@ HISTORY = (
     "n_iter_", "t_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_",
     "best_epoch_", "_weights_version",
 )  # fmt: skip
+
+
+def choose_patience(n_iter_no_change, learning_rate, watched):
+    """Return the number of epochs without improvement that end the training.
+
+    Under the 'linear' schedule it ends by itself, and a loss that stalls at a large step size may
+    fall again at a small one.
+
+    Parameters
+    ----------
+    n_iter_no_change : int, np.inf or 'auto'
+    learning_rate : str
+    watched : bool
+        Whether validation data decide, not the training loss.
+    """
+    if n_iter_no_change != "auto":
+        return n_iter_no_change
+    return np.inf if learning_rate == "linear" and not watched else AUTO_PATIENCE
 
 
 class TrainingLoop:
@@ -96,6 +115,9 @@ class TrainingLoop:
         self.watched = None
         if validation is not None:
             self.watched, self.score = self._watch(size), validation.score
+        self.patience = choose_patience(
+            settings["n_iter_no_change"], settings["learning_rate"], self.watched is not None
+        )
         self.lowest, self.sound = np.inf, None  # best epoch's loss, state before it
         self.best_validation_loss = np.inf
         if self.watched and warm:
@@ -290,7 +312,7 @@ class TrainingLoop:
 
     def _is_done(self):
         settings = self.settings
-        if self.incremental or self.stalled <= settings["n_iter_no_change"]:
+        if self.incremental or self.stalled <= self.patience:
             return False
         if self.optimizer.goes_on():
             self.stalled = 0
@@ -299,7 +321,7 @@ class TrainingLoop:
             kind = "Validation score" if self.watched else "Training loss"
             print(
                 f"{kind} did not improve more than tol={settings['tol']:f} for "
-                f"{settings['n_iter_no_change']} consecutive epochs. Stopping."
+                f"{self.patience} consecutive epochs. Stopping."
             )
         return True
 
@@ -316,7 +338,7 @@ class TrainingLoop:
         # 'linear' ends where its step size does, which is no failure to converge.
         if self.incremental or settings["learning_rate"] == "linear":
             return
-        if np.isfinite(settings["n_iter_no_change"]) and settings["tol"] > 0:
+        if np.isfinite(self.patience) and settings["tol"] > 0:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({settings['max_iter']}) reached and "
                 "the optimization hasn't converged yet.",

@@ -15,7 +15,7 @@ import numpy as np
 from skrnn._data.fitted_input import check_fitted_kind, check_numbers
 from skrnn._data.formats import find_format
 from skrnn._data.readers import read_numbers, read_tokens
-from skrnn._data.sequences import locate
+from skrnn._data.sequences import Sequences, locate
 from skrnn._data.single_series import is_panel
 from skrnn._data.stored_input import CodeEncoder, IdEncoder, NumberEncoder, count_codes
 from skrnn._data.token_ids import (
@@ -36,6 +36,7 @@ def check_sequences(
     X,
     *,
     dtype=np.float32,
+    within=None,
     reset,
     embed=False,
     allow_nan=False,
@@ -61,6 +62,9 @@ def check_sequences(
 
     dtype : dtype or tuple of dtypes, default=np.float32
         Type of numeric values. Of a tuple, the type found if it is among them, else the first.
+
+    within : dtype, default=None
+        Type that the values must fit into, where it is not the one that they have.
 
     reset : bool
         True in ``fit``, False in every later call.
@@ -112,9 +116,9 @@ def check_sequences(
         )
     if hasattr(type(X), "_stored_sequences"):
         stored = _check_store(
-            estimator, X, dtype=dtype, reset=reset, embed=embed, allow_nan=allow_nan,
-            min_length=min_length, columns=columns, learn_from=learn_from, vocabulary=vocabulary,
-            vectors=vectors,
+            estimator, X, dtype=dtype, within=within, reset=reset, embed=embed,
+            allow_nan=allow_nan, min_length=min_length, columns=columns, learn_from=learn_from,
+            vocabulary=vocabulary, vectors=vectors,
         )  # fmt: skip
         return stored if getattr(estimator, "_reads_parts", False) else _load(estimator, stored)
     if input_format == "tokens":
@@ -137,9 +141,10 @@ def check_sequences(
         are_features=not (padded or embed),
     )  # fmt: skip
     _check_lengths(estimator, sequences.offsets, min_length)
-    if not _is_surely_sound(sequences.values):
-        _check_finite(estimator, sequences, allow_nan and not embed)
-        _check_size(estimator, sequences)
+    if not _is_surely_sound(sequences.values, within):
+        fitted = sequences if embed else _in_type(sequences, within)
+        _check_finite(estimator, fitted, allow_nan and not embed)
+        _check_size(estimator, fitted)
     if embed:
         return encode_ids(
             estimator, sequences, reset=reset, learn_from=learn_from, vocabulary=vocabulary
@@ -193,8 +198,8 @@ def _refuse_panel(X):
 
 
 def _check_store(
-    estimator, X, *, dtype, reset, embed, allow_nan, min_length, columns, learn_from, vocabulary,
-    vectors,
+    estimator, X, *, dtype, within, reset, embed, allow_nan, min_length, columns, learn_from,
+    vocabulary, vectors,
 ):  # fmt: skip
     """Validate a store; parameters as in `check_sequences`.
 
@@ -244,12 +249,13 @@ def _check_store(
     if isinstance(dtype, tuple):
         dtype = found if found in dtype else dtype[0]
     numbers = replace(stored, encode=NumberEncoder(stored.file.path, np.dtype(dtype), None))
-    largest = _largest_sound(np.dtype(dtype))
+    largest = largest_sound(np.dtype(dtype if within is None else within))
     if found.kind == "f" and not X._has_only_numbers_up_to(largest):
         for first, _, part in numbers.parts():
-            if not _is_surely_sound(part.values):
-                _check_finite(estimator, part, allow_nan, first)
-                _check_size(estimator, part, first)
+            if not _is_surely_sound(part.values, within):
+                fitted = _in_type(part, within)
+                _check_finite(estimator, fitted, allow_nan, first)
+                _check_size(estimator, fitted, first)
     if reset and not allow_nan:
         _warn_if_channel_first(numbers.read(np.arange(min(LOOKED_AT, len(stored)))))
     if allow_nan:
@@ -285,15 +291,23 @@ def _check_lengths(estimator, offsets, min_length):
     )
 
 
-def _is_surely_sound(values):
+def _is_surely_sound(values, within=None):
     """Tell by two quick passes that all is finite, and far from the end of single precision."""
     if values.dtype.kind != "f" or values.size == 0:
         return True
-    largest = _largest_sound(values.dtype)
+    largest = largest_sound(values.dtype if within is None else within)
     return bool(-largest <= values.min() and values.max() <= largest)  # NaN is neither
 
 
-def _largest_sound(dtype):
+def _in_type(sequences, dtype):
+    """Return sequences of numbers in a type, or as they are for None."""
+    if dtype is None:
+        return sequences
+    with np.errstate(over="ignore"):  # found as infinity
+        return Sequences(sequences.values.astype(dtype, copy=False), sequences.offsets)
+
+
+def largest_sound(dtype):
     """Return the largest number of a type that sums of a few thousand numbers may have."""
     return LARGEST_SINGLE if dtype == np.float32 else np.finfo(dtype).max
 

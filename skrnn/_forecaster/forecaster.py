@@ -185,8 +185,11 @@ class LSTMForecaster(  # type: ignore[misc]  # its `_read_data` takes no vocabul
     epsilon : float, default=1e-8
         Term added to Adam's denominator, which keeps it from zero.
 
-    n_iter_no_change : int or np.inf, default=10
+    n_iter_no_change : int, np.inf or 'auto', default=10
         Number of epochs without improvement after which training stops; `np.inf` never stops it.
+        'auto' is 10, but `np.inf` for `learning_rate='linear'` without `early_stopping`: this
+        schedule ends by itself, and a loss that stalls at a large step size may fall again at a
+        small one.
 
     scoring : str, callable or None, default='loss'
         What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`

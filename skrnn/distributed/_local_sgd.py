@@ -21,7 +21,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 
 from skrnn._base.sklearn_api import _num_samples
-from skrnn._base.training import AUTO_BATCH_SIZE
+from skrnn._base.training import AUTO_BATCH_SIZE, choose_patience
 from skrnn.distributed import _worker
 from skrnn.distributed._engines import (
     DaskEngine,
@@ -261,6 +261,9 @@ class _Run:
         """Run epochs, each of rounds, until there are enough or the score stalls."""
         master, estimator = self.master, self.estimator
         best, stalled, scores = None, 0, []
+        patience = choose_patience(
+            estimator.n_iter_no_change, estimator.learning_rate, validation is not None
+        )
         epochs = int(estimator.max_iter)
         for epoch in range(epochs):
             rate = estimator.learning_rate_init
@@ -286,7 +289,7 @@ class _Run:
             stalled = 0 if improved else stalled + 1
             if best is None or scores[-1] > best[0]:
                 best = scores[-1], master._params.copy()
-            if stalled > estimator.n_iter_no_change:
+            if stalled > patience:
                 break
         self._hand_over(best, scores)
 

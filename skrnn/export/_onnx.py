@@ -179,6 +179,9 @@ def _rows(graph, ids, counts, unknown=None):
 def _outputs(graph, estimator, plan, values, lengths):
     if plan.embedding is not None:
         values = _rows(graph, values, estimator._token_counts)
+    elif getattr(estimator, "_input_scale", None) is not None:
+        values = graph.add("Sub", values, estimator._input_center)
+        values = graph.add("Div", values, estimator._input_scale)
     return add_network(graph, plan, estimator._params, values, lengths)
 
 

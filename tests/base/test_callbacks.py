@@ -75,9 +75,9 @@ def test_a_callback_stops_training():
 def test_fitted_estimator_is_as_if_fit_had_stopped():
     X, y = first_step(30)
     recorder = Recorder()
-    quick().set_callbacks(recorder).fit(X, y)
+    quick(learning_rate="constant").set_callbacks(recorder).fit(X, y)
     for epochs, fitted in enumerate(recorder.fitted, start=1):
-        expected = quick(max_iter=epochs).fit(X, y).predict_proba(X)
+        expected = quick(learning_rate="constant", max_iter=epochs).fit(X, y).predict_proba(X)
         np.testing.assert_array_equal(fitted.predict_proba(X), expected)
 
 
@@ -156,12 +156,12 @@ class Failing(Recorder):
 def test_an_interrupt_in_a_callback_leaves_the_last_epoch():
     X, y = first_step(30)
     callbacks = Failing(KeyboardInterrupt)
-    model = quick().set_callbacks(callbacks)
+    model = quick(learning_rate="constant").set_callbacks(callbacks)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert callbacks.events[-1] == "teardown"
     model.set_callbacks()
-    expected = quick(max_iter=2).fit(X, y)
+    expected = quick(learning_rate="constant", max_iter=2).fit(X, y)
     assert (model.n_iter_, model.loss_curve_) == (2, expected.loss_curve_)
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 

@@ -33,13 +33,14 @@ def test_partial_fits_are_the_epochs_of_a_fit(solver):
 @BOTH
 def test_warm_start_goes_on(make):
     X, y = data_for(make)
-    whole = quick(make, shuffle=False, max_iter=6).fit(X, y)
-    parts = quick(make, shuffle=False, warm_start=True).fit(X, y).fit(X, y)
+    how = {"shuffle": False, "learning_rate": "constant"}
+    whole = quick(make, max_iter=6, **how).fit(X, y)
+    parts = quick(make, warm_start=True, **how).fit(X, y).fit(X, y)
     assert parts._params.tobytes() == whole._params.tobytes()
     assert parts.loss_curve_ == whole.loss_curve_
     assert (parts.n_iter_, parts.t_) == (3, 240)
-    cold = quick(make, shuffle=False).fit(X, y).fit(X, y)
-    assert cold._params.tobytes() == quick(make, shuffle=False).fit(X, y)._params.tobytes()
+    cold = quick(make, **how).fit(X, y).fit(X, y)
+    assert cold._params.tobytes() == quick(make, **how).fit(X, y)._params.tobytes()
 
 
 def test_going_on_draws_new_orders(monkeypatch):
@@ -129,7 +130,8 @@ def test_another_embedding_cannot_go_on():
 @pytest.mark.parametrize("solvers", [("sgd", "adam"), ("adam", "sgd")])
 def test_going_on_with_another_solver_and_rate(solvers):
     X, y = first_step(40)
-    model = quick(solver=solvers[0], warm_start=True, momentum=0.0).fit(X, y)
+    how = {"warm_start": True, "momentum": 0.0, "learning_rate": "constant"}
+    model = quick(solver=solvers[0], **how).fit(X, y)
     model.set_params(solver=solvers[1], learning_rate_init=0.05).fit(X, y)
     assert np.isfinite(model._params).all()
     assert model._optimizer.learning_rate == 0.05
@@ -170,14 +172,17 @@ def test_warm_start_holds_out_the_same_sequences():
 def test_early_stopping_keeps_the_best_weights(make):
     X, y = data_for(make, 80)
     model = quick(
-        make, early_stopping=True, max_iter=60, learning_rate_init=0.05, n_iter_no_change=4
-    ).fit(X, y)
+        make, early_stopping=True, max_iter=60, learning_rate="constant", learning_rate_init=0.05,
+        n_iter_no_change=4,
+    ).fit(X, y)  # fmt: skip
     assert 5 <= model.n_iter_ < 60
     assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_
     assert model.best_validation_score_ == max(model.validation_scores_)
     assert model.best_loss_ is None
     best = int(np.argmax(model.validation_scores_)) + 1
-    again = quick(make, early_stopping=True, max_iter=best, learning_rate_init=0.05).fit(X, y)
+    again = quick(
+        make, early_stopping=True, max_iter=best, learning_rate="constant", learning_rate_init=0.05
+    ).fit(X, y)
     assert again._params.tobytes() == model._params.tobytes()
 
 
@@ -195,10 +200,24 @@ def test_a_stall_ends_training():
     assert quick(tol=10.0, n_iter_no_change=np.inf, max_iter=20).fit(X, y).n_iter_ == 20
 
 
+@pytest.mark.parametrize(
+    ("how", "epochs"),
+    [
+        ({"learning_rate": "linear"}, 20),
+        ({"learning_rate": "linear", "early_stopping": True}, 12),
+        ({"learning_rate": "constant"}, 12),
+    ],
+)
+def test_a_schedule_that_ends_by_itself_knows_no_stall(how, epochs):
+    # of the twelve the first improves on infinity, then eleven do not by 10
+    model = quick(tol=10.0, n_iter_no_change="auto", max_iter=20, **how)
+    assert model.fit(*first_step(40)).n_iter_ == epochs
+
+
 def test_convergence_warning():
     X, y = first_step(20)
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(3\) reached") as caught:
-        quick().fit(X, y)
+        quick(learning_rate="constant").fit(X, y)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -277,7 +296,7 @@ def test_linear_schedule(solver):
 
 def test_adam_has_no_other_schedule():
     X, y = first_step(20)
-    plain = quick().fit(X, y)._params.tobytes()
+    plain = quick(learning_rate="constant").fit(X, y)._params.tobytes()
     for schedule in ("invscaling", "adaptive"):
         assert quick(learning_rate=schedule).fit(X, y)._params.tobytes() == plain
 

@@ -76,6 +76,7 @@ def test_processes_read_shards_themselves():
 
 def test_shards_of_a_store_travel_as_their_path(tmp_path):
     X, y = make(80, 0)
+    X = [x.astype(np.float32) for x in X]  # as they are in the file
     store = SequenceStore.write(tmp_path / "s", X, y)
     shards = [(store[k::2], store.y[k::2]) for k in (0, 1)]
     assert len(pickle.dumps(shards[0][0])) < 1000
@@ -125,13 +126,18 @@ def test_other_estimators_and_tokens_of_all_shards(estimator, targets):
 
 def test_early_stopping_keeps_the_best_weights():
     X_val, y_val = make(60, seed=2)
-    model = classifier(max_iter=40, early_stopping=True, n_iter_no_change=3, tol=0.05)
+    how = {"learning_rate": "constant"}  # so that fewer epochs are the first of more
+    model = classifier(max_iter=40, early_stopping=True, n_iter_no_change=3, tol=0.05, **how)
     fit(model, SHARDS, X_val=X_val, y_val=y_val, steps=1)
     assert model.n_iter_ < 40
     best = max(model.validation_scores_)
     assert model.best_validation_score_ == best
-    other = fit(classifier(max_iter=int(np.argmax(model.validation_scores_)) + 1), SHARDS, steps=1)
+    epochs = int(np.argmax(model.validation_scores_)) + 1
+    other = fit(classifier(max_iter=epochs, **how), SHARDS, steps=1)
     assert same(model, other)
+    model = classifier(max_iter=40, early_stopping=True, n_iter_no_change="auto", tol=10.0)
+    fit(model, SHARDS, X_val=X_val, y_val=y_val, steps=1)
+    assert model.n_iter_ == 12  # the first, and eleven that are not better by 10
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_classes_in_any_order():
     state = state_of(n_outputs=3)
     names = ["b", "c", "a"]
     model = RNNClassifier.from_weights(from_torch(state), classes=names)
-    fitted = RNNClassifier((4, 5), dtype="float64", max_iter=1).fit(X, ["a", "b", "c"])
+    how = {"pooling": "last", "scaling": "none", "dtype": "float64"}
+    fitted = RNNClassifier((4, 5), max_iter=1, **how).fit(X, ["a", "b", "c"])
     weights = from_torch(state)
     weights |= {n: weights[n][[2, 0, 1]] for n in ("head_weight", "head_bias")}
     np.testing.assert_array_equal(
@@ -86,6 +87,14 @@ def test_a_regressor_gives_the_outputs_as_they_are(loss, n_outputs):
     features = model.transform(X)
     expected = features @ weights["head_weight"].T + weights["head_bias"]
     np.testing.assert_allclose(model.predict(X), np.squeeze(expected), rtol=1e-12)
+
+
+@pytest.mark.parametrize("pooling", [("last", "mean", "max"), "attention", "last"])
+def test_the_head_says_the_default_poolings(pooling):
+    fitted = RNNClassifier((4,), pooling=pooling, max_iter=1, random_state=0).fit(X, [0, 1, 0])
+    model = RNNClassifier.from_weights(fitted.weights_, classes=[0, 1])
+    assert model.pooling == pooling
+    np.testing.assert_allclose(model.predict_proba(X), fitted.predict_proba(X), atol=1e-6)
 
 
 def test_training_goes_on_from_there():

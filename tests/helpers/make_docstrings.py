@@ -5,13 +5,15 @@
 The texts below are the only ones to edit; the script copies each into the docstring of every
 estimator that has an entry of the same name, so that editors and readers of the source see all
 parameters. `OWN` names entries of which an estimator says something of its own. A new shared
-parameter needs its line (``name : type``) where it belongs in each docstring, and one run.
+parameter needs its line (``name : type``) where it belongs in each docstring, and one run. A
+default that is not the same for all is ``$name``, read from the estimator's ``__init__``.
 """
 
 import ast
 import re
 import sys
 from pathlib import Path
+from string import Template
 from textwrap import indent
 
 PACKAGE = Path(__file__).resolve().parents[2] / "skrnn"
@@ -27,6 +29,7 @@ FILES = {
 OWN = {
     "LSTMTagger": {"bidirectional", "embedding_dim", "subwords", "min_freq", "word_dropout"},
     "LSTMLanguageModel": {"bptt_steps", "embedding_dim", "min_freq"},
+    "LSTMForecaster": {"scaling"},
     "Seq2SeqTranslator": {"bidirectional", "embedding_dim", "min_freq", "word_dropout"},
 }
 
@@ -48,13 +51,13 @@ alpha : float, default=0.0001
 batch_size : int or 'auto', default='auto'
     Number of sequences per mini-batch; 'auto' is `min(32, n_sequences)`.
 
-learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default='constant'
+learning_rate : {'constant', 'linear', 'invscaling', 'adaptive'}, default=$learning_rate
     Schedule of the step size. 'constant' keeps it; 'linear' decreases it linearly to zero over
     `max_iter` epochs, which takes the noise out of the last weights. With `solver='sgd'`,
     'invscaling' divides the initial step size by `(sequences seen + 1) ** power_t`, and
     'adaptive' divides the step size by 5 each time the loss stalls.
 
-learning_rate_init : float, default=0.001
+learning_rate_init : float, default=$learning_rate_init
     Initial step size.
 
 power_t : float, default=0.5
@@ -102,8 +105,11 @@ beta_1, beta_2 : float, default=0.9, 0.999
 epsilon : float, default=1e-8
     Term added to Adam's denominator, which keeps it from zero.
 
-n_iter_no_change : int or np.inf, default=10
+n_iter_no_change : int, np.inf or 'auto', default=$n_iter_no_change
     Number of epochs without improvement after which training stops; `np.inf` never stops it.
+    'auto' is 10, but `np.inf` for `learning_rate='linear'` without `early_stopping`: this
+    schedule ends by itself, and a loss that stalls at a large step size may fall again at a
+    small one.
 
 scoring : str, callable or None, default='loss'
     What `early_stopping` watches: the loss of the held-out part; the estimator's own `score`
@@ -118,7 +124,7 @@ cell : {'lstm', 'gru', 'rnn'}, default='lstm'
 bidirectional : bool, default=False
     Add a second network that runs from the last step to the first.
 
-pooling : {'last', 'mean', 'max', 'attention'} or tuple of them, default='last'
+pooling : {'last', 'mean', 'max', 'attention'} or tuple of them, default=$pooling
     Pooling of the hidden states of the top layer, which the output layer reads: the final state
     of each direction (PyTorch's `h_n`), the mean or maximum over the steps of the sequence, or
     a weighted mean with learned weights, ``softmax_t(v . h_t)``, which
@@ -182,6 +188,13 @@ embeddings_vocabulary : {'training', 'all'}, default='training'
     Words that are known: those of the training data, or in addition all that `embeddings` has a
     vector for, so that predictions know words that training did not have. The embedding then
     has a row for each of them, in memory and in files, and that of a language model an output.
+
+scaling : {'global', 'none'} or None, default='global'
+    Scaling of numbers of X. 'global' subtracts the mean of each feature over all steps of the
+    training data (as the weights count them, without what is held out) and divides by its
+    standard deviation, in float64, as ``PerStep(StandardScaler())`` would; a warm start keeps
+    both, and `partial_fit` those of its first call. 'none' or None reads X as it is. Tokens and
+    ids are never scaled. `weights_` are those of the plain network, which reads X as it is.
 
 dtype : {'float32', 'float64'}, default='float32'
     Precision of weights and computation.
@@ -262,7 +275,7 @@ SECTIONS = {
 }
 
 
-def with_shared_entries(doc, own):
+def with_shared_entries(doc, own, defaults):
     """Return the docstring of a class, as it stands in the source, with the shared texts."""
 
     def section(match):
@@ -272,7 +285,7 @@ def with_shared_entries(doc, own):
             name = name_of(part.strip() or "-")
             if name in shared and name not in own:
                 space = part[len(part.rstrip()) :]  # blank lines, and what closes the docstring
-                parts[i] = indent(shared[name], "    ") + space
+                parts[i] = indent(Template(shared[name]).substitute(defaults), "    ") + space
         return match["head"] + "".join(parts)
 
     head = rf"(?P<head>^    (?P<title>{'|'.join(SECTIONS)})\n    -+\n)"
@@ -289,9 +302,12 @@ def updated(name):
         for node in ast.parse(text).body
         if isinstance(node, ast.ClassDef) and node.name == name
     ).body
+    init = next(node for node in body if getattr(node, "name", None) == "__init__").args
+    named = zip(init.kwonlyargs, init.kw_defaults, strict=True)
+    defaults = {argument.arg: ast.unparse(default) for argument, default in named}
     lines = text.splitlines(keepends=True)
     doc = "".join(lines[body[0].lineno - 1 : body[0].end_lineno])
-    return path, text, text.replace(doc, with_shared_entries(doc, OWN.get(name, set())))
+    return path, text, text.replace(doc, with_shared_entries(doc, OWN.get(name, set()), defaults))
 
 
 def main():

@@ -32,6 +32,7 @@ TYPES = [
     (r"^int$", "int"),
     (r"^int or None$", "int | None"),
     (r"^int or 'auto'$", "int | Literal['auto']"),
+    (r"^int, np.inf or 'auto'$", "float | Literal['auto']"),
     (r"^int or (float|np.inf)$", "float"),
     (r"^int or array-like of int$", "int | ArrayLike"),
     (r"^int, array-like of int or None$", "int | ArrayLike | None"),

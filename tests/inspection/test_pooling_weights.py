@@ -43,8 +43,9 @@ def test_features_are_the_weighted_mean(kind, bidirectional):
 def test_weights_find_the_step_that_tells():
     X, y, at = marked(60)
     model = RNNClassifier(
-        (8,), cell="rnn", pooling="attention", max_iter=60, learning_rate_init=0.02, random_state=0
-    ).fit(X, y)
+        (8,), cell="rnn", pooling="attention", max_iter=60, learning_rate="constant",
+        learning_rate_init=0.02, scaling="none", random_state=0,
+    ).fit(X, y)  # fmt: skip
     weights = pooling_weights(model, X)
     found = [abs(int(row.argmax()) - step) <= 1 for row, step in zip(weights, at, strict=True)]
     assert np.mean(found) > 0.8

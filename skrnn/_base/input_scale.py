@@ -1,0 +1,212 @@
+"""Numbers of X at unit scale, for which initial weights, step sizes and clipping are made.
+
+The network reads (x - center) / scale, feature by feature, with the mean and the standard deviation
+of all steps of the training data. That is the plain network whose input weights are W / scale and
+whose input bias is b - (W / scale) center: `fold` and `unfold` go from one to the other. What is
+computed is the former, in float64 before it becomes the network's type: a center far from 0 would
+leave float32 no digits.
+"""
+
+# Authors: the skrnn developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skrnn._data.sequences import Sequences, locate
+from skrnn._data.validation import largest_sound
+
+BLOCK = 2**16  # steps at once in float64
+# Types that numbers keep until they are scaled; others become the first.
+READ_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class InputScaleMixin:
+    """Scales numbers of X for estimators that have `scaling` and set `_scales_input`."""
+
+    _scales_input = False
+    # Of the network that was started; None where it reads X as it is.
+    _input_center: np.ndarray | None = None
+    _input_scale: np.ndarray | None = None
+
+    def _is_to_scale(self):
+        return self._scales_input and self.scaling not in (None, "none")
+
+    def _types_read(self, reset, dtype):
+        """Return the types that numbers of X may keep until they are scaled."""
+        scales = self._is_to_scale() if reset else self._input_scale is not None
+        return READ_TYPES if scales else dtype
+
+    def _learn_input_scale(self, sequences, weights, held):
+        """Learn center and scale from what is not held, as the weights count it."""
+        self._input_center = self._input_scale = None
+        if not self._is_to_scale() or self._token_counts is not None:
+            return
+        if held is not None:
+            weights = (~held).astype(np.float64) if weights is None else np.where(held, 0, weights)
+        if weights is not None and not weights.any():
+            weights = None
+        self._input_center, self._input_scale = learn_scale(sequences, weights)
+
+    def _scaled(self, sequences, dtype):
+        """Return what the network reads, of type `dtype`, of sequences as they were read."""
+        if self._input_scale is None:
+            return sequences
+        scaler = Scaler(self._input_center, self._input_scale, np.dtype(dtype))
+        if sequences.is_stored:
+            return replace(sequences, encode=ScaledEncoder(sequences.encode, scaler))
+        return scaler.scaled(sequences)
+
+    def _scaled_step(self, x):
+        """Return the rows of a step as the network reads them; raises for what needs a look."""
+        if x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != len(self._input_center):
+            raise ValueError("the step does not fit")
+        with np.errstate(over="ignore"):  # found as infinity by the kernel
+            return ((x - self._input_center) / self._input_scale).astype(self._params.dtype)
+
+
+def _blocks(sequences, weights):
+    """Yield (values, weights of the steps or None), those of weight 0 left out."""
+    if sequences.is_stored:
+        parts = (
+            (part, None if weights is None else weights[first:last])
+            for first, last, part in sequences.parts()
+        )
+    else:
+        parts = ((sequences, weights),)
+    for part, of_sequences in parts:
+        of_steps = None if of_sequences is None else np.repeat(of_sequences, part.lengths)
+        for start in range(0, part.n_steps, BLOCK):
+            values = part.values[start : start + BLOCK]
+            if of_steps is None:
+                yield values, None
+                continue
+            w = of_steps[start : start + BLOCK]
+            if (counts := w > 0).any():
+                yield values[counts], w[counts, np.newaxis]
+
+
+def learn_scale(sequences, weights=None):
+    """Find what brings each feature to mean 0 and standard deviation 1 over all steps.
+
+    Parameters
+    ----------
+    sequences : Sequences or StoredSequences
+    weights : ndarray of shape (n_sequences,), default=None
+        A weight counts as that many repetitions of a sequence.
+
+    Returns
+    -------
+    center, scale : ndarray of shape (n_features,), float64
+        The scale of a constant feature is 1.
+    """
+    width = sequences.n_columns
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    for values, _ in _blocks(sequences, weights):
+        low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
+    if not (low <= high).all():  # no step to learn from
+        return np.zeros(width), np.ones(width)
+    # Halves, so that the span does not overflow. Counted from the lowest in units of a power of two
+    # near the span, no digit of what varies is lost to an offset, and squares do not overflow.
+    half = low / 2
+    unit = np.ldexp(1.0, np.frexp(high / 2 - half)[1] - 1)
+    total, sums, squares = 0.0, np.zeros(width), np.zeros(width)
+    for values, w in _blocks(sequences, weights):
+        shares = (values * 0.5 - half) / unit
+        sums += (shares if w is None else shares * w).sum(axis=0)
+        total += len(values) if w is None else w.sum()
+    mean = sums / total
+    for values, w in _blocks(sequences, weights):
+        off = ((values * 0.5 - half) / unit - mean) ** 2
+        squares += (off if w is None else off * w).sum(axis=0)
+    constant = low == high
+    deviation = np.sqrt(squares / total)
+    center = np.where(constant, low, 2 * (half + mean * unit))
+    return center, np.where(constant | (deviation == 0), 1.0, 2 * (unit * deviation))
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Brings steps to unit scale, block by block."""
+
+    center: np.ndarray
+    scale: np.ndarray
+    dtype: np.dtype
+
+    def __call__(self, values):
+        """Return (values - center) / scale, computed in float64."""
+        scaled = np.empty(values.shape, self.dtype)
+        with np.errstate(over="ignore"):  # found as infinity
+            for start in range(0, len(values), BLOCK):
+                block = slice(start, start + BLOCK)
+                scaled[block] = (values[block] - self.center) / self.scale
+        return scaled
+
+    def scaled(self, sequences):
+        """Return the sequences scaled; refuse what is then too large for the network's type."""
+        values, largest = self(sequences.values), largest_sound(self.dtype)
+        if values.size == 0 or (-largest <= values.min() and values.max() <= largest):
+            return Sequences(values, sequences.offsets)
+        row, column = np.argwhere(~(np.abs(values) <= largest))[0]
+        i, t = locate(sequences.offsets, row)
+        raise ValueError(
+            f"sequence {i} has {sequences.values[row, column]:.6g} at step {t} (feature {column}), "
+            f"too far from the training data, of mean {self.center[column]:.6g} and standard "
+            f"deviation {self.scale[column]:.6g}, for {self.dtype}. If the value stands for a "
+            "missing one, impute it, e.g. with PerStep(SimpleImputer()); or use dtype='float64'."
+        )
+
+
+@dataclass(frozen=True)
+class ScaledEncoder:
+    """Reads steps of a file and scales them."""
+
+    read: Callable
+    scaler: Scaler
+
+    def __call__(self, steps):
+        values = self.read(steps)
+        return self.scaler.scaled(Sequences(values, np.array([0, len(values)]))).values
+
+
+def _input_layers(weights):
+    return [end for end in ("l0", "l0_reverse") if f"weight_ih_{end}" in weights]
+
+
+def fold(weights, center, scale):
+    """Return the weights of the plain network, which reads X as it is, for those that were learned.
+
+    Parameters
+    ----------
+    weights : dict of ndarray
+    center, scale : ndarray of shape (n_features,)
+
+    Returns
+    -------
+    dict of ndarray
+        Those of the input in float64.
+    """
+    folded = dict(weights)
+    for end in _input_layers(weights):
+        W = weights[f"weight_ih_{end}"].astype(np.float64) / scale
+        folded[f"weight_ih_{end}"] = W
+        folded[f"bias_ih_{end}"] = weights[f"bias_ih_{end}"] - (W * center).sum(axis=1)
+    return folded
+
+
+def unfold(weights, center, scale):
+    """Return the weights that are learned for those of the plain network: the inverse of `fold`.
+
+    What does not fit is left as it is, for `set_weights` to refuse.
+    """
+    learned = dict(weights)
+    for end in _input_layers(weights):
+        W = np.asarray(weights[f"weight_ih_{end}"], dtype=np.float64)
+        b = np.asarray(weights.get(f"bias_ih_{end}", 0.0), dtype=np.float64)
+        if W.ndim != 2 or W.shape[1] != len(scale) or b.shape != W.shape[:1]:
+            continue
+        learned[f"weight_ih_{end}"] = W * scale
+        learned[f"bias_ih_{end}"] = b + (W * center).sum(axis=1)
+    return learned
