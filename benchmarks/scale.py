@@ -177,7 +177,7 @@ def digits_fit(engine, steps, seed):
     X, y, X_test, y_test = load_digits()
     model = RNNClassifier(
         (64,), max_iter=2 if SMALL else 30, learning_rate="linear", learning_rate_init=0.005,
-        batch_size=16, n_iter_no_change=np.inf, random_state=seed,
+        batch_size=16, n_iter_no_change=np.inf, random_state=seed, pooling="last", scaling="none",
     )  # fmt: skip
     if engine is None:
         seconds = seconds_of(lambda: model.fit(X, y))

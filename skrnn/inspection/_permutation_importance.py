@@ -126,7 +126,7 @@ def permutation_importance(
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(n, 2)) for n in rng.integers(3, 9, size=100)]
     >>> y = [x[-1, 0] > 0 for x in X]
-    >>> model = RNNClassifier((8,), learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> model = RNNClassifier((8,), pooling="last", max_iter=60, random_state=0).fit(X, y)
     >>> result = permutation_importance(model, X, y, random_state=0)
     >>> bool(result.importances_mean[0] > 10 * abs(result.importances_mean[1]))
     True
