@@ -67,25 +67,40 @@ class InputScaleMixin:
             return ((x - self._input_center) / self._input_scale).astype(self._params.dtype)
 
 
-def _blocks(sequences, weights):
-    """Yield (values, weights of the steps or None), those of weight 0 left out."""
+def _parts(sequences, weights):
+    """Yield (steps, weights of the steps or None) as they are read."""
     if sequences.is_stored:
-        parts = (
-            (part, None if weights is None else weights[first:last])
-            for first, last, part in sequences.parts()
-        )
+        for first, last, part in sequences.parts():
+            of_part = None if weights is None else weights[first:last]
+            yield part.values, None if weights is None else np.repeat(of_part, part.lengths)
     else:
-        parts = ((sequences, weights),)
-    for part, of_sequences in parts:
-        of_steps = None if of_sequences is None else np.repeat(of_sequences, part.lengths)
-        for start in range(0, part.n_steps, BLOCK):
-            values = part.values[start : start + BLOCK]
-            if of_steps is None:
-                yield values, None
-                continue
-            w = of_steps[start : start + BLOCK]
-            if (counts := w > 0).any():
-                yield values[counts], w[counts, np.newaxis]
+        yield sequences.values, None if weights is None else np.repeat(weights, sequences.lengths)
+
+
+def _blocks(sequences, weights):
+    """Yield (values, weights or None) of `BLOCK` steps, those of weight 0 left out.
+
+    Blocks are the same however the steps are read, so that sums have the same bits.
+    """
+    values, w = np.empty((0, sequences.n_columns)), np.empty(0)
+    for more, of_more in _parts(sequences, weights):
+        values = np.concatenate([values, more]) if len(values) else more
+        w = None if weights is None else np.concatenate([w, of_more])
+        whole = len(values) // BLOCK * BLOCK
+        for start in range(0, whole, BLOCK):
+            block = slice(start, start + BLOCK)
+            yield from _counted(values[block], None if w is None else w[block])
+        values, w = values[whole:], None if w is None else w[whole:]
+    yield from _counted(values, w)
+
+
+def _counted(values, w):
+    """Yield the steps of a block that count, if there are any."""
+    if w is not None:
+        counts = w > 0
+        values, w = values[counts], w[counts, np.newaxis]
+    if len(values):
+        yield values, w
 
 
 def learn_scale(sequences, weights=None):

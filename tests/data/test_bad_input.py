@@ -240,6 +240,7 @@ SILLY = {
     "embeddings": [3, ["the"]],
     "freeze_embeddings": ["yes", None],
     "embeddings_vocabulary": ["file", None],
+    "scaling": ["series", 1.0],
 }
 
 
