@@ -39,7 +39,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "skrnn", "tests")
 FAULTS = [
     *network.FAULTS, *parts.FAULTS, *truncated.FAULTS, *arithmetic.FAULTS, *models.FAULTS,
-    *trust.FAULTS, *wide_output.FAULTS, *characters.FAULTS, *on_disk.FAULTS, *sharing.FAULTS, *scaling.FAULTS,
+    *trust.FAULTS, *wide_output.FAULTS, *characters.FAULTS, *on_disk.FAULTS, *sharing.FAULTS,
+    *scaling.FAULTS,
 ]  # fmt: skip
 PRECISIONS = ("f32", "f64")
 ENGINE = "_kernels/engine.pyx"
