@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from skrnn._base.callbacks import Progress
 from skrnn._base.early_stopping import Validation, hold_out, make_score
-from skrnn._base.input_scale import InputScaleMixin, fold, unfold
+from skrnn._base.input_scale import READ_TYPES, InputScaleMixin, fold, unfold
 from skrnn._base.persistence import StateMixin, check_optimizer
 from skrnn._base.sklearn_api import (
     CallbackSupportMixin,
@@ -35,6 +35,7 @@ from skrnn._network.cells import CELLS
 from skrnn._network.optimizer import PARAMETERS, Optimizer
 from skrnn._network.plan import (
     POOLED,
+    POOLINGS,
     Plan,
     choose_pooling,
     count_outputs,
@@ -285,6 +286,14 @@ class BaseRecurrentNetwork(
     def fit(self, X, y):
         """Fit the network to X and y; that of an estimator says what they are, and calls `_fit`."""
 
+    def _is_to_scale(self):
+        return self._scales_input and self.scaling not in (None, "none")
+
+    def _types_read(self, reset, dtype):
+        """Return the types that numbers of X may keep until they are scaled."""
+        scales = self._is_to_scale() if reset else self._input_scale is not None
+        return READ_TYPES if scales else dtype
+
     def _read_sequences(self, X, *, reset, dtype=None, embed=None, **learning):
         """Validate X and return what the network reads of it.
 
@@ -367,7 +376,9 @@ class BaseRecurrentNetwork(
             sequences, y, sample_weight, reset=reset, held=foreign, **known
         )
         if reset:
-            self._learn_input_scale(sequences, targets.weights, foreign)
+            self._input_center = self._input_scale = None
+            if self._is_to_scale() and self._token_counts is None:
+                self._learn_input_scale(sequences, targets.weights, foreign)
         return TrainingData(self._scaled(sequences, self.dtype), targets, None, held)
 
     def _read_targets(self, sequences, y, sample_weight, *, reset, held, **known):
@@ -469,7 +480,7 @@ class BaseRecurrentNetwork(
             )
         hidden, embedding, pooling = tuple(map(int, hidden)), None, self.pooling
         if not isinstance(pooling, str):
-            pooling = choose_pooling(pooling)
+            pooling = tuple(pooling) if tuple(pooling) in POOLINGS else choose_pooling(pooling)
         if self._token_counts is not None:
             parts = hasattr(self, "vocabulary_")
             embedding = embedding_sizes(self._token_counts, self.embedding_dim, parts)

@@ -21,6 +21,7 @@ from skrnn._data.validation import largest_sound
 BLOCK = 2**16  # steps at once in float64
 # Types that numbers keep until they are scaled; others become the first.
 READ_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+LARGEST = {dtype: largest_sound(dtype) for dtype in READ_TYPES}
 
 
 class InputScaleMixin:
@@ -31,19 +32,8 @@ class InputScaleMixin:
     _input_center: np.ndarray | None = None
     _input_scale: np.ndarray | None = None
 
-    def _is_to_scale(self):
-        return self._scales_input and self.scaling not in (None, "none")
-
-    def _types_read(self, reset, dtype):
-        """Return the types that numbers of X may keep until they are scaled."""
-        scales = self._is_to_scale() if reset else self._input_scale is not None
-        return READ_TYPES if scales else dtype
-
     def _learn_input_scale(self, sequences, weights, held):
         """Learn center and scale from what is not held, as the weights count it."""
-        self._input_center = self._input_scale = None
-        if not self._is_to_scale() or self._token_counts is not None:
-            return
         if held is not None:
             weights = (~held).astype(np.float64) if weights is None else np.where(held, 0, weights)
         if weights is not None and not weights.any():
@@ -77,12 +67,12 @@ def _parts(sequences, weights):
         yield sequences.values, None if weights is None else np.repeat(weights, sequences.lengths)
 
 
-def _blocks(sequences, weights):
+def _blocks(sequences, weights, width):
     """Yield (values, weights or None) of `BLOCK` steps, those of weight 0 left out.
 
     Blocks are the same however the steps are read, so that sums have the same bits.
     """
-    values, w = np.empty((0, sequences.n_columns)), np.empty(0)
+    values, w = np.empty((0, width)), np.empty(0)
     for more, of_more in _parts(sequences, weights):
         values = np.concatenate([values, more]) if len(values) else more
         w = None if weights is None else np.concatenate([w, of_more])
@@ -117,9 +107,9 @@ def learn_scale(sequences, weights=None):
     center, scale : ndarray of shape (n_features,), float64
         The scale of a constant feature is 1.
     """
-    width = sequences.n_columns
+    width = sequences.n_columns if sequences.is_stored else sequences.values.shape[1]
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    for values, _ in _blocks(sequences, weights):
+    for values, _ in _blocks(sequences, weights, width):
         low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
     if not (low <= high).all():  # no step to learn from
         return np.zeros(width), np.ones(width)
@@ -128,12 +118,12 @@ def learn_scale(sequences, weights=None):
     half = low / 2
     unit = np.ldexp(1.0, np.frexp(high / 2 - half)[1] - 1)
     total, sums, squares = 0.0, np.zeros(width), np.zeros(width)
-    for values, w in _blocks(sequences, weights):
+    for values, w in _blocks(sequences, weights, width):
         shares = (values * 0.5 - half) / unit
         sums += (shares if w is None else shares * w).sum(axis=0)
         total += len(values) if w is None else w.sum()
     mean = sums / total
-    for values, w in _blocks(sequences, weights):
+    for values, w in _blocks(sequences, weights, width):
         off = ((values * 0.5 - half) / unit - mean) ** 2
         squares += (off if w is None else off * w).sum(axis=0)
     constant = low == high
@@ -161,7 +151,7 @@ class Scaler:
 
     def scaled(self, sequences):
         """Return the sequences scaled; refuse what is then too large for the network's type."""
-        values, largest = self(sequences.values), largest_sound(self.dtype)
+        values, largest = self(sequences.values), LARGEST[self.dtype]
         if values.size == 0 or (-largest <= values.min() and values.max() <= largest):
             return Sequences(values, sequences.offsets)
         row, column = np.argwhere(~(np.abs(values) <= largest))[0]

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
@@ -173,11 +174,11 @@ def permutation_importance(
     y: Any = ...,
     *,
     scoring: Any = ...,
-    n_repeats: Any = ...,
-    n_jobs: Any = ...,
-    random_state: Any = ...,
-    sample_weight: Any = ...,
-    max_samples: Any = ...,
-    unit: Any = ...,
+    n_repeats: int = ...,
+    n_jobs: int | None = ...,
+    random_state: int | np.random.RandomState | None = ...,
+    sample_weight: ArrayLike | None = ...,
+    max_samples: float = ...,
+    unit: Literal["sequence", "step"] = ...,
 ) -> Any: ...
 def pooling_weights(estimator: Any, X: Any) -> NDArray[Any]: ...

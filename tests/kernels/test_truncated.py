@@ -164,7 +164,12 @@ def test_a_fit_in_chunks_is_the_fit_of_whole_sequences(case, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"pooling": "mean"}, {"cell": "gru", "pooling": "max", "bidirectional": True}]
+    "params",
+    [
+        {"pooling": "last"},
+        {"pooling": "mean"},
+        {"cell": "gru", "pooling": "max", "bidirectional": True},
+    ],
 )
 def test_memory_follows_the_chunk(params, monkeypatch):
     taken = {}
@@ -177,7 +182,7 @@ def test_memory_follows_the_chunk(params, monkeypatch):
     monkeypatch.setattr(EpochRunner, "_train", note)
     for n_steps in (500, 2000):
         X = np.zeros((4, n_steps, 1))
-        model = RNNClassifier((8,), max_iter=1, bptt_steps=20, **params)
+        model = RNNClassifier((8,), max_iter=1, bptt_steps=20, learning_rate="constant", **params)
         with pytest.warns(match="Stochastic Optimizer"):
             model.fit(X, [0, 1, 0, 1])
     short, long = taken.values()

@@ -5,8 +5,9 @@ import warnings
 import pytest
 from trace_files import fits, summary, trace
 
-# Half of what it was before the package was put in order: see docs/development/house.md.
-MOST_CHANGES = {"RNNClassifier": 26, "LSTMForecaster": 38, "Seq2SeqTranslator": 54}
+# Half of what it was before the package was put in order, see docs/development/house.md; and two
+# for the scaling of X, which the classifier did not do then.
+MOST_CHANGES = {"RNNClassifier": 28, "LSTMForecaster": 38, "Seq2SeqTranslator": 54}
 
 
 @pytest.mark.parametrize("case", fits(), ids=lambda case: case[0])
