@@ -22,6 +22,10 @@ CELLS = (("lstm", "tanh"), ("gru", "tanh"), ("rnn", "tanh"), ("rnn", "relu"), ("
 LAYERS = ((20,), (20, 12))
 DTYPES = ("float32", "float64")
 COMMON = {"max_iter": 3, "random_state": 0}
+# Defaults that were others on earlier commits, which may lack the parameter.
+CONSTANT = {"learning_rate": "constant", "learning_rate_init": 0.001, "n_iter_no_change": 10}
+UNSCALED = {"scaling": "none"} if "scaling" in skrnn.RNNRegressor().get_params() else {}
+FIRST = {**COMMON, **CONSTANT, **UNSCALED, "pooling": "last"}
 
 
 def digest(estimator, outputs):
@@ -71,8 +75,8 @@ def classifiers(d):
     for (cell, activation), both, layers, dtype, pooling in table:
         dropout = {"last": {}, "mean": {"recurrent_dropout": 0.1}, "max": {"dropout": 0.2}}[pooling]
         model = skrnn.RNNClassifier(
-            layers, activation, cell=cell, bidirectional=both, dtype=dtype, pooling=pooling,
-            batch_size=8, **dropout, **COMMON,
+            layers, activation, cell=cell, bidirectional=both, dtype=dtype, batch_size=8,
+            **dropout, **{**FIRST, "pooling": pooling},
         ).fit(d["X"], d["classes"])  # fmt: skip
         name = f"classifier {cell} {activation} both={both} {layers} {dtype} {pooling}"
         yield name, model, [model.predict_proba(d["X"])]
@@ -87,18 +91,18 @@ def classifiers(d):
         "class_weight": {"class_weight": "balanced"},
     }
     for name, given in options.items():
-        model = skrnn.RNNClassifier(batch_size=8, **{**COMMON, **given})
+        model = skrnn.RNNClassifier(batch_size=8, **{**FIRST, **given})
         model.fit(d["X"], d["classes"], d["weights"])
         yield f"classifier {name}", model, [model.predict(d["X"])]
     for name in ("words", "ids"):
-        model = skrnn.RNNClassifier(batch_size=8, embedding_dim=4, **COMMON)
+        model = skrnn.RNNClassifier(batch_size=8, embedding_dim=4, **FIRST)
         yield f"classifier {name}", model.fit(d[name], d["classes"]), []
-    model = skrnn.RNNClassifier(batch_size=8, **COMMON).fit(d["X"], d["indicators"])
+    model = skrnn.RNNClassifier(batch_size=8, **FIRST).fit(d["X"], d["indicators"])
     yield "classifier multilabel", model, [model.predict_proba(d["X"])]
-    model = skrnn.RNNClassifier(batch_size=8, warm_start=True, **COMMON)
+    model = skrnn.RNNClassifier(batch_size=8, warm_start=True, **FIRST)
     model.fit(d["X"], d["classes"]).fit(d["X"], d["classes"])
     yield "classifier warm", model, []
-    model = skrnn.RNNClassifier(batch_size=8, **COMMON)
+    model = skrnn.RNNClassifier(batch_size=8, **FIRST)
     for _ in range(2):
         model.partial_fit(d["X"], d["classes"], classes=[0, 1])
     yield "classifier partial", model, []
@@ -107,13 +111,15 @@ def classifiers(d):
 def regressors(d):
     """Fit regressors: losses, cells, and several numbers per sequence."""
     for loss, dtype in itertools.product(("squared_error", "absolute_error", "quantile"), DTYPES):
-        model = skrnn.RNNRegressor((33,), loss=loss, dtype=dtype, batch_size=8, **COMMON)
+        model = skrnn.RNNRegressor(
+            (33,), loss=loss, dtype=dtype, batch_size=8, **COMMON, **UNSCALED
+        )
         model.fit(d["X"], d["numbers"][:, 0], d["weights"])
         yield f"regressor {loss} {dtype}", model, [model.predict(d["X"])]
     for cell, activation in CELLS:
         model = skrnn.RNNRegressor(
             LAYERS[1], activation, cell=cell, bidirectional=True, dropout=0.1, batch_size=8,
-            early_stopping=True, validation_fraction=0.2, **COMMON,
+            early_stopping=True, validation_fraction=0.2, **COMMON, **UNSCALED,
         ).fit(d["X"], d["numbers"])  # fmt: skip
         yield f"regressor {cell} {activation} early", model, [model.predict(d["X"])]
 
