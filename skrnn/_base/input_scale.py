@@ -18,7 +18,7 @@ import numpy as np
 from skrnn._data.sequences import Sequences, locate
 from skrnn._data.validation import largest_sound
 
-BLOCK = 2**16  # steps at once in float64
+BLOCK = 2**18  # numbers at once in float64: 2 MB
 # Types that numbers keep until they are scaled; others become the first.
 READ_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 LARGEST = {dtype: largest_sound(dtype) for dtype in READ_TYPES}
@@ -68,24 +68,36 @@ def _parts(sequences, weights):
 
 
 def _blocks(sequences, weights, width):
-    """Yield (values, weights or None) of `BLOCK` steps, those of weight 0 left out.
+    """Yield (values, weights or None) of as many steps, those of weight 0 left out.
 
     Blocks are the same however the steps are read, so that sums have the same bits.
     """
-    values, w = np.empty((0, width)), np.empty(0)
-    for more, of_more in _parts(sequences, weights):
-        values = np.concatenate([values, more]) if len(values) else more
-        w = None if weights is None else np.concatenate([w, of_more])
-        whole = len(values) // BLOCK * BLOCK
-        for start in range(0, whole, BLOCK):
-            block = slice(start, start + BLOCK)
-            yield from _counted(values[block], None if w is None else w[block])
-        values, w = values[whole:], None if w is None else w[whole:]
-    yield from _counted(values, w)
+    size = _block_steps(width)
+    begun = []  # parts of a block that go on in the next that is read
+    for values, w in _parts(sequences, weights):
+        start = 0
+        while start < len(values):
+            stop = start + size - sum(len(part) for part, _ in begun)
+            begun.append((values[start:stop], None if w is None else w[start:stop]))
+            start = stop
+            if stop <= len(values):
+                yield from _counted(begun)
+                begun = []
+        begun = [(part.copy(), w_part) for part, w_part in begun]  # what was read may go
+    if begun:
+        yield from _counted(begun)
 
 
-def _counted(values, w):
+def _block_steps(width):
+    return max(1, BLOCK // max(1, width))
+
+
+def _counted(parts):
     """Yield the steps of a block that count, if there are any."""
+    values, w = parts[0]
+    if len(parts) > 1:
+        values = np.concatenate([part for part, _ in parts])
+        w = None if w is None else np.concatenate([of_part for _, of_part in parts])
     if w is not None:
         counts = w > 0
         values, w = values[counts], w[counts, np.newaxis]
@@ -134,33 +146,48 @@ def learn_scale(sequences, weights=None):
 
 @dataclass(frozen=True)
 class Scaler:
-    """Brings steps to unit scale, block by block."""
+    """Brings steps to unit scale: (x - center) / scale in float64, block by block."""
 
     center: np.ndarray
     scale: np.ndarray
     dtype: np.dtype
 
-    def __call__(self, values):
-        """Return (values - center) / scale, computed in float64."""
-        scaled = np.empty(values.shape, self.dtype)
-        with np.errstate(over="ignore"):  # found as infinity
-            for start in range(0, len(values), BLOCK):
-                block = slice(start, start + BLOCK)
-                scaled[block] = (values[block] - self.center) / self.scale
-        return scaled
+    def scaled(self, sequences, out=None):
+        """Return the sequences scaled; refuse what is then too large for the network's type.
 
-    def scaled(self, sequences):
-        """Return the sequences scaled; refuse what is then too large for the network's type."""
-        values, largest = self(sequences.values), LARGEST[self.dtype]
-        if values.size == 0 or (-largest <= values.min() and values.max() <= largest):
-            return Sequences(values, sequences.offsets)
-        row, column = np.argwhere(~(np.abs(values) <= largest))[0]
-        i, t = locate(sequences.offsets, row)
-        raise ValueError(
-            f"sequence {i} has {sequences.values[row, column]:.6g} at step {t} (feature {column}), "
-            f"too far from the training data, of mean {self.center[column]:.6g} and standard "
-            f"deviation {self.scale[column]:.6g}, for {self.dtype}. If the value stands for a "
-            "missing one, impute it, e.g. with PerStep(SimpleImputer()); or use dtype='float64'."
+        Parameters
+        ----------
+        sequences : Sequences
+        out : ndarray of shape (total_steps, n_features), default=None
+            Where to; may be what the sequences have. None makes a new array.
+
+        Returns
+        -------
+        Sequences
+        """
+        values, size = sequences.values, _block_steps(len(self.center))
+        out = np.empty(values.shape, self.dtype) if out is None else out
+        largest = LARGEST[self.dtype]
+        for start in range(0, len(values), size):
+            block = values[start : start + size].astype(np.float64)
+            with np.errstate(over="ignore"):  # found as infinity
+                block -= self.center
+                block /= self.scale
+                if not (-largest <= block.min() and block.max() <= largest):
+                    raise self._too_far(sequences, start, block)
+                out[start : start + size] = block
+        return Sequences(out, sequences.offsets)
+
+    def _too_far(self, sequences, start, block):
+        """Return the error for the first number of a scaled block that is too large."""
+        row, column = np.argwhere(~(np.abs(block) <= LARGEST[self.dtype]))[0]
+        i, t = locate(sequences.offsets, start + row)
+        return ValueError(
+            f"sequence {i} has {sequences.values[start + row, column]:.6g} at step {t} (feature "
+            f"{column}), too far from the training data, of mean {self.center[column]:.6g} and "
+            f"standard deviation {self.scale[column]:.6g}, for {self.dtype}. If the value stands "
+            "for a missing one, impute it, e.g. with PerStep(SimpleImputer()); or use "
+            "dtype='float64'."
         )
 
 
@@ -173,7 +200,9 @@ class ScaledEncoder:
 
     def __call__(self, steps):
         values = self.read(steps)
-        return self.scaler.scaled(Sequences(values, np.array([0, len(values)]))).values
+        # A window is large: it is scaled where it lies.
+        out = values if values.dtype == self.scaler.dtype else None
+        return self.scaler.scaled(Sequences(values, np.array([0, len(values)])), out).values
 
 
 def _input_layers(weights):
