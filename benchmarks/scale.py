@@ -6,7 +6,7 @@ named, or all, which takes less than 20 minutes; ``--write`` also puts them into
 nothing.
 
 `store`: peak memory of a fit on 20 GB (a sparse file), and time per step of a store against the
-same data in memory. `workers`: two processes of one thread each against one, on FSDD
+same data in memory. `workers`: two processes of one thread each against one, on FSDD and EWT
 (``SKRNN_DATA``), on Dask where it is installed and on a pool of processes. `planning`: the model of
 time and traffic against what two workers take, and what it says up to 64. `memory`: peak memory of
 fits of many short sequences, of long ones, and of one very long one. Times mean something on a
@@ -187,6 +187,21 @@ def digits_fit(engine, steps, seed):
     return seconds, model.score(X_test, y_test)
 
 
+def tags_fit(engine, steps, seed):
+    """Return seconds and accuracy on the development part of a fit on EWT, as `digits_fit`."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
+    import ewt_tagger
+
+    X, y = (part[: 500 if SMALL else None] for part in ewt_tagger.treebank("train"))
+    model = LSTMTagger(**ewt_tagger.PARAMETERS | {"random_state": seed})
+    if engine is None:
+        seconds = seconds_of(lambda: model.fit(X, y))
+    else:
+        with two_workers(engine) as client:
+            seconds = seconds_of(lambda: distributed.fit(model, X, y, client=client, steps=steps))
+    return seconds, model.score(*ewt_tagger.treebank("dev"))
+
+
 STEPS_PER_ROUND = (32, 96)  # three averages per epoch of two shards, and one
 
 
@@ -206,6 +221,14 @@ def workers_table():
             name = "one process, one thread"
         each = ", ".join(f"{a:.4f}" for a in runs[:, 1])
         print(f"| {name} | {seconds:.1f} | {accuracy:.4f} ({each}) | {alone / seconds:.2f} |")
+    print("\n| tags of EWT, development part, one seed | seconds | accuracy | times as fast |")
+    print("|---|---|---|---|")
+    alone, accuracy = in_process("tags_fit", None, 0, 0, threads=1)
+    print(f"| one process, one thread | {alone:.1f} | {accuracy:.4f} | 1.00 |")
+    engine, k = engines()[0], STEPS_PER_ROUND[-1]
+    seconds, accuracy = in_process("tags_fit", engine, k, 0, threads=1)
+    name = f"two such, {engine}, averages every {k} steps"
+    print(f"| {name} | {seconds:.1f} | {accuracy:.4f} | {alone / seconds:.2f} |")
 
 
 # -- planning -------------------------------------------------------------------------------------
