@@ -133,8 +133,9 @@ class TrainingLoop:
         """
         progress, thread = self.progress, get_ident()
         outermost = thread not in FITTING
-        FITTING.add(thread)
         try:
+            if outermost:
+                FITTING[thread] = self
             for _ in range(self.epochs):
                 if progress:
                     progress.epoch_begins()
@@ -150,7 +151,7 @@ class TrainingLoop:
                 self._warn_not_converged()
         finally:
             if outermost:
-                FITTING.discard(thread)
+                FITTING.pop(thread, None)
         return self.history
 
     def _note(self, **new):

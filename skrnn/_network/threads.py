@@ -15,6 +15,7 @@ import os
 import time
 from functools import cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from joblib import cpu_count
 
@@ -35,7 +36,9 @@ _fewer: dict = {}  # {threads that may be used: (those that were faster, when)}
 
 _quota: tuple = ((), 0, 0.0)  # what may change at once, processors, until when
 
-FITTING: set = set()  # threads of Python in which a fit runs now; a fit within another counts once
+# {thread of Python: the training loop that runs in it now}; a fit within another counts once. A
+# loop that was interrupted where it would have left is forgotten as soon as nothing holds it.
+FITTING: WeakValueDictionary = WeakValueDictionary()
 
 _forked = False
 
