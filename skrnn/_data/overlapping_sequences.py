@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skrnn._data.sequences import Sequences, lengths_to_offsets
+from skrnn._data.sequences import ReadWhenNeeded, Sequences, lengths_to_offsets
 
 BUFFER_BYTES = 2**24  # a copy in memory is made so fast that larger ones gain nothing
 
 
 @dataclass(frozen=True)
-class OverlappingSequences:
+class OverlappingSequences(ReadWhenNeeded):
     """Sequences that lie anywhere in an array: what `StoredSequences` are in a file.
 
     Attributes
@@ -39,16 +39,7 @@ class OverlappingSequences:
     offsets: np.ndarray
     buffer_bytes: int = BUFFER_BYTES
 
-    is_stored = True
     in_memory = True
-
-    def __len__(self):
-        return len(self.starts)
-
-    @property
-    def lengths(self):
-        """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
-        return np.diff(self.offsets)
 
     @property
     def n_columns(self):

@@ -141,3 +141,19 @@ def locate(offsets, row):
     """Return the sequence and the step of a row of ``values``."""
     sequence = int(np.searchsorted(offsets, row, side="right")) - 1
     return sequence, int(row - offsets[sequence])
+
+
+class ReadWhenNeeded:
+    """What sequences have in common whose steps are read, or made, when they are needed."""
+
+    is_stored = True
+    starts: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self):
+        return len(self.starts)
+
+    @property
+    def lengths(self):
+        """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
+        return np.diff(self.offsets)

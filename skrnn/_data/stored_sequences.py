@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skrnn._data.sequences import Sequences, lengths_to_offsets
+from skrnn._data.sequences import ReadWhenNeeded, Sequences, lengths_to_offsets
 
 # Steps that nobody asked for are read along where the way around them would be a read of its own.
 GAP_BYTES = 2**18
@@ -67,7 +67,7 @@ class StepFile:
 
 
 @dataclass(frozen=True)
-class StoredSequences:
+class StoredSequences(ReadWhenNeeded):
     """Sequences in a file: what `Sequences` is in memory, but for `values`, which reads them all.
 
     Attributes
@@ -97,16 +97,7 @@ class StoredSequences:
     encode: Callable
     buffer_bytes: int = BUFFER_BYTES
 
-    is_stored = True
     in_memory = False
-
-    def __len__(self):
-        return len(self.starts)
-
-    @property
-    def lengths(self):
-        """Number of steps of each sequence, ndarray of shape (n_sequences,)."""
-        return np.diff(self.offsets)
 
     @property
     def n_steps(self):
