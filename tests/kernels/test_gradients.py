@@ -100,8 +100,8 @@ def test_every_network_against_the_oracle(
 def test_without_anything_optional(level, cell, activation, bidirectional, pooling, loss):
     # what training passes: states of zero, no weights, no cotangents
     spec = oracle.Spec(cell, (9, 5), bidirectional, activation, pooling, loss, n_outputs=2)
-    # Of a distribution, relu's large outputs are scales of e^-9: gradients of 1e6, whose differences
-    # in the layers below have few digits left.
+    # Of a distribution, relu's large outputs are scales of e^-9: gradients of 1e6, whose
+    # differences in the layers below have few digits left.
     how = {"scale": 0.3} if loss in ("gaussian", "student_t") else {}
     problem, expected = solved(spec, states=False, cotangents=False, sample_weight=False, **how)
     assert_same(Network(spec, **problem, level=level).run(), expected, exact(spec))
